@@ -1,0 +1,55 @@
+"""Random streams: every use of randomness has a name, so that adding one never shifts another."""
+
+from __future__ import annotations
+
+import zlib
+
+from numpy.random import Generator, SeedSequence, default_rng
+
+from moe_theory._validation import integer, reject
+
+Seed = int | SeedSequence
+
+
+def seed_sequence(seed: Seed) -> SeedSequence:
+    """Return ``seed`` as a ``SeedSequence``.
+
+    Parameters
+    ----------
+    seed : int or SeedSequence
+        A non-negative integer or a sequence, which is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        If ``seed`` is neither.
+
+    Examples
+    --------
+    >>> seed_sequence(7).entropy
+    7
+    """
+    if isinstance(seed, SeedSequence):
+        return seed
+    try:
+        return SeedSequence(integer("seed", seed, 0))
+    except ValueError:
+        raise reject("seed", seed, "an integer >= 0 or a numpy SeedSequence") from None
+
+
+def substream(seed: Seed, name: str) -> SeedSequence:
+    """Return the child of ``seed`` called ``name``; equal seed and name give an equal child."""
+    parent = seed_sequence(seed)
+    key = (*parent.spawn_key, zlib.crc32(name.encode()))
+    return SeedSequence(parent.entropy, spawn_key=key)
+
+
+def stream(seed: Seed, name: str) -> Generator:
+    """Return a fresh generator on the substream ``name`` of ``seed``.
+
+    Examples
+    --------
+    >>> stream(0, "experts").integers(100) == stream(0, "experts").integers(100)
+    True
+    """
+    return default_rng(substream(seed, name))
