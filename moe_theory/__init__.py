@@ -1,2 +1,3 @@
 """moe_theory."""
+
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Checks of configuration values: every failure is a ``ValueError`` naming field, value, allowed."""
+"""Checks of values: every failure is a ``ValueError`` naming field, value and what is allowed."""
 
 from __future__ import annotations
 
