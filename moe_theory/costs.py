@@ -1,0 +1,151 @@
+"""Floating-point operations of training, counted for the algorithm in ℝᵈ.
+
+Every addition, multiplication, division and exponential of floating-point numbers counts one, so
+that a multiply-add counts two; comparisons, selections and moving data count nothing. The
+functions use only + and ·, so that integers give an exact count and sympy symbols a formula.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+LOSS_SLOPE = {"logistic": 4, "hinge": 1}
+
+
+@dataclass(frozen=True)
+class Flops:
+    """Floating-point operations by what they were spent on.
+
+    Attributes
+    ----------
+    experts : int
+        Training steps: of the network, in joint training with its routers.
+    routers : int
+        Separate training of the routers.
+    routing : int
+        Scoring every patch of the training inputs once by the frozen routers.
+
+    Examples
+    --------
+    >>> Flops(experts=10, routers=2, routing=1).total
+    13
+    """
+
+    experts: int
+    routers: int = 0
+    routing: int = 0
+
+    @property
+    def total(self) -> int:
+        """All operations of the training."""
+        return self.experts + self.routers + self.routing
+
+
+def fixed_step(
+    *, batch_size: Any, n_routed: Any, n_hidden: Any, patch_dim: Any, loss: str = "logistic"
+) -> Any:
+    """Operations of one SGD step of m units that each receive l patches of every input.
+
+    Parameters
+    ----------
+    batch_size, n_routed, n_hidden, patch_dim : int or sympy expression
+        B; l, which is n for a dense network; m; d.
+    loss : {"logistic", "hinge"}
+        The training loss.
+
+    Notes
+    -----
+    Forward: pre-activations 2Blmd, pooling Blm, output 2Bm, scale B. Backward: slope of the loss
+    and its three factors, slopes of the units Blm, gradient 2Blmd, update 2md.
+
+    Source: dossier §3.
+
+    Examples
+    --------
+    >>> fixed_step(batch_size=1, n_routed=1, n_hidden=1, patch_dim=1)
+    18
+    """
+    pooled = batch_size * n_routed * n_hidden
+    forward = 2 * pooled * patch_dim + pooled + 2 * batch_size * n_hidden + batch_size
+    slope = (LOSS_SLOPE[loss] + 3) * batch_size
+    backward = pooled + 2 * pooled * patch_dim + 2 * n_hidden * patch_dim
+    return forward + slope + backward
+
+
+def joint_step(
+    *,
+    batch_size: Any,
+    n_patches: Any,
+    n_routed: Any,
+    n_experts: Any,
+    n_hidden: Any,
+    patch_dim: Any,
+    loss: str = "logistic",
+) -> Any:
+    """Operations of one step of joint training.
+
+    Parameters
+    ----------
+    batch_size, n_patches, n_routed, n_experts, n_hidden, patch_dim : int or sympy expression
+        B, n, l, k, m, d.
+    loss : {"logistic", "hinge"}
+        The training loss.
+
+    Notes
+    -----
+    Forward: scores 2Bnkd, softmax 4Bkl, pre-activations 2Blmd, patch values 2Blm, gating 2Bkl,
+    scale B. Backward: slope of the loss and its three factors, slopes of units Blm and of gates
+    5Bkl, gradients 2Bl(m + k)d, updates 2(m + k)d.
+
+    Source: dossier §3.
+
+    Examples
+    --------
+    >>> joint_step(batch_size=1, n_patches=1, n_routed=1, n_experts=1, n_hidden=1, patch_dim=1)
+    34
+    """
+    scored = batch_size * n_patches * n_experts
+    gated = batch_size * n_routed * n_experts
+    pooled = batch_size * n_routed * n_hidden
+    forward = 2 * scored * patch_dim + 6 * gated + 2 * pooled * patch_dim + 2 * pooled + batch_size
+    slope = (LOSS_SLOPE[loss] + 3) * batch_size
+    backward = pooled + 5 * gated + 2 * (pooled + gated + n_hidden + n_experts) * patch_dim
+    return forward + slope + backward
+
+
+def router_step(*, batch_size: Any, n_experts: Any, patch_dim: Any) -> Any:
+    """Operations of one router step on the linear loss, given each input's sum of patches.
+
+    Notes
+    -----
+    Signed sum over the batch 2Bd, one factor, update 2kd.
+
+    Examples
+    --------
+    >>> router_step(batch_size=1, n_experts=2, patch_dim=1)
+    7
+    """
+    return 2 * batch_size * patch_dim + 1 + 2 * n_experts * patch_dim
+
+
+def patch_sums(*, n_samples: Any, n_patches: Any, patch_dim: Any) -> Any:
+    """Operations of summing the patches of every input once, before router training.
+
+    Examples
+    --------
+    >>> patch_sums(n_samples=10, n_patches=4, patch_dim=3)
+    120
+    """
+    return n_samples * n_patches * patch_dim
+
+
+def routing(*, n_samples: Any, n_patches: Any, n_experts: Any, patch_dim: Any) -> Any:
+    """Operations of scoring every patch of every input once.
+
+    Examples
+    --------
+    >>> routing(n_samples=10, n_patches=4, n_experts=2, patch_dim=3)
+    480
+    """
+    return 2 * n_samples * n_patches * n_experts * patch_dim

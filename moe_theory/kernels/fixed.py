@@ -1,0 +1,143 @@
+"""SGD on raw patches where routing is fixed: dense and separately trained networks.
+
+``routed`` (N, k, l) holds the dictionary rows of the patches that each expert receives; a dense
+network is one expert that receives all n. The units of expert s are rows s·u to (s+1)·u of
+``experts``, u = m/k.
+"""
+
+import math
+
+import numpy as np
+
+from moe_theory.kernels.jit import kernel
+from moe_theory.kernels.losses import loss_slope
+from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER
+
+
+@kernel
+def _forward(table, routed, rows, experts, output, scale, patches, hidden, f):
+    """Fill ``f`` (B,), and per expert the gathered ``patches`` and pre-activations ``hidden``."""
+    _, n_experts, n_routed = routed.shape
+    n_units = len(output) // n_experts
+    dim = table.shape[1]
+    size = len(rows)
+    pooled = np.empty(n_units, table.dtype)
+    f[:size] = 0
+    for s in range(n_experts):
+        x = patches[s]
+        z = hidden[s]
+        first = s * n_units
+        for i in range(size):
+            for j in range(n_routed):
+                row = routed[rows[i], s, j]
+                for q in range(dim):
+                    x[i * n_routed + j, q] = table[row, q]
+        weights = experts[first : first + n_units]
+        np.dot(x[: size * n_routed], weights.T, z[: size * n_routed])
+        for i in range(size):
+            pooled[:] = 0
+            for j in range(n_routed):
+                for r in range(n_units):
+                    pooled[r] += max(z[i * n_routed + j, r], 0)
+            for r in range(n_units):
+                f[i] += output[first + r] * pooled[r]
+    for i in range(size):
+        f[i] *= scale
+
+
+@kernel
+def _buffers(table, routed, output, batch_size):
+    _, n_experts, n_routed = routed.shape
+    patches = np.empty((n_experts, batch_size * n_routed, table.shape[1]), table.dtype)
+    hidden = np.empty((n_experts, batch_size * n_routed, len(output) // n_experts), table.dtype)
+    return patches, hidden, np.empty(batch_size, table.dtype)
+
+
+@kernel
+def outputs_fixed(table, routed, experts, output, scale):
+    """Return f of every input, shape (N,)."""
+    chunk = 64
+    n_samples = routed.shape[0]
+    factor = table.dtype.type(scale)
+    patches, hidden, f = _buffers(table, routed, output, chunk)
+    out = np.empty(n_samples, table.dtype)
+    everything = np.arange(n_samples)
+    for start in range(0, n_samples, chunk):
+        rows = everything[start : start + chunk]
+        _forward(table, routed, rows, experts, output, factor, patches, hidden, f)
+        out[start : start + len(rows)] = f[: len(rows)]
+    return out
+
+
+@kernel
+def _first_error(table, routed, labels, experts, output, scale, cursor, patches, hidden, f):
+    """Return a misclassified sample, looking from ``cursor`` on, or NEVER if there is none."""
+    n_samples = routed.shape[0]
+    chunk = len(f)
+    rows = np.empty(chunk, np.int64)
+    done = 0
+    while done < n_samples:
+        size = min(chunk, n_samples - done)
+        for b in range(size):
+            rows[b] = (cursor + done + b) % n_samples
+        _forward(table, routed, rows[:size], experts, output, scale, patches, hidden, f)
+        for b in range(size):
+            if not labels[rows[b]] * f[b] > 0:
+                return rows[b]
+        done += size
+    return NEVER
+
+
+@kernel
+def train_fixed(
+    table, routed, labels, experts, output, scale, order, bounds, learning_rate, loss, stop, state
+):
+    """Take one SGD step per batch, updating ``experts`` in place; return whether f stayed finite.
+
+    Batch t is order[bounds[t]:bounds[t+1]], and an epoch ends where bounds[t+1] is a multiple
+    of N. ``state`` carries over calls, see `kernels.state`, and counts the steps taken: training
+    ends early where f is not finite, and at zero training error if ``stop``.
+    """
+    n_samples, n_experts, n_routed = routed.shape
+    n_units = len(output) // n_experts
+    number = table.dtype.type
+    factor = number(scale)
+    rate = number(learning_rate)
+    batch_size = 0
+    for t in range(len(bounds) - 1):
+        batch_size = max(batch_size, bounds[t + 1] - bounds[t])
+    patches, hidden, f = _buffers(table, routed, output, batch_size)
+    gradient = np.empty((n_units, table.shape[1]), table.dtype)
+    for t in range(len(bounds) - 1):
+        rows = order[bounds[t] : bounds[t + 1]]
+        size = len(rows)
+        _forward(table, routed, rows, experts, output, factor, patches, hidden, f)
+        for i in range(size):
+            if not math.isfinite(f[i]):
+                return False
+            y = number(labels[rows[i]])
+            f[i] = number(loss_slope(y * f[i], loss)) * y * factor / number(size)
+        for s in range(n_experts):
+            x = patches[s, : size * n_routed]
+            z = hidden[s, : size * n_routed]
+            first = s * n_units
+            for row in range(size * n_routed):
+                slope = f[row // n_routed]
+                for r in range(n_units):
+                    z[row, r] = slope * output[first + r] if z[row, r] > 0 else 0
+            np.dot(z.T, x, gradient)
+            for r in range(n_units):
+                for q in range(table.shape[1]):
+                    experts[first + r, q] -= rate * gradient[r, q]
+        state[DONE] += 1
+        if state[FITTED] == NEVER and bounds[t + 1] % n_samples == 0:
+            found = _first_error(
+                table, routed, labels, experts, output, factor, state[CURSOR], patches, hidden, f
+            )
+            if found != NEVER:
+                state[CURSOR] = found
+            else:
+                state[FITTED] = state[DONE]
+                if stop:
+                    return True
+    return True

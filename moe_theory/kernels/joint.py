@@ -1,0 +1,186 @@
+"""SGD on raw patches with routers and experts trained together through a softmax gate.
+
+``indices`` (N, n) holds the dictionary row of each patch. Routing scores all n patches; an expert
+touches only the l it keeps. The units of expert s are rows s·u to (s+1)·u of ``experts``, u = m/k.
+"""
+
+import math
+
+import numpy as np
+
+from moe_theory.kernels.jit import kernel
+from moe_theory.kernels.losses import loss_slope
+from moe_theory.kernels.routing import softmax, top_l
+from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER
+
+
+@kernel
+def _forward(
+    table, indices, rows, experts, output, routers, scale, inputs, scores, patches, hidden,
+    gates, values, f,
+):  # fmt: skip
+    """Fill ``f`` (B,) and what the backward pass needs.
+
+    ``inputs`` (B·n, d) and ``scores`` (B·n, k) of all patches; per expert the routed ``patches``
+    (k, B·l, d), pre-activations ``hidden`` (k, B·l, u), ``gates`` (k, B, l), and ``values``
+    (k, B, l), what a patch would add to f at gate 1, before the scale.
+    """
+    n_patches = indices.shape[1]
+    n_experts, _, n_routed = gates.shape
+    n_units = len(output) // n_experts
+    dim = table.shape[1]
+    size = len(rows)
+    zero = table.dtype.type(0)
+    own = np.empty(n_patches, table.dtype)
+    kept = np.empty(n_routed, table.dtype)
+    chosen = np.empty(n_routed, np.int64)
+    f[:size] = 0
+    for i in range(size):
+        for j in range(n_patches):
+            row = indices[rows[i], j]
+            for q in range(dim):
+                inputs[i * n_patches + j, q] = table[row, q]
+    np.dot(inputs[: size * n_patches], routers.T, scores[: size * n_patches])
+    for s in range(n_experts):
+        x = patches[s]
+        z = hidden[s]
+        first = s * n_units
+        for i in range(size):
+            for j in range(n_patches):
+                own[j] = scores[i * n_patches + j, s]
+            top_l(own, chosen)
+            for j in range(n_routed):
+                kept[j] = own[chosen[j]]
+                for q in range(dim):
+                    x[i * n_routed + j, q] = inputs[i * n_patches + chosen[j], q]
+            softmax(kept, gates[s, i])
+        weights = experts[first : first + n_units]
+        np.dot(x[: size * n_routed], weights.T, z[: size * n_routed])
+        for i in range(size):
+            for j in range(n_routed):
+                value = zero
+                for r in range(n_units):
+                    value += output[first + r] * max(z[i * n_routed + j, r], 0)
+                values[s, i, j] = value
+                f[i] += gates[s, i, j] * value
+    for i in range(size):
+        f[i] *= scale
+
+
+@kernel
+def _buffers(table, indices, n_experts, n_routed, output, batch_size):
+    n_patches = indices.shape[1]
+    dim = table.shape[1]
+    dtype = table.dtype
+    return (
+        np.empty((batch_size * n_patches, dim), dtype),
+        np.empty((batch_size * n_patches, n_experts), dtype),
+        np.empty((n_experts, batch_size * n_routed, dim), dtype),
+        np.empty((n_experts, batch_size * n_routed, len(output) // n_experts), dtype),
+        np.empty((n_experts, batch_size, n_routed), dtype),
+        np.empty((n_experts, batch_size, n_routed), dtype),
+        np.empty(batch_size, dtype),
+    )
+
+
+@kernel
+def outputs_joint(table, indices, experts, output, routers, n_routed, scale):
+    """Return f of every input, shape (N,)."""
+    chunk = 64
+    n_samples = indices.shape[0]
+    factor = table.dtype.type(scale)
+    buffers = _buffers(table, indices, len(routers), n_routed, output, chunk)
+    out = np.empty(n_samples, table.dtype)
+    everything = np.arange(n_samples)
+    for start in range(0, n_samples, chunk):
+        rows = everything[start : start + chunk]
+        _forward(table, indices, rows, experts, output, routers, factor, *buffers)
+        out[start : start + len(rows)] = buffers[6][: len(rows)]
+    return out
+
+
+@kernel
+def _first_error(table, indices, labels, experts, output, routers, scale, cursor, buffers):
+    """Return a misclassified sample, looking from ``cursor`` on, or NEVER if there is none."""
+    n_samples = indices.shape[0]
+    f = buffers[6]
+    rows = np.empty(len(f), np.int64)
+    done = 0
+    while done < n_samples:
+        size = min(len(f), n_samples - done)
+        for b in range(size):
+            rows[b] = (cursor + done + b) % n_samples
+        _forward(table, indices, rows[:size], experts, output, routers, scale, *buffers)
+        for b in range(size):
+            if not labels[rows[b]] * f[b] > 0:
+                return rows[b]
+        done += size
+    return NEVER
+
+
+@kernel
+def train_joint(
+    table, indices, labels, experts, output, routers, n_routed, scale, order, bounds,
+    learning_rate, router_rate, loss, stop, state,
+):  # fmt: skip
+    """Take one SGD step per batch, updating ``experts`` and ``routers`` in place.
+
+    Arguments, state and return value as for `fixed.train_fixed`. The gradient of expert
+    s and of its router come from one product: row u of ``gradient`` is the router's.
+    """
+    n_samples = indices.shape[0]
+    n_experts, dim = routers.shape
+    n_units = len(output) // n_experts
+    number = table.dtype.type
+    factor = number(scale)
+    zero = number(0)
+    rate = number(learning_rate)
+    gate_rate = number(router_rate)
+    batch_size = 0
+    for t in range(len(bounds) - 1):
+        batch_size = max(batch_size, bounds[t + 1] - bounds[t])
+    buffers = _buffers(table, indices, n_experts, n_routed, output, batch_size)
+    _, _, patches, hidden, gates, values, f = buffers
+    slopes = np.empty((batch_size * n_routed, n_units + 1), table.dtype)
+    gradient = np.empty((n_units + 1, dim), table.dtype)
+    for t in range(len(bounds) - 1):
+        rows = order[bounds[t] : bounds[t + 1]]
+        size = len(rows)
+        _forward(table, indices, rows, experts, output, routers, factor, *buffers)
+        for i in range(size):
+            if not math.isfinite(f[i]):
+                return False
+            y = number(labels[rows[i]])
+            f[i] = number(loss_slope(y * f[i], loss)) * y * factor / number(size)
+        for s in range(n_experts):
+            first = s * n_units
+            for i in range(size):
+                mean = zero
+                for j in range(n_routed):
+                    mean += gates[s, i, j] * values[s, i, j]
+                for j in range(n_routed):
+                    row = i * n_routed + j
+                    gated = f[i] * gates[s, i, j]
+                    for r in range(n_units):
+                        active = hidden[s, row, r] > 0
+                        slopes[row, r] = gated * output[first + r] if active else 0
+                    slopes[row, n_units] = gated * (values[s, i, j] - mean)
+            routed = size * n_routed
+            np.dot(slopes[:routed].T, patches[s, :routed], gradient)
+            for r in range(n_units):
+                for q in range(dim):
+                    experts[first + r, q] -= rate * gradient[r, q]
+            for q in range(dim):
+                routers[s, q] -= gate_rate * gradient[n_units, q]
+        state[DONE] += 1
+        if state[FITTED] == NEVER and bounds[t + 1] % n_samples == 0:
+            found = _first_error(
+                table, indices, labels, experts, output, routers, factor, state[CURSOR], buffers
+            )
+            if found != NEVER:
+                state[CURSOR] = found
+            else:
+                state[FITTED] = state[DONE]
+                if stop:
+                    return True
+    return True

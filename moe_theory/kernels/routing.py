@@ -1,0 +1,59 @@
+"""Expert-choice routing: each expert takes the l patches that its router scores highest."""
+
+import math
+
+import numpy as np
+
+from moe_theory.kernels.jit import kernel
+
+
+@kernel
+def top_l(scores, chosen):
+    """Write the positions of the ``len(chosen)`` largest scores, highest first.
+
+    Of equal scores the one at the lower position goes first.
+    """
+    n_routed = len(chosen)
+    for j in range(len(scores)):
+        slot = min(j, n_routed)
+        while slot > 0 and scores[j] > scores[chosen[slot - 1]]:
+            slot -= 1
+        if slot < n_routed:
+            for later in range(min(j, n_routed - 1), slot, -1):
+                chosen[later] = chosen[later - 1]
+            chosen[slot] = j
+
+
+@kernel
+def softmax(values, out):
+    """Write the softmax of ``values``."""
+    largest = values[0]
+    for j in range(1, len(values)):
+        largest = max(largest, values[j])
+    total = out.dtype.type(0)
+    for j in range(len(values)):
+        out[j] = math.exp(values[j] - largest)
+        total += out[j]
+    for j in range(len(values)):
+        out[j] /= total
+
+
+@kernel
+def route(scores, indices, n_routed, positions, gates):
+    """Route every input by the scores of its patterns.
+
+    Parameters: ``scores`` (P, k) of each dictionary entry, ``indices`` (N, n). Writes
+    ``positions`` (N, k, l), the places routed, highest score first, and ``gates`` (N, k, l).
+    """
+    n_samples, n_patches = indices.shape
+    n_experts = scores.shape[1]
+    own = np.empty(n_patches, scores.dtype)
+    kept = np.empty(n_routed, scores.dtype)
+    for i in range(n_samples):
+        for s in range(n_experts):
+            for j in range(n_patches):
+                own[j] = scores[indices[i, j], s]
+            top_l(own, positions[i, s])
+            for j in range(n_routed):
+                kept[j] = own[positions[i, s, j]]
+            softmax(kept, gates[i, s])

@@ -1,0 +1,46 @@
+"""The order in which SGD visits the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+BLOCK_ENTRIES = 1 << 18
+
+
+class Block(NamedTuple):
+    """Batches of whole epochs: batch t is order[bounds[t]:bounds[t+1]]."""
+
+    order: NDArray[np.int32]
+    bounds: NDArray[np.int64]
+
+
+def blocks(n_samples: int, batch_size: int, n_steps: int, rng: Generator) -> Iterator[Block]:
+    """Yield ``n_steps`` batches in blocks that stay small in memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> block, = blocks(5, 2, 4, np.random.default_rng(0))
+    >>> block.bounds
+    array([0, 2, 4, 5, 7])
+    >>> sorted(block.order[:5].tolist())
+    [0, 1, 2, 3, 4]
+    """
+    size = min(batch_size, n_samples)
+    starts = np.arange(0, n_samples, size)
+    longest = max(1, BLOCK_ENTRIES // n_samples)
+    everyone = np.arange(n_samples, dtype=np.int32)
+    while n_steps > 0:
+        n_epochs = min(longest, -(-n_steps // len(starts)))
+        order = np.tile(everyone, (n_epochs, 1))
+        if size < n_samples:
+            order = rng.permuted(order, axis=1)
+        bounds = (n_samples * np.arange(n_epochs)[:, None] + starts).ravel()
+        bounds = np.append(bounds, n_epochs * n_samples)[: n_steps + 1]
+        yield Block(order.ravel(), bounds)
+        n_steps -= len(bounds) - 1

@@ -1,0 +1,169 @@
+"""`SGD`: how a network is trained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from moe_theory._validation import boolean, choice, integer, real, reject, set_fields
+from moe_theory.kernels.losses import HINGE, LOGISTIC
+
+LOSS_CODES = {"logistic": LOGISTIC, "hinge": HINGE}
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Plain stochastic gradient descent on the mean loss of shuffled batches.
+
+    Every epoch visits each sample once, in a fresh order; its last batch holds what is left over,
+    and a batch larger than N is all of it.
+
+    Parameters
+    ----------
+    learning_rate : float
+        η.
+    batch_size : int
+        B.
+    n_steps, n_epochs : int, optional
+        T, or the number of passes over the samples; exactly one of the two.
+    loss : {"logistic", "hinge"}
+        log(1 + e^{−y f}) or max(0, 1 − y f).
+    router_learning_rate : float, optional
+        η_r, in separate and joint training; by default η.
+    router_batch_size : int, optional
+        B_r of separate router training; by default B.
+    router_n_steps, router_n_epochs : int, optional
+        T_r of separate router training, at most one of the two; by default as for the experts.
+    router_samples : {"train", "split", "held_out"}
+        Which samples train separate routers: all the training samples; a random part of them,
+        the experts being trained on the rest; or others, given to `train` as ``router_data``.
+    router_fraction : float
+        The part of the samples that a split gives to the routers.
+    record : int or tuple of int, optional
+        Steps at which loss and error are recorded: every so many steps, or the ones listed. Step
+        0 and the last are always recorded.
+    stop_at_zero_error : bool
+        End at the first epoch with zero training error.
+    dtype : {"float32", "float64"}
+        Floating-point type of the training.
+
+    Raises
+    ------
+    ValueError
+        If a value is impossible; the message names the field, the value and what is allowed.
+
+    Notes
+    -----
+    Source: dossier §1 and §3 [S: logistic loss, P23; R: hinge loss, P24].
+
+    Examples
+    --------
+    >>> SGD(learning_rate=0.2, batch_size=20, n_epochs=150).steps(n_samples=100)
+    750
+    """
+
+    learning_rate: float
+    batch_size: int
+    n_steps: int | None = None
+    n_epochs: int | None = None
+    loss: Literal["logistic", "hinge"] = "logistic"
+    router_learning_rate: float | None = None
+    router_batch_size: int | None = None
+    router_n_steps: int | None = None
+    router_n_epochs: int | None = None
+    router_samples: Literal["train", "split", "held_out"] = "train"
+    router_fraction: float = 0.5
+    record: int | tuple[int, ...] | None = None
+    stop_at_zero_error: bool = False
+    dtype: Literal["float32", "float64"] = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "router_learning_rate"):
+            value = getattr(self, name)
+            if value is not None or name == "learning_rate":
+                set_fields(self, **{name: real(name, value, 0.0, open_low=True)})
+        for name in (
+            "batch_size", "n_steps", "n_epochs",
+            "router_batch_size", "router_n_steps", "router_n_epochs",
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None or name == "batch_size":
+                set_fields(self, **{name: integer(name, value, 1)})
+        if (self.n_steps is None) == (self.n_epochs is None):
+            given = (self.n_steps, self.n_epochs)
+            raise reject("(n_steps, n_epochs)", given, "one number and one None")
+        if self.router_n_steps is not None and self.router_n_epochs is not None:
+            given = (self.router_n_steps, self.router_n_epochs)
+            raise reject("(router_n_steps, router_n_epochs)", given, "at most one number")
+        where = ("train", "split", "held_out")
+        fraction = real(
+            "router_fraction", self.router_fraction, 0, 1, open_low=True, open_high=True
+        )
+        set_fields(
+            self,
+            loss=choice("loss", self.loss, tuple(LOSS_CODES)),
+            router_samples=choice("router_samples", self.router_samples, where),
+            router_fraction=fraction,
+            record=_record(self.record),
+            stop_at_zero_error=boolean("stop_at_zero_error", self.stop_at_zero_error),
+            dtype=choice("dtype", self.dtype, ("float32", "float64")),
+        )
+
+    def steps(self, n_samples: int) -> int:
+        """Return T for N = ``n_samples``."""
+        if self.n_steps is not None:
+            return self.n_steps
+        return (self.n_epochs or 0) * steps_per_epoch(n_samples, self.batch_size)
+
+    def router_steps(self, n_samples: int) -> int:
+        """Return T_r for ``n_samples`` router samples."""
+        per_epoch = steps_per_epoch(n_samples, self.router_batch)
+        if self.router_n_steps is not None:
+            return self.router_n_steps
+        if self.router_n_epochs is not None:
+            return self.router_n_epochs * per_epoch
+        return self.n_steps if self.n_steps is not None else (self.n_epochs or 0) * per_epoch
+
+    @property
+    def router_rate(self) -> float:
+        """η_r, which is η unless given."""
+        if self.router_learning_rate is None:
+            return self.learning_rate
+        return self.router_learning_rate
+
+    @property
+    def router_batch(self) -> int:
+        """B_r, which is B unless given."""
+        return self.batch_size if self.router_batch_size is None else self.router_batch_size
+
+    def record_steps(self, n_steps: int) -> list[int]:
+        """Return the steps to record in a training of ``n_steps``, in order."""
+        if self.record is None:
+            chosen: set[int] = set()
+        elif isinstance(self.record, int):
+            chosen = set(range(0, n_steps, self.record))
+        else:
+            chosen = {step for step in self.record if step < n_steps}
+        return sorted(chosen | {0, n_steps})
+
+
+def steps_per_epoch(n_samples: int, batch_size: int) -> int:
+    """Return the number of batches in one pass over the samples.
+
+    Examples
+    --------
+    >>> steps_per_epoch(101, 20)
+    6
+    """
+    return math.ceil(n_samples / min(batch_size, n_samples))
+
+
+def _record(value: object) -> int | tuple[int, ...] | None:
+    if value is None:
+        return None
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(sorted({integer("record", step, 0) for step in value}))
+    return integer("record", value, 1)

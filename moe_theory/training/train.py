@@ -1,0 +1,172 @@
+"""`train`: one network, one data set, one seed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+from moe_theory._random import Seed, seed_sequence, stream
+from moe_theory._validation import reject
+from moe_theory.costs import Flops
+from moe_theory.data.patch_data import PatchData
+from moe_theory.kernels.state import DONE, FITTED, NEVER
+from moe_theory.models import Model, SeparateMoE, Weights
+from moe_theory.training.batches import Block, blocks
+from moe_theory.training.flops import expert_flops
+from moe_theory.training.problems import Trainee, prepare
+from moe_theory.training.recording import history, measure
+from moe_theory.training.routers import train_routers
+from moe_theory.training.run import DivergenceError, History, TrainingRun
+from moe_theory.training.sgd import SGD
+from moe_theory.training.threads import single_blas_thread
+
+
+def train(
+    model: Model,
+    data: PatchData,
+    sgd: SGD,
+    seed: Seed = 0,
+    *,
+    test: PatchData | None = None,
+    router_data: PatchData | None = None,
+    raise_on_divergence: bool = True,
+) -> TrainingRun:
+    """Train ``model`` on ``data``.
+
+    Parameters
+    ----------
+    model : DenseCNN, SeparateMoE or JointMoE
+        The architecture.
+    data : PatchData
+        Training samples.
+    sgd : SGD
+        Settings of the training.
+    seed : int or SeedSequence
+        Draws initial weights, batches and, where asked for, the split of the samples.
+    test : PatchData, optional
+        Samples whose loss and error the history records.
+    router_data : PatchData, optional
+        Samples that train separate routers; needed by ``router_samples="held_out"``, and only
+        then allowed.
+    raise_on_divergence : bool
+        Raise, or return a run that says where it diverged and gives no predictions.
+
+    Returns
+    -------
+    TrainingRun
+
+    Raises
+    ------
+    ValueError
+        If data and settings do not fit together.
+    DivergenceError
+        If an output or a weight stops being finite.
+
+    Notes
+    -----
+    Source: dossier §3.
+
+    Examples
+    --------
+    >>> from moe_theory.data import PatchPatterns
+    >>> from moe_theory.models import DenseCNN
+    >>> patterns = PatchPatterns(n_patches=8, n_irrelevant=64, patch_dim=66)
+    >>> sgd = SGD(learning_rate=1.0, batch_size=20, n_epochs=50)
+    >>> run = train(DenseCNN(n_hidden=10), patterns.sample(200, seed=1), sgd, seed=1)
+    >>> run.error(patterns.sample(1000, seed=1, split="test")) < 0.05
+    True
+    """
+    started = time.perf_counter()
+    _check_fit(model, data, sgd, test, router_data)
+    with single_blas_thread():
+        initial = _cast(model.initial_weights(data.patch_dim, seed), sgd)
+        weights, own, spent = initial, data, Flops(0)
+        if isinstance(model, SeparateMoE):
+            weights, own, spent = train_routers(
+                model, initial, data, sgd, seed, router_data=router_data
+            )
+        trainee = Trainee(model, sgd, weights, own)
+        recorded, diverged_at = _train_experts(trainee, test, seed)
+    if diverged_at is not None and raise_on_divergence:
+        raise DivergenceError(
+            f"outputs or weights stopped being finite at step {diverged_at}; "
+            f"try a learning_rate below {sgd.learning_rate:g}"
+        )
+    n_steps, fitted = int(trainee.state[DONE]), int(trainee.state[FITTED])
+    whole = seed_sequence(seed)
+    return TrainingRun(
+        model=model,
+        sgd=sgd,
+        seed=(whole.entropy, tuple(whole.spawn_key)),
+        n_train=own.n_samples,
+        n_patches=data.n_patches,
+        patch_dim=data.patch_dim,
+        initial=initial,
+        weights=trainee.weights(),
+        history=recorded,
+        n_steps=n_steps,
+        steps_to_zero_error=None if fitted == NEVER else fitted,
+        flops=replace(spent, experts=expert_flops(model, own, sgd, n_steps)),
+        wall_time=time.perf_counter() - started,
+        diverged_at=diverged_at,
+    )
+
+
+def _check_fit(
+    model: Model, data: PatchData, sgd: SGD, test: PatchData | None, router_data: PatchData | None
+) -> None:
+    model.routed(data.n_patches)
+    for name, other in (("test", test), ("router_data", router_data)):
+        if other is None:
+            continue
+        shape = (other.n_patches, other.patch_dim)
+        if shape != (data.n_patches, data.patch_dim):
+            allowed = f"{(data.n_patches, data.patch_dim)} as in the training data"
+            raise reject(f"{name} (n, d)", shape, allowed)
+    wanted = isinstance(model, SeparateMoE) and sgd.router_samples == "held_out"
+    if wanted and router_data is None:
+        raise reject("router_data", None, 'given, as router_samples is "held_out"')
+    if router_data is not None and not wanted:
+        allowed = 'None unless a SeparateMoE is trained with router_samples="held_out"'
+        raise reject("router_data", "PatchData", allowed)
+
+
+def _cast(weights: Weights, sgd: SGD) -> Weights:
+    routers = weights.routers
+    return Weights(
+        weights.experts.astype(sgd.dtype),
+        weights.output.astype(sgd.dtype),
+        None if routers is None else routers.astype(sgd.dtype),
+    )
+
+
+def _train_experts(
+    trainee: Trainee, test: PatchData | None, seed: Seed
+) -> tuple[History, int | None]:
+    """Run all steps; return the history and the step of divergence, if any."""
+    sgd = trainee.sgd
+    n_samples = len(trainee.inputs.labels)
+    n_steps = sgd.steps(n_samples)
+    due = sgd.record_steps(n_steps)
+    shown = None if test is None else prepare(trainee.model, trainee.weights(), test)
+    records = [measure(trainee, shown)]
+    if not trainee.finite():
+        return history(records, test is not None), 0
+    for block in blocks(n_samples, sgd.batch_size, n_steps, stream(seed, "batches")):
+        for part in _cut(block, int(trainee.state[DONE]), due):
+            if not trainee.advance(part):
+                return history(records, test is not None), int(trainee.state[DONE])
+            stopped = sgd.stop_at_zero_error and trainee.state[FITTED] != NEVER
+            if stopped or trainee.state[DONE] in due:
+                records.append(measure(trainee, shown))
+            if stopped:
+                return history(records, test is not None), None
+    return history(records, test is not None), None
+
+
+def _cut(block: Block, done: int, due: list[int]) -> list[Block]:
+    """Split a block, whose first step follows ``done`` others, at the steps to be recorded."""
+    total = len(block.bounds) - 1
+    cuts = [0, *(step - done for step in due if 0 < step - done < total), total]
+    return [Block(block.order, block.bounds[first : last + 1]) for first, last in pairwise(cuts)]
