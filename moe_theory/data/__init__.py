@@ -1,5 +1,9 @@
 """Synthetic and real data models of discriminative patches."""
 
+from moe_theory.data.digits import DigitPatches
 from moe_theory.data.patch_data import PatchData
+from moe_theory.data.patterns import PatchPatterns
+from moe_theory.data.protocol import DataModel
+from moe_theory.data.spurious import SpuriousPatch
 
-__all__ = ["PatchData"]
+__all__ = ["DataModel", "DigitPatches", "PatchData", "PatchPatterns", "SpuriousPatch"]

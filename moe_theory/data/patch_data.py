@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from moe_theory._validation import finite, read_only, reject
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PatchData:
     """An immutable sample of N inputs x = [x⁽¹⁾ … x⁽ⁿ⁾] with labels y = ±1.
 
@@ -66,6 +66,7 @@ class PatchData:
 
     def __post_init__(self) -> None:
         dictionary = np.asarray(self.dictionary)
+        _check_real("dictionary", dictionary)
         if dictionary.dtype not in (np.float32, np.float64):
             dictionary = dictionary.astype(np.float64)
         if dictionary.ndim != 2 or 0 in dictionary.shape:
@@ -88,9 +89,25 @@ class PatchData:
         if self.spurious_signs is not None:
             signs = _signs("spurious_signs", self.spurious_signs, n_samples)
             put(self, "spurious_signs", _frozen(signs, np.int8))
-        if self.image_shape is not None and np.prod(self.image_shape) != dictionary.shape[1]:
-            allowed = f"a height and width whose product is d = {dictionary.shape[1]}"
-            raise reject("image_shape", self.image_shape, allowed)
+        self._check_spurious()
+        if self.image_shape is not None:
+            put(self, "image_shape", _image_shape(self.image_shape, dictionary.shape[1]))
+
+    def _check_spurious(self) -> None:
+        places, signs = self.spurious_positions, self.spurious_signs
+        if (places is None) != (signs is None):
+            raise ValueError(
+                "spurious_positions and spurious_signs must be given together; "
+                f"got {'signs' if places is None else 'positions'} only"
+            )
+        if places is not None and self.positions is not None and (places == self.positions).any():
+            row = int(np.flatnonzero(places == self.positions)[0])
+            allowed = "another place than that of the discriminative patch"
+            raise reject(f"spurious_positions[{row}]", int(places[row]), allowed)
+
+    def __repr__(self) -> str:
+        sizes = f"N={self.n_samples}, n={self.n_patches}, P={self.n_patterns}, d={self.patch_dim}"
+        return f"PatchData({sizes})"
 
     @classmethod
     def from_patches(
@@ -116,9 +133,7 @@ class PatchData:
         array = np.asarray(patches)
         if array.ndim != 3 or 0 in array.shape:
             raise reject("patches.shape", array.shape, "(N, n, d) with N, n, d >= 1")
-        if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
-            raise reject("patches.dtype", array.dtype, "a real number type")
-        finite("patches", array)
+        _check_real("patches", array)
         n_samples, n_patches, patch_dim = array.shape
         return cls(
             dictionary=array.reshape(n_samples * n_patches, patch_dim),
@@ -187,9 +202,25 @@ class PatchData:
 
 def _frozen(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """Return a C-contiguous read-only array; what the caller could still write to is copied."""
-    if array.flags.writeable or array.dtype != dtype or not array.flags.c_contiguous:
+    owner: Any = array
+    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
+        owner = owner.base
+    if owner is not None or array.dtype != dtype or not array.flags.c_contiguous:
         array = np.array(array, dtype=dtype, order="C")
+        array.flags.writeable = False
     return read_only(array)
+
+
+def _check_real(field: str, array: NDArray[Any]) -> None:
+    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+        raise reject(f"{field}.dtype", array.dtype, "a real number type")
+
+
+def _image_shape(shape: tuple[int, int], patch_dim: int) -> tuple[int, int]:
+    allowed = f"a height and a width >= 1 whose product is d = {patch_dim}"
+    if len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] != patch_dim:
+        raise reject("image_shape", shape, allowed)
+    return int(shape[0]), int(shape[1])
 
 
 def _integers(
@@ -209,6 +240,8 @@ def _signs(field: str, values: ArrayLike, n_samples: int) -> NDArray[Any]:
     array = np.asarray(values)
     if array.shape != (n_samples,):
         raise reject(f"{field}.shape", array.shape, f"({n_samples},)")
+    if not np.issubdtype(array.dtype, np.number):
+        raise reject(f"{field}.dtype", array.dtype, "a number type")
     wrong = ~np.isin(array, (-1, 1))
     if wrong.any():
         raise reject(field, array[wrong][0], "+1 or -1 everywhere")

@@ -1,0 +1,40 @@
+"""Where the discriminative patch goes: router success against N on digits."""
+
+from matplotlib.figure import Figure
+
+from moe_theory import Results
+from moe_theory.plotting import look, n_draws, plot_curves, summary_rows
+
+SIMULATION = "../simulations/digit_accuracy.py"
+
+
+def draw(results: Results) -> tuple[Figure, list[dict]]:
+    experiment = results.config["experiment"]
+    n = experiment["data"]["n_patches"]
+    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    arms = {
+        "separate": "separate: expert meant for the class, $l$ = 2",
+        "joint": "joint: expert that receives it most often, $l$ = 6",
+    }
+    plot_curves(results, "router_success", left, arms=arms)
+    for arm in arms:
+        l = experiment["arms"][arm]["model"]["n_routed"]  # noqa: E741
+        label = f"one random router, $l/n$ = {l}/{n}"
+        left.axhline(l / n, color=look(arm, list(arms))[0], linestyle="--", label=label)
+    left.set_ylabel("P(discriminative patch in top $l$)")
+    plot_curves(results, "router_gate", right, arms={"joint": "joint, same expert"})
+    right.axhline(
+        1 / l, color=look("joint", [])[0], linestyle="--", label=f"equal gates, $1/l$ = 1/{l}"
+    )
+    right.set_ylabel("mean gate $G$ of the discriminative patch")
+    for ax in (left, right):
+        ax.set_xlabel("training samples $N$")
+        ax.set_ylim(0, 1.02)
+        ax.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 0.12))
+    figure.suptitle(
+        f"Routing of fresh inputs; mean ± std over {n_draws(results)} draws", fontsize=10
+    )
+    return figure, summary_rows(results.select(arm="separate"), ["router_success"]) + summary_rows(
+        results.select(arm="joint"), ["router_success"]
+    )

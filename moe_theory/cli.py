@@ -1,0 +1,99 @@
+"""The command line: `moe-theory`, or `python -m moe_theory`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from moe_theory import __version__
+from moe_theory.data import DigitPatches
+from moe_theory.experiments.scripts import SCALES, draw_figure, run_simulation
+from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
+from moe_theory.training import SGD, DivergenceError, train
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; bad input is told in one line.
+
+    Examples
+    --------
+    >>> main(["train", "--n-routed", "99"])
+    2
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (ValueError, DivergenceError) as error:
+        print(f"moe-theory: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("moe-theory: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="moe-theory", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run simulation files, or what is missing of them")
+    run.add_argument("files", nargs="+", metavar="FILE", help="such as simulations/*.py")
+    run.set_defaults(run=_run)
+    draw = commands.add_parser("draw", help="draw figure files, running what they need")
+    draw.add_argument("files", nargs="+", metavar="FILE", help="such as figures/*.py")
+    draw.set_defaults(run=_draw)
+    for command in (run, draw):
+        command.add_argument("--scale", choices=SCALES, default="quick")
+        command.add_argument("--store", default="results", help="folder of the raw results")
+
+    one = commands.add_parser("train", help="train one network on digits and say how it did")
+    one.add_argument("--model", choices=("dense", "separate", "joint"), default="separate")
+    one.add_argument("--n-train", type=int, default=300, help="N (default %(default)s)")
+    one.add_argument("--n-hidden", type=int, default=40, help="m (default %(default)s)")
+    one.add_argument("--n-experts", type=int, default=2, help="k (default %(default)s)")
+    one.add_argument("--n-routed", type=int, default=2, help="l (default %(default)s)")
+    one.add_argument("--learning-rate", type=float, default=0.2, help="η (default %(default)s)")
+    one.add_argument("--batch-size", type=int, default=20, help="B (default %(default)s)")
+    one.add_argument("--n-epochs", type=int, default=150, help="(default %(default)s)")
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--digits", help="npz file with arrays images and labels (default: bundled)")
+    one.set_defaults(run=_train)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    for file in options.files:
+        print(file, file=sys.stderr)
+        results = run_simulation(file, options.scale, store=options.store)
+        print(f"{file}: {len(results.rows)} trainings in {options.store}/{options.scale}")
+
+
+def _draw(options: argparse.Namespace) -> None:
+    for file in options.files:
+        print(file, file=sys.stderr)
+        print(os.path.relpath(draw_figure(file, options.scale, store=options.store)))
+
+
+def _train(options: argparse.Namespace) -> None:
+    model: Model = DenseCNN(options.n_hidden)
+    if options.model != "dense":
+        kind = SeparateMoE if options.model == "separate" else JointMoE
+        model = kind(options.n_experts, options.n_hidden, options.n_routed)
+    data = DigitPatches.from_npz(options.digits) if options.digits else DigitPatches()
+    sgd = SGD(options.learning_rate, options.batch_size, n_epochs=options.n_epochs)
+    test = data.sample(1000, options.seed, split="test")
+    run = train(model, data.sample(options.n_train, options.seed), sgd, options.seed, test=test)
+    error = run.error(test)
+    spread = (error * (1 - error) / test.n_samples) ** 0.5
+    print(model)
+    print(f"test error      {error:.4f} ± {spread:.4f} (binomial, {test.n_samples} inputs)")
+    print(f"training error  {run.history.train_error[-1]:.4f}")
+    print(f"steps           {run.n_steps}, zero training error at {run.steps_to_zero_error}")
+    print(f"operations      {run.flops.total:.3e}, of which routers {run.flops.routers:.1e}")
+    print(f"time            {run.wall_time:.2f} s")
+    if options.model != "dense":
+        success = ", ".join(f"{value:.3f}" for value in run.routing(test).success)
+        print(f"P(patch in top l) per expert: {success}")

@@ -1,0 +1,96 @@
+"""Experiments and figures that live in files of the user: how they are found, run and drawn.
+
+A simulation file defines ``experiment(scale)``, which returns an object with ``run(path)``. A
+figure file names one in ``SIMULATION`` and defines ``draw(results)``, which returns a matplotlib
+``Figure`` and the table behind it as a list of dicts.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from moe_theory._validation import choice, reject
+from moe_theory.experiments.results import Results
+
+SCALES = ("quick", "full")
+
+
+def load_script(path: str | Path, needed: tuple[str, ...]) -> ModuleType:
+    """Import the Python file ``path`` and check that it defines the names ``needed``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file or a name is missing.
+    """
+    file = Path(path)
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if not file.is_file() or spec is None or spec.loader is None:
+        raise reject("script", str(path), "a Python file that exists")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    missing = [name for name in needed if not hasattr(module, name)]
+    if missing:
+        raise reject("script", str(path), f"a file that defines {', '.join(missing)}")
+    return module
+
+
+def run_simulation(
+    path: str | Path, scale: str, *, store: str | Path = "results", progress: bool = True
+) -> Results:
+    """Run the experiment of a simulation file, or what is missing of it.
+
+    Parameters
+    ----------
+    path : path
+        The simulation file.
+    scale : {"quick", "full"}
+        Passed to its ``experiment``.
+    store : path
+        Folder of the rows, in ``<scale>/<name of the file>.jsonl``.
+    progress : bool
+        Show a bar on standard error.
+    """
+    choice("scale", scale, SCALES)
+    experiment = load_script(path, ("experiment",)).experiment(scale)
+    rows = Path(store) / scale / f"{Path(path).stem}.jsonl"
+    results: Results = experiment.run(rows, progress=progress)
+    return results
+
+
+def draw_figure(
+    path: str | Path, scale: str, *, store: str | Path = "results", progress: bool = True
+) -> Path:
+    """Draw a figure file, running its simulation first where results are missing.
+
+    The picture, its table (CSV) and what made it (JSON) go to the folder ``<scale>`` beside the
+    file.
+
+    Returns
+    -------
+    Path
+        The picture.
+    """
+    module = load_script(path, ("SIMULATION", "draw"))
+    simulation = Path(path).parent / module.SIMULATION
+    results = run_simulation(simulation, scale, store=store, progress=progress)
+    figure, table = module.draw(results)
+    base = Path(path).parent / scale / Path(path).stem
+    base.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(base.with_suffix(".png"), dpi=150, metadata={"Software": None})
+    write_table(base.with_suffix(".csv"), table)
+    base.with_suffix(".json").write_text(json.dumps(results.config, indent=1) + "\n")
+    return base.with_suffix(".png")
+
+
+def write_table(path: Path, table: list[dict[str, Any]]) -> None:
+    """Write rows of equal keys as comma-separated text."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(table[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)

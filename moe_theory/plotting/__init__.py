@@ -1,0 +1,6 @@
+"""Pictures of data, trainings and experiments."""
+
+from moe_theory.plotting.curves import look, n_draws, plot_curves, summary_rows
+from moe_theory.plotting.samples import plot_sample
+
+__all__ = ["look", "n_draws", "plot_curves", "plot_sample", "summary_rows"]

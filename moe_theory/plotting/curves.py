@@ -1,0 +1,113 @@
+"""Curves of measurements over the number of training samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from moe_theory.experiments import Results
+
+# One look per architecture in every figure; other arms take what is left, in order.
+LOOKS = {"dense": ("C0", "o"), "separate": ("C1", "s"), "joint": ("C2", "^")}
+OTHERS = (("C3", "D"), ("C4", "v"), ("C5", "P"), ("C6", "X"), ("C7", "*"))
+
+
+def plot_curves(
+    results: Results, column: str, ax: Axes, *, arms: dict[str, str], x: str = "n_train"
+) -> Axes:
+    """Draw mean ± standard deviation over draws of ``column`` against ``x``, one curve per arm.
+
+    Parameters
+    ----------
+    results : Results
+        Rows with columns ``arm``, ``draw``, ``x`` and ``column``.
+    column : str
+        What is measured.
+    ax : Axes
+        Where to draw.
+    arms : dict of str to str
+        Arms to draw, in order, with their names in the legend.
+    x : str
+        The column of the horizontal axis.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If ``column`` is not in the results.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> rows = [{"arm": "dense", "n_train": n, "draw": i, "e": 1 / n + i / 100}
+    ...         for n in (10, 20) for i in (0, 1)]
+    >>> ax = plot_curves(Results({}, rows), "e", Figure().subplots(), arms={"dense": "dense"})
+    >>> len(ax.lines)
+    1
+    """
+    for arm, label in arms.items():
+        rows = results.select(arm=arm)
+        places = rows.unique(x)
+        stats = [rows.mean_std(column, **{x: place}) for place in places]
+        mean, std = np.array([s[0] for s in stats]), np.array([s[1] for s in stats])
+        colour, marker = look(arm, list(arms))
+        ax.plot(places, mean, marker=marker, color=colour, label=label)
+        ax.fill_between(places, mean - std, mean + std, color=colour, alpha=0.18, linewidth=0)
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def look(arm: str, arms: list[str]) -> tuple[str, str]:
+    """Return colour and marker of ``arm`` among the ``arms`` of a figure.
+
+    Examples
+    --------
+    >>> look("joint", ["dense", "joint"])
+    ('C2', '^')
+    """
+    if arm in LOOKS:
+        return LOOKS[arm]
+    rest = [name for name in arms if name not in LOOKS]
+    return OTHERS[rest.index(arm) % len(OTHERS)]
+
+
+def n_draws(results: Results) -> int:
+    """Return the number of independent draws behind each point.
+
+    Examples
+    --------
+    >>> n_draws(Results({}, [{"draw": 0}, {"draw": 1}, {"draw": 0}]))
+    2
+    """
+    return len(results.unique("draw"))
+
+
+def summary_rows(
+    results: Results, columns: list[str], *, x: str = "n_train"
+) -> list[dict[str, Any]]:
+    """Return mean, standard deviation and count of ``columns`` per arm and ``x``.
+
+    Columns with a missing value at some place are left empty there.
+
+    Examples
+    --------
+    >>> rows = [{"arm": "dense", "n_train": 9, "draw": i, "e": i / 2} for i in (0, 1)]
+    >>> summary_rows(Results({}, rows), ["e"])
+    [{'arm': 'dense', 'n_train': 9, 'n_draws': 2, 'e_mean': 0.25, 'e_std': 0.3535533905932738}]
+    """
+    table = []
+    for arm in results.unique("arm"):
+        for place in results.select(arm=arm).unique(x):
+            here = results.select(arm=arm, **{x: place})
+            row: dict[str, Any] = {"arm": arm, x: place, "n_draws": len(here.rows)}
+            for column in columns:
+                mean, std, _ = here.mean_std(column)
+                row[f"{column}_mean"] = None if np.isnan(mean) else mean
+                row[f"{column}_std"] = None if np.isnan(std) else std
+            table.append(row)
+    return table

@@ -1,0 +1,26 @@
+"""The published digit experiment: test accuracy and router success against N.
+
+Configuration of P23's released code: η = 0.2, B = 20, 150 epochs, mean over all n patches. The
+dense network has the 40 units of the paper (the released code gives it 4). The digits are
+scikit-learn's, or those of the file named by MOE_THEORY_DIGITS (see `make mnist`).
+"""
+
+import os
+
+from moe_theory import SGD, AccuracyExperiment, Arm, DenseCNN, DigitPatches, JointMoE, SeparateMoE
+
+
+def experiment(scale: str) -> AccuracyExperiment:
+    file = os.environ.get("MOE_THEORY_DIGITS")
+    sgd = SGD(learning_rate=0.2, batch_size=20, n_epochs=150, router_n_epochs=100)
+    return AccuracyExperiment(
+        data=DigitPatches.from_npz(file) if file else DigitPatches(),
+        arms={
+            "dense": Arm(DenseCNN(40, output_weights="gaussian"), sgd),
+            "separate": Arm(SeparateMoE(2, 40, 2, "all", output_weights="expert_signs"), sgd),
+            "joint": Arm(JointMoE(8, 40, 6, "all", output_weights="gaussian"), sgd),
+        },
+        n_train=(100, 300, 500, 700, 900, 1000),
+        n_test=1000,
+        n_draws=10 if scale == "quick" else 40,
+    )
