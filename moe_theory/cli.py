@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 
+import numpy as np
+
 from moe_theory import __version__
-from moe_theory.data import DigitPatches
+from moe_theory.data import DigitPatches, read_idx
 from moe_theory.experiments.scripts import SCALES, draw_figure, run_simulation
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
 from moe_theory.training import SGD, DivergenceError, train
@@ -49,6 +51,14 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--scale", choices=SCALES, default="quick")
         command.add_argument("--store", default="results", help="folder of the raw results")
 
+    draw.add_argument("--out", help="folder of pictures and tables (default: beside the file)")
+
+    pack = commands.add_parser("pack-digits", help="pack IDX files, such as MNIST's, into an npz")
+    for name in ("images", "labels", "test_images", "test_labels"):
+        pack.add_argument(name, help="IDX file, gzipped or not")
+    pack.add_argument("npz", help="file to write, for --digits and MOE_THEORY_DIGITS")
+    pack.set_defaults(run=_pack)
+
     one = commands.add_parser("train", help="train one network on digits and say how it did")
     one.add_argument("--model", choices=("dense", "separate", "joint"), default="separate")
     one.add_argument("--n-train", type=int, default=300, help="N (default %(default)s)")
@@ -74,7 +84,16 @@ def _run(options: argparse.Namespace) -> None:
 def _draw(options: argparse.Namespace) -> None:
     for file in options.files:
         print(file, file=sys.stderr)
-        print(os.path.relpath(draw_figure(file, options.scale, store=options.store)))
+        picture = draw_figure(file, options.scale, store=options.store, out=options.out)
+        print(os.path.relpath(picture))
+
+
+def _pack(options: argparse.Namespace) -> None:
+    names = ("images", "labels", "test_images", "test_labels")
+    arrays = {name: read_idx(getattr(options, name)) for name in names}
+    DigitPatches.from_arrays(**arrays)
+    np.savez_compressed(options.npz, allow_pickle=False, **arrays)
+    print(f"{options.npz}: {len(arrays['images'])} + {len(arrays['test_images'])} images")
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -1,9 +1,10 @@
 """Synthetic and real data models of discriminative patches."""
 
 from moe_theory.data.digits import DigitPatches
+from moe_theory.data.idx import read_idx
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.data.protocol import DataModel
 from moe_theory.data.spurious import SpuriousPatch
 
-__all__ = ["DataModel", "DigitPatches", "PatchData", "PatchPatterns", "SpuriousPatch"]
+__all__ = ["DataModel", "DigitPatches", "PatchData", "PatchPatterns", "SpuriousPatch", "read_idx"]

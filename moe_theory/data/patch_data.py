@@ -134,6 +134,7 @@ class PatchData:
         if array.ndim != 3 or 0 in array.shape:
             raise reject("patches.shape", array.shape, "(N, n, d) with N, n, d >= 1")
         _check_real("patches", array)
+        finite("patches", array)
         n_samples, n_patches, patch_dim = array.shape
         return cls(
             dictionary=array.reshape(n_samples * n_patches, patch_dim),

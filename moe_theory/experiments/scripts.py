@@ -64,12 +64,17 @@ def run_simulation(
 
 
 def draw_figure(
-    path: str | Path, scale: str, *, store: str | Path = "results", progress: bool = True
+    path: str | Path,
+    scale: str,
+    *,
+    store: str | Path = "results",
+    out: str | Path | None = None,
+    progress: bool = True,
 ) -> Path:
     """Draw a figure file, running its simulation first where results are missing.
 
-    The picture, its table (CSV) and what made it (JSON) go to the folder ``<scale>`` beside the
-    file.
+    The picture, its table (CSV) and what made it (JSON) go to the folder ``<scale>`` in ``out``,
+    by default beside the file.
 
     Returns
     -------
@@ -80,7 +85,7 @@ def draw_figure(
     simulation = Path(path).parent / module.SIMULATION
     results = run_simulation(simulation, scale, store=store, progress=progress)
     figure, table = module.draw(results)
-    base = Path(path).parent / scale / Path(path).stem
+    base = Path(out or Path(path).parent) / scale / Path(path).stem
     base.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(base.with_suffix(".png"), dpi=150, metadata={"Software": None})
     write_table(base.with_suffix(".csv"), table)

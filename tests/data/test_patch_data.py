@@ -94,7 +94,10 @@ def test_bad_subset(rows):
         ({"positions": np.array([0, 2, 0])}, "positions must be integers in [0, 1]; got 2"),
         ({"spurious_positions": np.array([0, -1, 0])}, "spurious_positions must be integers"),
         ({"spurious_signs": np.array([1, 2, 1])}, "spurious_signs must be +1 or -1"),
-        ({"image_shape": (2, 2)}, "image_shape must be a height and width whose product is d = 3"),
+        (
+            {"image_shape": (2, 2)},
+            "image_shape must be a height and a width >= 1",
+        ),
     ],
 )
 def test_bad_fields(changes, message):
