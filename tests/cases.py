@@ -1,0 +1,47 @@
+"""Strategies that draw small networks, data and settings."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from moe_theory import SGD, DenseCNN, JointMoE, PatchData, SeparateMoE
+
+
+@st.composite
+def problems(draw, kinds=("dense", "separate", "joint")):
+    """A network, raw data that fit it, and the loss; n = 1, l = n, k = 1, m = k, N odd occur."""
+    kind = draw(st.sampled_from(kinds))
+    n_patches = draw(st.integers(1, 5))
+    patch_dim = draw(st.integers(1, 5))
+    n_samples = draw(st.integers(1, 7))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    data = PatchData.from_patches(
+        rng.normal(size=(n_samples, n_patches, patch_dim)),
+        rng.choice([-1, 1], size=n_samples),
+        positions=rng.integers(n_patches, size=n_samples),
+    )
+    return draw(networks(kind, n_patches)), data, draw(st.sampled_from(["logistic", "hinge"]))
+
+
+@st.composite
+def networks(draw, kind, n_patches):
+    outputs = draw(st.sampled_from(["signs", "gaussian"]))
+    units = draw(st.integers(1, 3))
+    if kind == "dense":
+        return DenseCNN(units, output_weights=outputs, init_std=0.7)
+    n_experts = draw(st.integers(1, 3)) * (2 if kind == "separate" else 1)
+    return {"separate": SeparateMoE, "joint": JointMoE}[kind](
+        n_experts,
+        n_experts * units,
+        draw(st.integers(1, n_patches)),
+        pooling=draw(st.sampled_from(["routed", "all"])),
+        output_weights=outputs,
+        init_std=0.7,
+        router_init_std=0.5,
+    )
+
+
+def settings_of(**changes):
+    """SGD in float64, by default one step on all samples."""
+    return SGD(
+        **{"learning_rate": 0.1, "batch_size": 100, "n_steps": 1, "dtype": "float64"} | changes
+    )

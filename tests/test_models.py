@@ -1,0 +1,89 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from moe_theory import SGD, DenseCNN, JointMoE, SeparateMoE
+
+GOOD = {"n_experts": 2, "n_hidden": 4, "n_routed": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        (DenseCNN, {"n_hidden": 0}, "n_hidden must be an integer >= 1; got 0"),
+        (DenseCNN, {"n_hidden": True}, "n_hidden must be an integer >= 1; got True"),
+        (DenseCNN, {"n_hidden": 4.0}, "n_hidden must be an integer >= 1; got 4.0"),
+        (DenseCNN, {"n_hidden": 4, "init_std": math.nan}, "init_std must be a finite number"),
+        (DenseCNN, {"n_hidden": 4, "init_std": -1.0}, "init_std must be .* got -1.0"),
+        (DenseCNN, {"n_hidden": 4, "output_weights": "ones"}, "output_weights must be one of"),
+        (SeparateMoE, GOOD | {"n_experts": 3, "n_hidden": 6}, "n_experts must be even"),
+        (JointMoE, GOOD | {"n_hidden": 5}, "n_hidden must be a multiple of n_experts = 2; got 5"),
+        (JointMoE, GOOD | {"n_hidden": 1}, "n_hidden must be a multiple of n_experts = 2; got 1"),
+        (JointMoE, GOOD | {"n_routed": 0}, "n_routed must be an integer >= 1; got 0"),
+        (JointMoE, GOOD | {"pooling": "max"}, "pooling must be one of 'routed', 'all'; got 'max'"),
+        (JointMoE, GOOD | {"router_init_std": math.inf}, "router_init_std must be a finite"),
+    ],
+)
+def test_bad_models(kind, changes, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": 0.0}, r"learning_rate must be a finite number in \(0, inf\); got 0.0"),
+        ({"learning_rate": math.nan}, "learning_rate must be .* got nan"),
+        ({"batch_size": 0}, "batch_size must be an integer >= 1; got 0"),
+        ({"n_epochs": 3}, r"\(n_steps, n_epochs\) must be one number and one None; got \(5, 3\)"),
+        ({"n_steps": None}, r"\(n_steps, n_epochs\) must be one number and one None"),
+        ({"n_steps": 0}, "n_steps must be an integer >= 1; got 0"),
+        ({"router_n_steps": 1, "router_n_epochs": 1}, "must be at most one number"),
+        ({"router_learning_rate": -1.0}, "router_learning_rate must be"),
+        ({"loss": "square"}, "loss must be one of 'logistic', 'hinge'; got 'square'"),
+        ({"router_samples": "test"}, "router_samples must be one of"),
+        ({"router_fraction": 1.0}, r"router_fraction must be a finite number in \(0, 1\); got 1.0"),
+        ({"record": 0}, "record must be an integer >= 1; got 0"),
+        ({"record": (3, -1)}, "record must be an integer >= 0; got -1"),
+        ({"stop_at_zero_error": 1}, "stop_at_zero_error must be True or False; got 1"),
+        ({"dtype": "float16"}, "dtype must be one of 'float32', 'float64'; got 'float16'"),
+    ],
+)
+def test_bad_sgd(changes, message):
+    with pytest.raises(ValueError, match=message):
+        SGD(**{"learning_rate": 0.1, "batch_size": 4, "n_steps": 5} | changes)
+
+
+def test_specifications_are_frozen_values():
+    model = JointMoE(**GOOD)
+    assert model == JointMoE(np.int64(2), np.int32(4), 2)
+    assert hash(model) == hash(JointMoE(**GOOD))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        model.n_hidden = 8
+
+
+def test_initial_weights():
+    """Standard deviations, streams that do not move each other, and the kinds of output weights."""
+    model = JointMoE(4, 4000, 2, output_weights="gaussian", init_std=0.5, router_init_std=2.0)
+    weights = model.initial_weights(patch_dim=25, seed=7)
+    n = weights.experts.size
+    # The sample variance of n normals has relative standard deviation √(2/n); 5 of these.
+    assert weights.experts.var() == pytest.approx(0.25, rel=5 * math.sqrt(2 / n))
+    assert weights.output.var() == pytest.approx(1.0, rel=5 * math.sqrt(2 / 4000))
+    assert weights.routers.var() == pytest.approx(4.0, rel=5 * math.sqrt(2 / 100))
+    dense = DenseCNN(4000, init_std=0.5).initial_weights(patch_dim=25, seed=7)
+    np.testing.assert_array_equal(dense.experts, weights.experts)
+    assert dense.routers is None
+    np.testing.assert_array_equal(dense.output[:4], [1, -1, 1, -1])
+    signs = SeparateMoE(4, 8, 2, output_weights="expert_signs").initial_weights(3, 0).output
+    np.testing.assert_array_equal(signs, [1, 1, -1, -1, 1, 1, -1, -1])
+    with pytest.raises(ValueError, match="read-only"):
+        weights.experts[0, 0] = 1.0
+
+
+def test_output_scale():
+    assert JointMoE(**GOOD).output_scale(8) == 1 / 2
+    assert JointMoE(**GOOD, pooling="all").output_scale(8) == 1 / 8
+    assert DenseCNN(4).output_scale(8) == 1 / 8

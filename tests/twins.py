@@ -1,0 +1,220 @@
+"""Readable twins of the kernels: the dossier's formulas, and the algorithm with a counter.
+
+`output` and `mean_loss` follow §3 of the dossier and know nothing of kernels. `CountingSGD`
+performs the algorithm of `moe_theory.costs` one scalar operation at a time and counts each.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from moe_theory import DenseCNN, JointMoE
+
+
+def top_l(scores, n_routed):
+    """Places of the largest scores, of equal ones the lower place first."""
+    return np.argsort(-np.asarray(scores), kind="stable")[:n_routed]
+
+
+def softmax(values):
+    weights = np.exp(values - np.max(values))
+    return weights / weights.sum()
+
+
+def output(model, weights, x):
+    """f(x) of one input x, shape (n, d), in float64."""
+    experts, a = weights.experts.astype(float), weights.output.astype(float)
+    n = len(x)
+    if isinstance(model, DenseCNN):
+        return (a @ np.maximum(experts @ x.T, 0)).sum() / n
+    units = model.n_hidden // model.n_experts
+    total = 0.0
+    for s in range(model.n_experts):
+        scores = x @ weights.routers[s].astype(float)
+        places = top_l(scores, model.n_routed)
+        gates = softmax(scores[places]) if isinstance(model, JointMoE) else np.ones(len(places))
+        own = slice(s * units, (s + 1) * units)
+        for j, gate in zip(places, gates, strict=True):
+            total += gate * a[own] @ np.maximum(experts[own] @ x[j], 0)
+    return total / (model.n_routed if model.pooling == "routed" else n)
+
+
+def loss_of(margin, loss):
+    return np.logaddexp(0, -margin) if loss == "logistic" else max(0.0, 1 - margin)
+
+
+def mean_loss(model, weights, data, loss):
+    pairs = zip(data.patches(), data.labels, strict=True)
+    return np.mean([loss_of(y * output(model, weights, x), loss) for x, y in pairs])
+
+
+@dataclass
+class Counter:
+    """Scalar arithmetic that counts."""
+
+    count: int = 0
+
+    def add(self, a, b):
+        self.count += 1
+        return a + b
+
+    def mul(self, a, b):
+        self.count += 1
+        return a * b
+
+    def div(self, a, b):
+        self.count += 1
+        return a / b
+
+    def exp(self, a):
+        self.count += 1
+        return np.exp(a)
+
+    def dot(self, a, b):
+        total = 0.0
+        for p, q in zip(a, b, strict=True):
+            total = self.add(total, self.mul(p, q))
+        return total
+
+
+class CountingSGD:
+    """One network, trained by scalar operations."""
+
+    def __init__(self, model, weights, loss, learning_rate, router_rate=0.0):
+        self.model, self.loss = model, loss
+        self.rate, self.router_rate = learning_rate, router_rate
+        self.w = weights.experts.astype(float).copy()
+        self.a = weights.output.astype(float)
+        self.routers = None if weights.routers is None else weights.routers.astype(float).copy()
+        self.c = Counter()
+
+    def slope(self, y, f, factor, size):
+        """Derivative of the mean loss in f, times the output scale."""
+        c = self.c
+        margin = y * f
+        if self.loss == "hinge":
+            derivative = -1.0 if c.add(1.0, -margin) > 0 else 0.0
+        else:
+            derivative = c.div(-1.0, c.add(1.0, c.exp(c.mul(y, f))))
+        return c.div(c.mul(c.mul(derivative, y), factor), size)
+
+    def step(self, xs, ys):
+        """One SGD step on a batch; ``xs`` lists, per input, its n patches."""
+        joint = isinstance(self.model, JointMoE)
+        (self._joint_step if joint else self._fixed_step)(xs, ys)
+
+    def _experts(self):
+        units = self.model.n_hidden // self.model.n_experts
+        return [range(s * units, (s + 1) * units) for s in range(self.model.n_experts)]
+
+    def _fixed_step(self, xs, ys):
+        """``xs`` (B, k, l, d) holds what each expert receives."""
+        c, size = self.c, len(xs)
+        factor = self.model.output_scale(self.n_patches)
+        gradient = np.zeros_like(self.w)
+        for x, y in zip(xs, ys, strict=True):
+            active, f = {}, 0.0
+            for s, units in enumerate(self._experts()):
+                for r in units:
+                    pooled = 0.0
+                    for j, patch in enumerate(x[s]):
+                        z = c.dot(self.w[r], patch)
+                        active[r, j] = z > 0
+                        pooled = c.add(pooled, max(z, 0.0))
+                    f = c.add(f, c.mul(self.a[r], pooled))
+            slope = self.slope(y, c.mul(f, factor), factor, size)
+            for s, units in enumerate(self._experts()):
+                for r in units:
+                    for j, patch in enumerate(x[s]):
+                        unit_slope = c.mul(slope, self.a[r]) * active[r, j]
+                        for q in range(len(patch)):
+                            gradient[r, q] = c.add(gradient[r, q], c.mul(unit_slope, patch[q]))
+        self._update(self.w, gradient, self.rate)
+
+    def _joint_step(self, xs, ys):
+        """``xs`` (B, n, d) holds all patches."""
+        c, size, model = self.c, len(xs), self.model
+        factor = model.output_scale(len(xs[0]))
+        gradient, router_gradient = np.zeros_like(self.w), np.zeros_like(self.routers)
+        for x, y in zip(xs, ys, strict=True):
+            f, memory = 0.0, []
+            for s, units in enumerate(self._experts()):
+                scores = [c.dot(self.routers[s], patch) for patch in x]
+                places = top_l(scores, model.n_routed)
+                gates = self._softmax([scores[j] for j in places])
+                active, values = {}, []
+                for j, gate in zip(places, gates, strict=True):
+                    value = 0.0
+                    for r in units:
+                        z = c.dot(self.w[r], x[j])
+                        active[r, j] = z > 0
+                        value = c.add(value, c.mul(self.a[r], max(z, 0.0)))
+                    values.append(value)
+                    f = c.add(f, c.mul(gate, value))
+                memory.append((places, gates, values, active))
+            slope = self.slope(y, c.mul(f, factor), factor, size)
+            for s, units in enumerate(self._experts()):
+                places, gates, values, active = memory[s]
+                mean = c.dot(gates, values)
+                for j, gate, value in zip(places, gates, values, strict=True):
+                    gated = c.mul(slope, gate)
+                    gate_slope = c.mul(gated, c.add(value, -mean))
+                    for q in range(x.shape[1]):
+                        change = c.mul(gate_slope, x[j, q])
+                        router_gradient[s, q] = c.add(router_gradient[s, q], change)
+                    for r in units:
+                        unit_slope = c.mul(gated, self.a[r]) * active[r, j]
+                        for q in range(x.shape[1]):
+                            gradient[r, q] = c.add(gradient[r, q], c.mul(unit_slope, x[j, q]))
+        self._update(self.w, gradient, self.rate)
+        self._update(self.routers, router_gradient, self.router_rate)
+
+    def _softmax(self, values):
+        c = self.c
+        parts = [c.exp(c.add(value, -max(values))) for value in values]
+        total = 0.0
+        for part in parts:
+            total = c.add(total, part)
+        return [c.div(part, total) for part in parts]
+
+    def _update(self, weights, gradient, rate):
+        for place in np.ndindex(*weights.shape):
+            change = self.c.mul(rate, gradient[place])
+            weights[place] = self.c.add(weights[place], -change)
+
+
+class CountingRouters:
+    """Paired routers on the linear loss, trained by scalar operations."""
+
+    def __init__(self, routers, rate, data):
+        self.c = Counter()
+        self.routers, self.rate, self.labels = routers.astype(float).copy(), rate, data.labels
+        self.sums = np.zeros((data.n_samples, data.patch_dim))
+        for i, x in enumerate(data.patches()):
+            for patch in x:
+                for q, value in enumerate(patch):
+                    self.sums[i, q] = self.c.add(self.sums[i, q], value)
+
+    def step(self, rows):
+        c = self.c
+        step = np.zeros(self.sums.shape[1])
+        for i in rows:
+            for q in range(len(step)):
+                step[q] = c.add(step[q], c.mul(float(self.labels[i]), self.sums[i, q]))
+        factor = c.div(self.rate, len(rows))
+        for s in range(len(self.routers)):
+            for q in range(len(step)):
+                signed = factor if s % 2 == 0 else -factor
+                self.routers[s, q] = c.add(self.routers[s, q], c.mul(signed, step[q]))
+
+
+def received(model, routers, data, counter=None):
+    """What each expert of a network with fixed routing receives, shape (N, k, l, d)."""
+    counter = counter or Counter()
+    if isinstance(model, DenseCNN):
+        return data.patches()[:, None].astype(float)
+    out = []
+    for x in data.patches().astype(float):
+        scores = [[counter.dot(w, patch) for patch in x] for w in routers.astype(float)]
+        out.append([x[top_l(score, model.n_routed)] for score in scores])
+    return np.array(out)
