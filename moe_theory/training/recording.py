@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.losses import mean_loss
 from moe_theory.kernels.state import DONE
-from moe_theory.training.problems import Inputs, Trainee
+from moe_theory.models import Weights
+from moe_theory.training.batches import Block
 from moe_theory.training.run import History
-from moe_theory.training.sgd import LOSS_CODES
+from moe_theory.training.sgd import LOSS_CODES, SGD
+
+
+class Trainee(Protocol):
+    """A network in training, whatever the space in which it is trained."""
+
+    sgd: SGD
+    state: NDArray[np.int64]
+    inputs: Any
+
+    def weights(self) -> Weights:
+        """Return the present weights in ℝᵈ."""
+
+    def prepare(self, data: PatchData) -> Any:
+        """Return other samples in the form that `outputs` takes."""
+
+    def outputs(self, inputs: Any) -> NDArray[Any]:
+        """Return f of every input under the present weights."""
+
+    def advance(self, block: Block) -> bool:
+        """Take the steps of ``block``; return whether everything stayed finite."""
+
+    def finite(self) -> bool:
+        """Return whether all weights are finite."""
+
 
 Record = tuple[int, float, float, float, float]
 
 
-def measure(trainee: Trainee, test: Inputs | None) -> Record:
+def measure(trainee: Trainee, test: Any) -> Record:
     """Return steps done, training loss and error, test loss and error."""
     values = [_loss_and_error(trainee, trainee.inputs)]
     values.append((np.nan, np.nan) if test is None else _loss_and_error(trainee, test))
     return (int(trainee.state[DONE]), *values[0], *values[1])
 
 
-def _loss_and_error(trainee: Trainee, inputs: Inputs) -> tuple[float, float]:
+def _loss_and_error(trainee: Trainee, inputs: Any) -> tuple[float, float]:
     f = trainee.outputs(inputs)
     loss = mean_loss(f, inputs.labels, LOSS_CODES[trainee.sgd.loss])
     return float(loss), float(np.mean(~(inputs.labels * f > 0)))

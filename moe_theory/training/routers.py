@@ -11,7 +11,7 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels import routers as kernels
 from moe_theory.models import SeparateMoE, Weights
 from moe_theory.training.batches import blocks
-from moe_theory.training.problems import occurring
+from moe_theory.training.inputs import occurring
 from moe_theory.training.sgd import SGD
 
 

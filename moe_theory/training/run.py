@@ -14,7 +14,7 @@ from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.models import DenseCNN, Model, Weights
 from moe_theory.routing import RoutingMetrics, routing_metrics
-from moe_theory.training.problems import outputs, prepare
+from moe_theory.training.inputs import outputs, prepare
 from moe_theory.training.sgd import SGD, steps_per_epoch
 from moe_theory.training.threads import single_blas_thread
 

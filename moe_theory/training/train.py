@@ -5,21 +5,26 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 from moe_theory._random import Seed, seed_sequence, stream
-from moe_theory._validation import reject
+from moe_theory._validation import choice, reject
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER
 from moe_theory.models import Model, SeparateMoE, Weights
 from moe_theory.training.batches import Block, blocks
 from moe_theory.training.flops import expert_flops
-from moe_theory.training.problems import Trainee, prepare
-from moe_theory.training.recording import history, measure
+from moe_theory.training.gram import suits_pattern_space
+from moe_theory.training.pattern import PatternTrainee
+from moe_theory.training.raw import RawTrainee
+from moe_theory.training.recording import Trainee, history, measure
 from moe_theory.training.routers import train_routers
 from moe_theory.training.run import DivergenceError, History, TrainingRun
 from moe_theory.training.sgd import SGD
 from moe_theory.training.threads import single_blas_thread
+
+Engine = Literal["auto", "raw", "pattern"]
 
 
 def train(
@@ -31,6 +36,7 @@ def train(
     test: PatchData | None = None,
     router_data: PatchData | None = None,
     raise_on_divergence: bool = True,
+    engine: Engine = "auto",
 ) -> TrainingRun:
     """Train ``model`` on ``data``.
 
@@ -51,6 +57,9 @@ def train(
         then allowed.
     raise_on_divergence : bool
         Raise, or return a run that says where it diverged and gives no predictions.
+    engine : {"auto", "raw", "pattern"}
+        Where to train: on raw patches, or in the space of the patterns, which gives the same
+        trajectory up to rounding; by default where it is faster.
 
     Returns
     -------
@@ -79,6 +88,7 @@ def train(
     """
     started = time.perf_counter()
     _check_fit(model, data, sgd, test, router_data)
+    choice("engine", engine, ("auto", "raw", "pattern"))
     with single_blas_thread():
         initial = _cast(model.initial_weights(data.patch_dim, seed), sgd)
         weights, own, spent = initial, data, Flops(0)
@@ -86,7 +96,8 @@ def train(
             weights, own, spent = train_routers(
                 model, initial, data, sgd, seed, router_data=router_data
             )
-        trainee = Trainee(model, sgd, weights, own)
+        space = PatternTrainee if _in_pattern_space(engine, own) else RawTrainee
+        trainee: Trainee = space(model, sgd, weights, own)
         recorded, diverged_at = _train_experts(trainee, test, seed)
     if diverged_at is not None and raise_on_divergence:
         raise DivergenceError(
@@ -132,6 +143,10 @@ def _check_fit(
         raise reject("router_data", "PatchData", allowed)
 
 
+def _in_pattern_space(engine: Engine, data: PatchData) -> bool:
+    return engine == "pattern" or (engine == "auto" and suits_pattern_space(data))
+
+
 def _cast(weights: Weights, sgd: SGD) -> Weights:
     routers = weights.routers
     return Weights(
@@ -149,7 +164,7 @@ def _train_experts(
     n_samples = len(trainee.inputs.labels)
     n_steps = sgd.steps(n_samples)
     due = sgd.record_steps(n_steps)
-    shown = None if test is None else prepare(trainee.model, trainee.weights(), test)
+    shown = None if test is None else trainee.prepare(test)
     records = [measure(trainee, shown)]
     if not trainee.finite():
         return history(records, test is not None), 0

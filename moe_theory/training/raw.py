@@ -1,76 +1,26 @@
-"""A network in training: arrays for the kernels, and calls that hide which kernel it is."""
+"""Training on raw patches."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory.data.patch_data import PatchData
-from moe_theory.kernels.fixed import outputs_fixed, train_fixed
-from moe_theory.kernels.joint import outputs_joint, train_joint
+from moe_theory.kernels.fixed import train_fixed
+from moe_theory.kernels.joint import train_joint
 from moe_theory.kernels.state import new_state
-from moe_theory.models import JointMoE, Model, SeparateMoE, Weights
-from moe_theory.routing import route
+from moe_theory.models import JointMoE, Model, Weights
 from moe_theory.training.batches import Block
+from moe_theory.training.inputs import Inputs, outputs, prepare
 from moe_theory.training.sgd import LOSS_CODES, SGD
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, eq=False)
-class Inputs:
-    """Samples as the kernels take them.
-
-    ``table`` (P, d) holds the patches that occur, in the dtype of the training; ``rows`` is
-    (N, n) for joint networks, and (N, k, l), what each expert receives, for the others.
-    """
-
-    table: Array
-    rows: Array
-    labels: Array
-
-
-def prepare(model: Model, weights: Weights, data: PatchData) -> Inputs:
-    """Gather the patches that occur in ``data`` and apply fixed routing."""
-    table, indices = occurring(data, weights.experts.dtype)
-    n_routed = model.routed(data.n_patches)
-    if isinstance(model, JointMoE):
-        return Inputs(table, indices, data.labels)
-    if isinstance(model, SeparateMoE):
-        assert weights.routers is not None
-        positions, _ = route(table, indices, weights.routers, n_routed)
-        rows = np.take_along_axis(indices[:, None, :], positions, axis=2)
-        return Inputs(table, rows, data.labels)
-    return Inputs(table, indices[:, None, :], data.labels)
-
-
-def occurring(data: PatchData, dtype: Any) -> tuple[Array, Array]:
-    """Return the dictionary rows that occur in ``data`` and the indices into them."""
-    if data.n_patterns <= data.indices.size:
-        return np.asarray(data.dictionary, dtype=dtype), data.indices
-    used, inverse = np.unique(data.indices, return_inverse=True)
-    indices = inverse.reshape(data.indices.shape).astype(np.int32)
-    return data.dictionary[used].astype(dtype, copy=False), indices
-
-
-def outputs(model: Model, weights: Weights, inputs: Inputs, scale: float) -> Array:
-    """Return f of every input, shape (N,)."""
-    f: Array
-    if isinstance(model, JointMoE):
-        f = outputs_joint(
-            inputs.table, inputs.rows, weights.experts, weights.output, weights.routers,
-            model.n_routed, scale,
-        )  # fmt: skip
-    else:
-        f = outputs_fixed(inputs.table, inputs.rows, weights.experts, weights.output, scale)
-    return f
-
-
-class Trainee:
-    """The mutable state of one training: weights, and what the kernel remembers."""
+class RawTrainee:
+    """A network in training on raw patches: its weights, and what the kernel remembers."""
 
     def __init__(self, model: Model, sgd: SGD, weights: Weights, data: PatchData) -> None:
         self.model = model
@@ -86,6 +36,10 @@ class Trainee:
         """Return a copy of the present weights."""
         routers = None if self._routers is None else self._routers.copy()
         return Weights(self._experts.copy(), self._output, routers)
+
+    def prepare(self, data: PatchData) -> Inputs:
+        """Return other samples in the form that `outputs` takes."""
+        return prepare(self.model, self.weights(), data)
 
     def outputs(self, inputs: Inputs) -> Array:
         """Return f of every input under the present weights."""

@@ -1,0 +1,12 @@
+"""Products with a Gram matrix of patterns, most of whose entries are zero."""
+
+from moe_theory.kernels.jit import kernel
+
+
+@kernel
+def apply_gram(change, start, column, value, products):
+    """Add K·change to ``products``, K in compressed rows: of row p, start[p] to start[p + 1]."""
+    for p in range(len(change)):
+        if change[p] != 0:
+            for entry in range(start[p], start[p + 1]):
+                products[column[entry]] += change[p] * value[entry]

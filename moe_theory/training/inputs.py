@@ -1,0 +1,66 @@
+"""Samples as the kernels take them, and the outputs of a network on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moe_theory.data.patch_data import PatchData
+from moe_theory.kernels.fixed import outputs_fixed
+from moe_theory.kernels.joint import outputs_joint
+from moe_theory.models import JointMoE, Model, SeparateMoE, Weights
+from moe_theory.routing import route
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Samples as the kernels take them.
+
+    ``table`` (P, d) holds the patches that occur, in the dtype of the training; ``rows`` is
+    (N, n) for joint networks, and (N, k, l), what each expert receives, for the others.
+    """
+
+    table: Array
+    rows: Array
+    labels: Array
+
+
+def prepare(model: Model, weights: Weights, data: PatchData) -> Inputs:
+    """Gather the patches that occur in ``data`` and apply fixed routing."""
+    table, indices = occurring(data, weights.experts.dtype)
+    n_routed = model.routed(data.n_patches)
+    if isinstance(model, JointMoE):
+        return Inputs(table, indices, data.labels)
+    if isinstance(model, SeparateMoE):
+        assert weights.routers is not None
+        positions, _ = route(table, indices, weights.routers, n_routed)
+        rows = np.take_along_axis(indices[:, None, :], positions, axis=2)
+        return Inputs(table, rows, data.labels)
+    return Inputs(table, indices[:, None, :], data.labels)
+
+
+def occurring(data: PatchData, dtype: Any) -> tuple[Array, Array]:
+    """Return the dictionary rows that occur in ``data`` and the indices into them."""
+    if data.n_patterns <= data.indices.size:
+        return np.asarray(data.dictionary, dtype=dtype), data.indices
+    used, inverse = np.unique(data.indices, return_inverse=True)
+    indices = inverse.reshape(data.indices.shape).astype(np.int32)
+    return data.dictionary[used].astype(dtype, copy=False), indices
+
+
+def outputs(model: Model, weights: Weights, inputs: Inputs, scale: float) -> Array:
+    """Return f of every input, shape (N,)."""
+    f: Array
+    if isinstance(model, JointMoE):
+        f = outputs_joint(
+            inputs.table, inputs.rows, weights.experts, weights.output, weights.routers,
+            model.n_routed, scale,
+        )  # fmt: skip
+    else:
+        f = outputs_fixed(inputs.table, inputs.rows, weights.experts, weights.output, scale)
+    return f

@@ -1,0 +1,129 @@
+"""Training in pattern space, for data whose patches come from a finite dictionary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moe_theory.data.patch_data import PatchData
+from moe_theory.kernels.pattern_fixed import (
+    outputs_pattern_fixed,
+    pattern_values,
+    train_pattern_fixed,
+)
+from moe_theory.kernels.pattern_joint import outputs_pattern_joint, train_pattern_joint
+from moe_theory.kernels.state import new_state
+from moe_theory.models import JointMoE, Model, SeparateMoE, Weights
+from moe_theory.routing import route
+from moe_theory.training.batches import Block
+from moe_theory.training.gram import gram
+from moe_theory.training.inputs import Inputs, outputs, prepare
+from moe_theory.training.sgd import LOSS_CODES, SGD
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class PatternInputs:
+    """Samples made of the patterns trained on; ``rows`` as for `Inputs`."""
+
+    rows: Array
+    labels: Array
+
+
+class PatternTrainee:
+    """A network in training, known by the products of its weights with the patterns.
+
+    Its trajectory is that of `RawTrainee` up to rounding. Source: dossier §6 [D].
+    """
+
+    def __init__(self, model: Model, sgd: SGD, weights: Weights, data: PatchData) -> None:
+        self.model = model
+        self.sgd = sgd
+        self.scale = model.output_scale(data.n_patches)
+        self.state = new_state()
+        self._start = weights
+        self._source = data.dictionary
+        dtype = weights.experts.dtype
+        self._dictionary = data.dictionary.astype(dtype, copy=False)
+        self._gram = gram(data.dictionary)
+        self._gram_value = self._gram.value.astype(dtype)
+        self._z = np.ascontiguousarray(weights.experts @ self._dictionary.T)
+        self._scores = np.empty((0, 0), dtype)
+        if isinstance(model, JointMoE) and weights.routers is not None:
+            self._scores = np.ascontiguousarray(weights.routers @ self._dictionary.T)
+        self._first = (self._z.copy(), self._scores.copy())
+        shapes = ((0, 0), (0, 0)) if self._gram.orthonormal else (self._z.shape, self._scores.shape)
+        self._coefficients, self._router_coefficients = (np.zeros(s, dtype) for s in shapes)
+        self.inputs = PatternInputs(self._rows(data), data.labels)
+
+    def weights(self) -> Weights:
+        """Return the present weights in ℝᵈ."""
+        learned = (self._coefficients, self._router_coefficients)
+        if self._gram.orthonormal:
+            learned = (self._z - self._first[0], self._scores - self._first[1])
+        experts = self._start.experts + learned[0] @ self._dictionary
+        routers = self._start.routers
+        if isinstance(self.model, JointMoE) and routers is not None:
+            routers = routers + learned[1] @ self._dictionary
+        return Weights(experts, self._start.output, routers)
+
+    def prepare(self, data: PatchData) -> PatternInputs | Inputs:
+        """Return other samples in the form that `outputs` takes."""
+        same = data.dictionary.shape == self._source.shape
+        if same and np.array_equal(data.dictionary, self._source):
+            return PatternInputs(self._rows(data), data.labels)
+        return prepare(self.model, self._start, data)
+
+    def outputs(self, inputs: PatternInputs | Inputs) -> Array:
+        """Return f of every input under the present weights."""
+        if isinstance(inputs, Inputs):
+            return outputs(self.model, self.weights(), inputs, self.scale)
+        values = np.empty((self.model.n_experts, self._z.shape[1]), self._z.dtype)
+        pattern_values(self._z, self._start.output, values)
+        f: Array
+        if isinstance(self.model, JointMoE):
+            f = outputs_pattern_joint(
+                values, self._scores, inputs.rows, self.model.n_routed, self.scale
+            )
+        else:
+            f = outputs_pattern_fixed(values, inputs.rows, self.scale)
+        return f
+
+    def advance(self, block: Block) -> bool:
+        """Take the steps of ``block``; return whether everything stayed finite."""
+        return self._run_kernel(block) and self.finite()
+
+    def finite(self) -> bool:
+        """Return whether all weights are finite."""
+        return bool(np.isfinite(self._z).all() and np.isfinite(self._scores).all())
+
+    def _rows(self, data: PatchData) -> Array:
+        n_routed = self.model.routed(data.n_patches)
+        if isinstance(self.model, JointMoE):
+            return data.indices
+        if isinstance(self.model, SeparateMoE) and self._start.routers is not None:
+            positions, _ = route(self._dictionary, data.indices, self._start.routers, n_routed)
+            return np.take_along_axis(data.indices[:, None, :], positions, axis=2)
+        return data.indices[:, None, :]
+
+    def _run_kernel(self, block: Block) -> bool:
+        rows, labels, matrix = self.inputs.rows, self.inputs.labels, self._gram
+        loss, stop = LOSS_CODES[self.sgd.loss], self.sgd.stop_at_zero_error
+        if isinstance(self.model, JointMoE):
+            finite = train_pattern_joint(
+                self._z, self._scores, self._coefficients, self._router_coefficients,
+                matrix.start, matrix.column, self._gram_value, rows, labels, self._start.output,
+                self.model.n_routed, self.scale, block.order, block.bounds,
+                self.sgd.learning_rate, self.sgd.router_rate, loss, stop, self.state,
+            )  # fmt: skip
+        else:
+            finite = train_pattern_fixed(
+                self._z, self._coefficients, matrix.start, matrix.column, self._gram_value, rows,
+                labels, self._start.output, self.scale, block.order, block.bounds,
+                self.sgd.learning_rate, loss, stop, self.state,
+            )  # fmt: skip
+        return bool(finite)

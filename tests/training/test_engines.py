@@ -1,0 +1,105 @@
+"""The two engines follow one trajectory."""
+
+import numpy as np
+import pytest
+from cases import networks, settings_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moe_theory import DenseCNN, DigitPatches, JointMoE, PatchPatterns, SeparateMoE, train
+from moe_theory.training.gram import gram, suits_pattern_space
+
+
+@st.composite
+def pattern_data(draw, n_patches):
+    """Orthonormal, correlated or closer patterns."""
+    n_irrelevant = draw(st.integers(2, 12))
+    closer = draw(st.sampled_from([(0, 0), (1, 0), (1, 1)]))
+    model = PatchPatterns(
+        n_patches=n_patches,
+        n_irrelevant=n_irrelevant,
+        patch_dim=n_irrelevant + 2 + draw(st.integers(0, 6)),
+        delta_d=draw(st.sampled_from([0.0, 0.4, -0.9])),
+        n_closer=closer,
+        closeness=0.8,
+    )
+    n_samples = draw(st.integers(2, 30))
+    return model.sample(n_samples, draw(st.integers(0, 999))), model
+
+
+@settings(max_examples=60)
+@given(st.data(), st.sampled_from(["dense", "separate", "joint"]))
+def test_same_trajectory(data, kind):
+    n_patches = data.draw(st.integers(1, 8))
+    model = data.draw(networks(kind, n_patches))
+    samples, patterns = data.draw(pattern_data(n_patches))
+    sgd = settings_of(
+        learning_rate=data.draw(st.sampled_from([0.1, 2.0])),
+        batch_size=data.draw(st.integers(1, 12)),
+        n_steps=250,
+        loss=data.draw(st.sampled_from(["logistic", "hinge"])),
+        record=50,
+    )
+    test = patterns.sample(20, 0, split="test")
+    raw, pattern = (
+        train(model, samples, sgd, 1, test=test, engine=engine) for engine in ("raw", "pattern")
+    )
+    # 250 steps of relative rounding 2e-16, a few of them amplified by steep directions.
+    scale = 1 + np.abs(raw.weights.experts).max()
+    np.testing.assert_allclose(pattern.weights.experts, raw.weights.experts, atol=1e-10 * scale)
+    if raw.weights.routers is not None:
+        scale = 1 + np.abs(raw.weights.routers).max()
+        np.testing.assert_allclose(pattern.weights.routers, raw.weights.routers, atol=1e-10 * scale)
+    for name in ("train_loss", "test_loss"):
+        expected = getattr(raw.history, name)
+        np.testing.assert_allclose(getattr(pattern.history, name), expected, atol=1e-9, rtol=1e-9)
+    assert pattern.steps_to_zero_error == raw.steps_to_zero_error
+    assert pattern.flops == raw.flops
+
+
+@pytest.mark.parametrize("model", [DenseCNN(6), SeparateMoE(2, 6, 3), JointMoE(2, 6, 3)])
+def test_single_precision_and_foreign_test_data(model):
+    patterns = PatchPatterns(n_patches=6, n_irrelevant=12, patch_dim=16)
+    foreign = PatchPatterns(n_patches=6, n_irrelevant=12, patch_dim=16, dictionary_seed=9)
+    data, test = patterns.sample(40, 0), foreign.sample(50, 0)
+    sgd = settings_of(batch_size=7, n_steps=100, dtype="float32", record=50, learning_rate=0.5)
+    raw, pattern = (
+        train(model, data, sgd, 1, test=test, engine=engine) for engine in ("raw", "pattern")
+    )
+    # 100 steps of relative rounding 6e-8 on numbers of order 1.
+    np.testing.assert_allclose(pattern.weights.experts, raw.weights.experts, atol=1e-4)
+    np.testing.assert_allclose(pattern.history.test_loss, raw.history.test_loss, atol=1e-4)
+    assert pattern.weights.experts.dtype == np.float32
+
+
+def test_divergence_is_seen():
+    patterns = PatchPatterns(n_patches=2, n_irrelevant=4, patch_dim=6)
+    for model in (DenseCNN(64), SeparateMoE(2, 64, 1), JointMoE(2, 64, 1)):
+        sgd = settings_of(dtype="float32", learning_rate=3e38, n_steps=9, router_learning_rate=1.0)
+        run = train(model, patterns.sample(8, 0), sgd, engine="pattern", raise_on_divergence=False)
+        assert run.diverged_at is not None
+
+
+def test_choice_of_the_engine():
+    patterns = PatchPatterns(n_patches=6, n_irrelevant=12, patch_dim=16, delta_d=0.5)
+    data = patterns.sample(40, 0)
+    assert suits_pattern_space(data)
+    assert not suits_pattern_space(DigitPatches().sample(100, 0))
+    spread = PatchPatterns(n_patches=6, n_irrelevant=12, patch_dim=16, spread=0.1)
+    assert not suits_pattern_space(spread.sample(40, 0))
+    sgd = settings_of(n_steps=20)
+    auto, pattern = (train(DenseCNN(4), data, sgd, engine=e) for e in ("auto", "pattern"))
+    np.testing.assert_array_equal(auto.weights.experts, pattern.weights.experts)
+    with pytest.raises(ValueError, match="engine must be one of"):
+        train(DenseCNN(4), data, sgd, engine="jax")
+
+
+def test_gram_matrix():
+    dictionary = np.random.default_rng(0).normal(size=(7, 5))
+    found = gram(dictionary)
+    rows = [found.value[found.start[p] : found.start[p + 1]] for p in range(7)]
+    np.testing.assert_allclose(rows, dictionary @ dictionary.T)
+    assert gram(dictionary) is found
+    assert gram(dictionary.copy()) is not found
+    assert gram(np.eye(4, 6)).orthonormal
+    assert not gram(2 * np.eye(4, 6)).orthonormal
