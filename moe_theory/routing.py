@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._blas import single_blas_thread
 from moe_theory._validation import integer, read_only, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels import routing as kernels
@@ -55,7 +56,8 @@ def route(
     array([[[1, 2]]])
     """
     n_routed = integer("n_routed", n_routed, 1, indices.shape[1])
-    scores = np.ascontiguousarray(dictionary @ routers.T)
+    with single_blas_thread():
+        scores = np.ascontiguousarray(dictionary @ routers.T)
     shape = (len(indices), len(routers), n_routed)
     positions = np.empty(shape, np.int64)
     gates = np.empty(shape, scores.dtype)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from moe_theory._blas import single_blas_thread
 from moe_theory._random import Seed, stream
 from moe_theory._validation import boolean, integer, read_only, real, reject, set_fields
 from moe_theory.data.patch_data import PatchData
@@ -252,7 +253,8 @@ def pattern_basis(n_irrelevant: int, dim: int, seed: int) -> NDArray[np.float64]
     """
     count = min(n_irrelevant + 4, dim)
     gaussian = stream(seed, "dictionary").standard_normal((count, dim))
-    q, r = np.linalg.qr(gaussian.T)
+    with single_blas_thread():
+        q, r = np.linalg.qr(gaussian.T)
     # QR leaves each sign open; a positive diagonal of R makes the result unique.
     return _locked(np.ascontiguousarray((q * np.sign(np.diag(r))).T))
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random import SeedSequence
 from tqdm import tqdm
 
+from moe_theory._blas import single_blas_thread
 from moe_theory._validation import integer, reject, set_fields
 from moe_theory.data import DataModel, PatchData
 from moe_theory.experiments.describe import describe, versions
@@ -21,7 +22,6 @@ from moe_theory.experiments.results import Results
 from moe_theory.experiments.store import Row, RowStore
 from moe_theory.models import DenseCNN, JointMoE, Model
 from moe_theory.training import SGD, TrainingRun, train
-from moe_theory.training.threads import single_blas_thread
 
 # Where nobody watches, a log should not fill with bars.
 STYLE = {"unit": "run", "mininterval": 0.2 if sys.stderr.isatty() else 10.0}

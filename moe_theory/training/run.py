@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._blas import single_blas_thread
 from moe_theory._validation import read_only, reject
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
@@ -16,7 +17,6 @@ from moe_theory.models import DenseCNN, Model, Weights
 from moe_theory.routing import RoutingMetrics, routing_metrics
 from moe_theory.training.inputs import outputs, prepare
 from moe_theory.training.sgd import SGD, steps_per_epoch
-from moe_theory.training.threads import single_blas_thread
 
 Array = NDArray[Any]
 

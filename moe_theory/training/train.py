@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
+from moe_theory._blas import single_blas_thread
 from moe_theory._random import Seed, seed_sequence, stream
 from moe_theory._validation import choice, reject
 from moe_theory.costs import Flops
@@ -22,7 +23,6 @@ from moe_theory.training.recording import Trainee, history, measure
 from moe_theory.training.routers import train_routers
 from moe_theory.training.run import DivergenceError, History, TrainingRun
 from moe_theory.training.sgd import SGD
-from moe_theory.training.threads import single_blas_thread
 
 Engine = Literal["auto", "raw", "pattern"]
 
@@ -99,6 +99,7 @@ def train(
         space = PatternTrainee if _in_pattern_space(engine, own) else RawTrainee
         trainee: Trainee = space(model, sgd, weights, own)
         recorded, diverged_at = _train_experts(trainee, test, seed)
+        trained = trainee.weights()
     if diverged_at is not None and raise_on_divergence:
         raise DivergenceError(
             f"outputs or weights stopped being finite at step {diverged_at}; "
@@ -114,7 +115,7 @@ def train(
         n_patches=data.n_patches,
         patch_dim=data.patch_dim,
         initial=initial,
-        weights=trainee.weights(),
+        weights=trained,
         history=recorded,
         n_steps=n_steps,
         steps_to_zero_error=None if fitted == NEVER else fitted,
