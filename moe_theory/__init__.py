@@ -6,7 +6,7 @@ from moe_theory.data import DataModel, DigitPatches, PatchData, PatchPatterns, S
 from moe_theory.experiments import AccuracyExperiment, Arm, Results
 from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, Weights
 from moe_theory.routing import RoutingMetrics, route, routing_metrics
-from moe_theory.training import SGD, DivergenceError, TrainingRun, train
+from moe_theory.training import SGD, DivergenceError, TrainingRun, train, train_many
 
 __all__ = [
     "SGD",
@@ -28,4 +28,5 @@ __all__ = [
     "route",
     "routing_metrics",
     "train",
+    "train_many",
 ]

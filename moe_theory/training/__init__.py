@@ -1,7 +1,8 @@
 """Training by SGD and its results."""
 
+from moe_theory.training.many import train_many
 from moe_theory.training.run import DivergenceError, History, TrainingRun
 from moe_theory.training.sgd import SGD
 from moe_theory.training.train import train
 
-__all__ = ["SGD", "DivergenceError", "History", "TrainingRun", "train"]
+__all__ = ["SGD", "DivergenceError", "History", "TrainingRun", "train", "train_many"]

@@ -1,0 +1,200 @@
+"""`train_many`: many networks at once, over all cores."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any, TypeVar, overload
+
+from tqdm import tqdm
+
+from moe_theory._blas import single_blas_thread
+from moe_theory._random import Seed
+from moe_theory._validation import integer, reject
+from moe_theory.data import DataModel, PatchData
+from moe_theory.models import Model
+from moe_theory.training.run import TrainingRun
+from moe_theory.training.sgd import SGD
+from moe_theory.training.train import Engine, train
+
+T = TypeVar("T")
+Replica = tuple[Model, SGD, Seed]
+
+
+@overload
+def train_many(
+    model: Model | Sequence[Model],
+    data: PatchData | DataModel,
+    sgd: SGD | Sequence[SGD],
+    seeds: Sequence[Seed],
+    *,
+    reduce: Callable[[TrainingRun], T],
+    n_train: int | None = ...,
+    n_test: int | None = ...,
+    test: PatchData | None = ...,
+    router_data: PatchData | None = ...,
+    n_workers: int | None = ...,
+    progress: bool = ...,
+    raise_on_divergence: bool = ...,
+    engine: Engine = ...,
+) -> list[T]: ...
+
+
+@overload
+def train_many(
+    model: Model | Sequence[Model],
+    data: PatchData | DataModel,
+    sgd: SGD | Sequence[SGD],
+    seeds: Sequence[Seed],
+    *,
+    reduce: None = ...,
+    n_train: int | None = ...,
+    n_test: int | None = ...,
+    test: PatchData | None = ...,
+    router_data: PatchData | None = ...,
+    n_workers: int | None = ...,
+    progress: bool = ...,
+    raise_on_divergence: bool = ...,
+    engine: Engine = ...,
+) -> list[TrainingRun]: ...
+
+
+def train_many(
+    model: Model | Sequence[Model],
+    data: PatchData | DataModel,
+    sgd: SGD | Sequence[SGD],
+    seeds: Sequence[Seed],
+    *,
+    reduce: Callable[[TrainingRun], Any] | None = None,
+    n_train: int | None = None,
+    n_test: int | None = None,
+    test: PatchData | None = None,
+    router_data: PatchData | None = None,
+    n_workers: int | None = None,
+    progress: bool = False,
+    raise_on_divergence: bool = True,
+    engine: Engine = "auto",
+) -> list[Any]:
+    """Train replicas: every setting with every seed, each as `train` would, bit for bit.
+
+    Kernels release the GIL, so that threads use all cores; a replica's arrays stay in the cache
+    of its core, and replicas share nothing that they write.
+
+    Parameters
+    ----------
+    model, sgd : specification, or sequence of them
+        Two sequences of equal length pair up; a single one goes with each of the other.
+    data : PatchData or data model
+        Samples that all replicas share, or the law from which each draws ``n_train`` of its own,
+        ``data.sample(n_train, seed)``, so that memory does not grow with their number.
+    seeds : sequence of int or SeedSequence
+        Seeds of the replicas of each setting.
+    reduce : callable, optional
+        Applied to each run where it was made; its values are returned, and the runs dropped.
+    n_train, n_test : int, optional
+        Sizes of the samples of each replica; with a data model only, where ``n_test`` samples of
+        ``split="test"`` go to the history.
+    test, router_data, raise_on_divergence, engine
+        As for `train`; the same for all replicas.
+    n_workers : int, optional
+        Threads; by default one per core. The result does not depend on it.
+    progress : bool
+        Show a bar on standard error.
+
+    Returns
+    -------
+    list of TrainingRun, or of the values of ``reduce``
+        All seeds of the first setting, then of the second, and so on.
+
+    Raises
+    ------
+    ValueError
+        If the arguments do not fit together, or as `train` does.
+    DivergenceError
+        As `train` does, for the first replica that diverges.
+
+    Examples
+    --------
+    >>> from moe_theory import DenseCNN, PatchPatterns
+    >>> patterns = PatchPatterns(n_patches=8, n_irrelevant=64, patch_dim=66)
+    >>> sgd = SGD(learning_rate=1.0, batch_size=20, n_steps=300)
+    >>> errors = train_many(DenseCNN(10), patterns, sgd, range(20), n_train=100, n_test=500,
+    ...                     reduce=lambda run: run.history.test_error[-1])
+    >>> len(errors)
+    20
+    """
+    draw = _sampler(data, n_train, n_test, test)
+    replicas = [(m, s, seed) for m, s in _pair(model, sgd) for seed in seeds]
+    workers = integer("n_workers", n_workers or os.cpu_count(), 1)
+
+    def one(replica: Replica) -> Any:
+        own_model, own_sgd, seed = replica
+        own, own_test = draw(seed)
+        run = train(
+            own_model,
+            own,
+            own_sgd,
+            seed,
+            test=own_test,
+            router_data=router_data,
+            raise_on_divergence=raise_on_divergence,
+            engine=engine,
+        )
+        return run if reduce is None else reduce(run)
+
+    interval = 0.2 if sys.stderr.isatty() else 10.0
+    bar = tqdm(total=len(replicas), disable=not progress, unit="run", mininterval=interval)
+    results = []
+    with single_blas_thread(), bar:
+        for result in _in_order(one, replicas, workers):
+            results.append(result)
+            bar.update()
+    return results
+
+
+def _pair(model: Model | Sequence[Model], sgd: SGD | Sequence[SGD]) -> list[tuple[Model, SGD]]:
+    models = list(model) if isinstance(model, Sequence) else [model]
+    sgds = list(sgd) if isinstance(sgd, Sequence) else [sgd]
+    if len(models) != len(sgds) and 1 not in (len(models), len(sgds)):
+        given = (len(models), len(sgds))
+        raise reject("lengths of (model, sgd)", given, "equal, or one of them 1")
+    n_settings = max(len(models), len(sgds)) if models and sgds else 0
+    return [(models[i % len(models)], sgds[i % len(sgds)]) for i in range(n_settings)]
+
+
+def _sampler(
+    data: PatchData | DataModel, n_train: int | None, n_test: int | None, test: PatchData | None
+) -> Callable[[Seed], tuple[PatchData, PatchData | None]]:
+    if isinstance(data, PatchData):
+        for name, size in (("n_train", n_train), ("n_test", n_test)):
+            if size is not None:
+                raise reject(name, size, "None where data are samples")
+        return lambda seed: (data, test)
+    n_own = integer("n_train", n_train, 1)
+    if n_test is None:
+        return lambda seed: (data.sample(n_own, seed), test)
+    if test is not None:
+        raise reject("n_test", n_test, "None where test is given")
+    n_tested = integer("n_test", n_test, 1)
+    return lambda seed: (data.sample(n_own, seed), data.sample(n_tested, seed, split="test"))
+
+
+def _in_order(
+    function: Callable[[Replica], Any], replicas: Iterable[Replica], n_workers: int
+) -> Iterator[Any]:
+    """Yield results in order, with a bounded number of replicas under way."""
+    waiting = iter(replicas)
+    with ThreadPoolExecutor(n_workers) as pool:
+        jobs: list[Future[Any]] = [
+            pool.submit(function, replica) for replica in islice(waiting, 4 * n_workers)
+        ]
+        try:
+            while jobs:
+                result = jobs.pop(0).result()
+                jobs.extend(pool.submit(function, replica) for replica in islice(waiting, 1))
+                yield result
+        finally:
+            pool.shutdown(cancel_futures=True)
