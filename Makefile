@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 MNIST  := .data/mnist.npz
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce simulate figures test test-all lint format mnist mnist-figures clean
+.PHONY: help install reproduce simulate figures test test-all lint format bench mnist mnist-figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -54,6 +54,11 @@ $(MNIST): | $(VENV)/.installed
 mnist-figures: install $(MNIST) ## draw the digit figures on MNIST (SCALE=quick or full)
 	MOE_THEORY_DIGITS=$(MNIST) $(BIN)/moe-theory draw --scale $(SCALE) --store results/mnist \
 	  --out figures/mnist figures/digit_*.py
+
+bench: install ## measure speed against PyTorch and JAX (installs both), and growth with sizes
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[bench]"
+	$(BIN)/python benchmarks/against.py
+	$(BIN)/python benchmarks/growth.py
 
 clean: ## remove the environment, caches and raw results
 	rm -rf $(VENV) results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,29 +11,26 @@ import numpy as np
 
 from moe_theory.kernels.jit import kernel
 from moe_theory.kernels.losses import loss_slope
+from moe_theory.kernels.products import inner_products, subtract_outer
 from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER
 
 
 @kernel
-def _forward(table, routed, rows, experts, output, scale, patches, hidden, f):
-    """Fill ``f`` (B,), and per expert the gathered ``patches`` and pre-activations ``hidden``."""
+def _forward(table, routed, rows, experts, output, scale, picked, hidden, f):
+    """Fill ``f`` (B,), and per expert the rows ``picked`` and pre-activations ``hidden``."""
     _, n_experts, n_routed = routed.shape
     n_units = len(output) // n_experts
-    dim = table.shape[1]
     size = len(rows)
     pooled = np.empty(n_units, table.dtype)
     f[:size] = 0
     for s in range(n_experts):
-        x = patches[s]
         z = hidden[s]
         first = s * n_units
         for i in range(size):
             for j in range(n_routed):
-                row = routed[rows[i], s, j]
-                for q in range(dim):
-                    x[i * n_routed + j, q] = table[row, q]
-        weights = experts[first : first + n_units]
-        np.dot(x[: size * n_routed], weights.T, z[: size * n_routed])
+                picked[s, i * n_routed + j] = routed[rows[i], s, j]
+        own = picked[s, : size * n_routed]
+        inner_products(table, own, experts[first : first + n_units], z)
         for i in range(size):
             pooled[:] = 0
             for j in range(n_routed):
@@ -48,9 +45,9 @@ def _forward(table, routed, rows, experts, output, scale, patches, hidden, f):
 @kernel
 def _buffers(table, routed, output, batch_size):
     _, n_experts, n_routed = routed.shape
-    patches = np.empty((n_experts, batch_size * n_routed, table.shape[1]), table.dtype)
+    picked = np.empty((n_experts, batch_size * n_routed), routed.dtype)
     hidden = np.empty((n_experts, batch_size * n_routed, len(output) // n_experts), table.dtype)
-    return patches, hidden, np.empty(batch_size, table.dtype)
+    return picked, hidden, np.empty(batch_size, table.dtype)
 
 
 @kernel
@@ -59,18 +56,18 @@ def outputs_fixed(table, routed, experts, output, scale):
     chunk = 64
     n_samples = routed.shape[0]
     factor = table.dtype.type(scale)
-    patches, hidden, f = _buffers(table, routed, output, chunk)
+    picked, hidden, f = _buffers(table, routed, output, chunk)
     out = np.empty(n_samples, table.dtype)
     everything = np.arange(n_samples)
     for start in range(0, n_samples, chunk):
         rows = everything[start : start + chunk]
-        _forward(table, routed, rows, experts, output, factor, patches, hidden, f)
+        _forward(table, routed, rows, experts, output, factor, picked, hidden, f)
         out[start : start + len(rows)] = f[: len(rows)]
     return out
 
 
 @kernel
-def _first_error(table, routed, labels, experts, output, scale, cursor, patches, hidden, f):
+def _first_error(table, routed, labels, experts, output, scale, cursor, picked, hidden, f):
     """Return a misclassified sample, looking from ``cursor`` on, or NEVER if there is none."""
     n_samples = routed.shape[0]
     chunk = len(f)
@@ -80,7 +77,7 @@ def _first_error(table, routed, labels, experts, output, scale, cursor, patches,
         size = min(chunk, n_samples - done)
         for b in range(size):
             rows[b] = (cursor + done + b) % n_samples
-        _forward(table, routed, rows[:size], experts, output, scale, patches, hidden, f)
+        _forward(table, routed, rows[:size], experts, output, scale, picked, hidden, f)
         for b in range(size):
             if not labels[rows[b]] * f[b] > 0:
                 return rows[b]
@@ -103,36 +100,33 @@ def train_fixed(
     number = table.dtype.type
     factor = number(scale)
     rate = number(learning_rate)
+    zero = number(0)
     batch_size = 0
     for t in range(len(bounds) - 1):
         batch_size = max(batch_size, bounds[t + 1] - bounds[t])
-    patches, hidden, f = _buffers(table, routed, output, batch_size)
-    gradient = np.empty((n_units, table.shape[1]), table.dtype)
+    picked, hidden, f = _buffers(table, routed, output, batch_size)
     for t in range(len(bounds) - 1):
         rows = order[bounds[t] : bounds[t + 1]]
         size = len(rows)
-        _forward(table, routed, rows, experts, output, factor, patches, hidden, f)
+        _forward(table, routed, rows, experts, output, factor, picked, hidden, f)
         for i in range(size):
             if not math.isfinite(f[i]):
                 return False
             y = number(labels[rows[i]])
-            f[i] = number(loss_slope(y * f[i], loss)) * y * factor / number(size)
+            f[i] = number(loss_slope(y * f[i], loss)) * y * factor / number(size) * rate
         for s in range(n_experts):
-            x = patches[s, : size * n_routed]
-            z = hidden[s, : size * n_routed]
+            z = hidden[s]
             first = s * n_units
             for row in range(size * n_routed):
                 slope = f[row // n_routed]
                 for r in range(n_units):
-                    z[row, r] = slope * output[first + r] if z[row, r] > 0 else 0
-            np.dot(z.T, x, gradient)
-            for r in range(n_units):
-                for q in range(table.shape[1]):
-                    experts[first + r, q] -= rate * gradient[r, q]
+                    z[row, r] = slope * output[first + r] if z[row, r] > 0 else zero
+            weights = experts[first : first + n_units]
+            subtract_outer(table, picked[s, : size * n_routed], z, weights)
         state[DONE] += 1
         if state[FITTED] == NEVER and bounds[t + 1] % n_samples == 0:
             found = _first_error(
-                table, routed, labels, experts, output, factor, state[CURSOR], patches, hidden, f
+                table, routed, labels, experts, output, factor, state[CURSOR], picked, hidden, f
             )
             if found != NEVER:
                 state[CURSOR] = found

@@ -10,25 +10,25 @@ import numpy as np
 
 from moe_theory.kernels.jit import kernel
 from moe_theory.kernels.losses import loss_slope
+from moe_theory.kernels.products import inner_products, subtract_outer
 from moe_theory.kernels.routing import softmax, top_l
 from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER
 
 
 @kernel
 def _forward(
-    table, indices, rows, experts, output, routers, scale, inputs, scores, patches, hidden,
+    table, indices, rows, experts, output, routers, scale, inputs, scores, picked, hidden,
     gates, values, f,
 ):  # fmt: skip
     """Fill ``f`` (B,) and what the backward pass needs.
 
-    ``inputs`` (B·n, d) and ``scores`` (B·n, k) of all patches; per expert the routed ``patches``
-    (k, B·l, d), pre-activations ``hidden`` (k, B·l, u), ``gates`` (k, B, l), and ``values``
+    ``inputs`` (B·n,), the rows of all patches, and their ``scores`` (B·n, k); per expert the rows
+    ``picked`` (k, B·l), pre-activations ``hidden`` (k, B·l, u), ``gates`` (k, B, l), and ``values``
     (k, B, l), what a patch would add to f at gate 1, before the scale.
     """
     n_patches = indices.shape[1]
     n_experts, _, n_routed = gates.shape
     n_units = len(output) // n_experts
-    dim = table.shape[1]
     size = len(rows)
     zero = table.dtype.type(0)
     own = np.empty(n_patches, table.dtype)
@@ -37,25 +37,20 @@ def _forward(
     f[:size] = 0
     for i in range(size):
         for j in range(n_patches):
-            row = indices[rows[i], j]
-            for q in range(dim):
-                inputs[i * n_patches + j, q] = table[row, q]
-    np.dot(inputs[: size * n_patches], routers.T, scores[: size * n_patches])
+            inputs[i * n_patches + j] = indices[rows[i], j]
+    inner_products(table, inputs[: size * n_patches], routers, scores)
     for s in range(n_experts):
-        x = patches[s]
         z = hidden[s]
         first = s * n_units
         for i in range(size):
             for j in range(n_patches):
                 own[j] = scores[i * n_patches + j, s]
-            top_l(own, chosen)
+            top_l(own, chosen, kept)
             for j in range(n_routed):
-                kept[j] = own[chosen[j]]
-                for q in range(dim):
-                    x[i * n_routed + j, q] = inputs[i * n_patches + chosen[j], q]
+                picked[s, i * n_routed + j] = inputs[i * n_patches + chosen[j]]
             softmax(kept, gates[s, i])
         weights = experts[first : first + n_units]
-        np.dot(x[: size * n_routed], weights.T, z[: size * n_routed])
+        inner_products(table, picked[s, : size * n_routed], weights, z)
         for i in range(size):
             for j in range(n_routed):
                 value = zero
@@ -70,12 +65,11 @@ def _forward(
 @kernel
 def _buffers(table, indices, n_experts, n_routed, output, batch_size):
     n_patches = indices.shape[1]
-    dim = table.shape[1]
     dtype = table.dtype
     return (
-        np.empty((batch_size * n_patches, dim), dtype),
+        np.empty(batch_size * n_patches, indices.dtype),
         np.empty((batch_size * n_patches, n_experts), dtype),
-        np.empty((n_experts, batch_size * n_routed, dim), dtype),
+        np.empty((n_experts, batch_size * n_routed), indices.dtype),
         np.empty((n_experts, batch_size * n_routed, len(output) // n_experts), dtype),
         np.empty((n_experts, batch_size, n_routed), dtype),
         np.empty((n_experts, batch_size, n_routed), dtype),
@@ -125,11 +119,10 @@ def train_joint(
 ):  # fmt: skip
     """Take one SGD step per batch, updating ``experts`` and ``routers`` in place.
 
-    Arguments, state and return value as for `fixed.train_fixed`. The gradient of expert
-    s and of its router come from one product: row u of ``gradient`` is the router's.
+    Arguments, state and return value as for `fixed.train_fixed`.
     """
     n_samples = indices.shape[0]
-    n_experts, dim = routers.shape
+    n_experts = len(routers)
     n_units = len(output) // n_experts
     number = table.dtype.type
     factor = number(scale)
@@ -140,9 +133,9 @@ def train_joint(
     for t in range(len(bounds) - 1):
         batch_size = max(batch_size, bounds[t + 1] - bounds[t])
     buffers = _buffers(table, indices, n_experts, n_routed, output, batch_size)
-    _, _, patches, hidden, gates, values, f = buffers
-    slopes = np.empty((batch_size * n_routed, n_units + 1), table.dtype)
-    gradient = np.empty((n_units + 1, dim), table.dtype)
+    _, _, picked, hidden, gates, values, f = buffers
+    slopes = np.empty((batch_size * n_routed, n_units), table.dtype)
+    gate_slopes = np.empty((batch_size * n_routed, 1), table.dtype)
     for t in range(len(bounds) - 1):
         rows = order[bounds[t] : bounds[t + 1]]
         size = len(rows)
@@ -163,15 +156,11 @@ def train_joint(
                     gated = f[i] * gates[s, i, j]
                     for r in range(n_units):
                         active = hidden[s, row, r] > 0
-                        slopes[row, r] = gated * output[first + r] if active else 0
-                    slopes[row, n_units] = gated * (values[s, i, j] - mean)
-            routed = size * n_routed
-            np.dot(slopes[:routed].T, patches[s, :routed], gradient)
-            for r in range(n_units):
-                for q in range(dim):
-                    experts[first + r, q] -= rate * gradient[r, q]
-            for q in range(dim):
-                routers[s, q] -= gate_rate * gradient[n_units, q]
+                        slopes[row, r] = rate * gated * output[first + r] if active else zero
+                    gate_slopes[row, 0] = gate_rate * gated * (values[s, i, j] - mean)
+            own = picked[s, : size * n_routed]
+            subtract_outer(table, own, slopes, experts[first : first + n_units])
+            subtract_outer(table, own, gate_slopes, routers[s : s + 1])
         state[DONE] += 1
         if state[FITTED] == NEVER and bounds[t + 1] % n_samples == 0:
             found = _first_error(

@@ -28,9 +28,8 @@ def _route_and_pool(patterns, scores, values, own, kept, chosen, gates):
     for s in range(n_experts):
         for j in range(len(patterns)):
             own[j] = scores[s, patterns[j]]
-        top_l(own, chosen[s])
+        top_l(own, chosen[s], kept)
         for j in range(n_routed):
-            kept[j] = own[chosen[s, j]]
             chosen[s, j] = patterns[chosen[s, j]]
         softmax(kept, gates[s])
         for j in range(n_routed):

@@ -8,20 +8,25 @@ from moe_theory.kernels.jit import kernel
 
 
 @kernel
-def top_l(scores, chosen):
-    """Write the positions of the ``len(chosen)`` largest scores, highest first.
+def top_l(scores, chosen, kept):
+    """Write the positions of the ``len(chosen)`` largest scores, highest first, and the scores.
 
     Of equal scores the one at the lower position goes first.
     """
     n_routed = len(chosen)
     for j in range(len(scores)):
+        score = scores[j]
         slot = min(j, n_routed)
-        while slot > 0 and scores[j] > scores[chosen[slot - 1]]:
+        if slot == n_routed:
+            if not score > kept[n_routed - 1]:
+                continue
             slot -= 1
-        if slot < n_routed:
-            for later in range(min(j, n_routed - 1), slot, -1):
-                chosen[later] = chosen[later - 1]
-            chosen[slot] = j
+        while slot > 0 and score > kept[slot - 1]:
+            kept[slot] = kept[slot - 1]
+            chosen[slot] = chosen[slot - 1]
+            slot -= 1
+        kept[slot] = score
+        chosen[slot] = j
 
 
 @kernel
@@ -53,7 +58,5 @@ def route(scores, indices, n_routed, positions, gates):
         for s in range(n_experts):
             for j in range(n_patches):
                 own[j] = scores[indices[i, j], s]
-            top_l(own, positions[i, s])
-            for j in range(n_routed):
-                kept[j] = own[positions[i, s, j]]
+            top_l(own, positions[i, s], kept)
             softmax(kept, gates[i, s])

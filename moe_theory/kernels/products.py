@@ -1,0 +1,116 @@
+"""The two matrix products of SGD on raw patches, written for the vector units.
+
+Both read the patches where they lie in the table, four rows at a time against several units, so
+that each number loaded serves several multiply-adds. On the small, thin matrices of these networks
+that is faster than gathering the rows for BLAS, and bits cannot depend on a BLAS library or its
+threads. Sums may be reordered for the vector units, but NaN and infinity keep their meaning.
+"""
+
+import numba
+
+from moe_theory.kernels.jit import OPTIONS
+
+vectorised = numba.njit(fastmath={"reassoc", "contract", "nsz"}, **OPTIONS)
+
+
+@vectorised
+def inner_products(table, picked, weights, out):
+    """Write out[i, r] = ⟨table[picked[i]], weights[r]⟩, shape (R, u)."""
+    n_rows = len(picked)
+    n_units, dim = weights.shape
+    zero = table.dtype.type(0)
+    for i in range(0, n_rows - n_rows % 4, 4):
+        x0, x1 = table[picked[i]], table[picked[i + 1]]
+        x2, x3 = table[picked[i + 2]], table[picked[i + 3]]
+        for r in range(0, n_units - n_units % 4, 4):
+            w0, w1, w2, w3 = weights[r], weights[r + 1], weights[r + 2], weights[r + 3]
+            a00 = a01 = a02 = a03 = a10 = a11 = a12 = a13 = zero
+            a20 = a21 = a22 = a23 = a30 = a31 = a32 = a33 = zero
+            for q in range(dim):
+                p0, p1, p2, p3 = x0[q], x1[q], x2[q], x3[q]
+                v0, v1, v2, v3 = w0[q], w1[q], w2[q], w3[q]
+                a00 += p0 * v0
+                a01 += p0 * v1
+                a02 += p0 * v2
+                a03 += p0 * v3
+                a10 += p1 * v0
+                a11 += p1 * v1
+                a12 += p1 * v2
+                a13 += p1 * v3
+                a20 += p2 * v0
+                a21 += p2 * v1
+                a22 += p2 * v2
+                a23 += p2 * v3
+                a30 += p3 * v0
+                a31 += p3 * v1
+                a32 += p3 * v2
+                a33 += p3 * v3
+            out[i, r], out[i, r + 1], out[i, r + 2], out[i, r + 3] = a00, a01, a02, a03
+            out[i + 1, r], out[i + 1, r + 1], out[i + 1, r + 2], out[i + 1, r + 3] = (
+                a10, a11, a12, a13,
+            )  # fmt: skip
+            out[i + 2, r], out[i + 2, r + 1], out[i + 2, r + 2], out[i + 2, r + 3] = (
+                a20, a21, a22, a23,
+            )  # fmt: skip
+            out[i + 3, r], out[i + 3, r + 1], out[i + 3, r + 2], out[i + 3, r + 3] = (
+                a30, a31, a32, a33,
+            )  # fmt: skip
+        for r in range(n_units - n_units % 4, n_units):
+            w0 = weights[r]
+            a00 = a10 = a20 = a30 = zero
+            for q in range(dim):
+                v0 = w0[q]
+                a00 += x0[q] * v0
+                a10 += x1[q] * v0
+                a20 += x2[q] * v0
+                a30 += x3[q] * v0
+            out[i, r], out[i + 1, r], out[i + 2, r], out[i + 3, r] = a00, a10, a20, a30
+    for i in range(n_rows - n_rows % 4, n_rows):
+        x0 = table[picked[i]]
+        for r in range(n_units):
+            w0 = weights[r]
+            a00 = zero
+            for q in range(dim):
+                a00 += x0[q] * w0[q]
+            out[i, r] = a00
+
+
+@vectorised
+def subtract_outer(table, picked, factors, weights):
+    """Subtract Σ_i factors[i, r]·table[picked[i]] from weights[r], for every unit r, in place."""
+    n_rows = len(picked)
+    n_units, dim = weights.shape
+    for i in range(0, n_rows - n_rows % 4, 4):
+        x0, x1 = table[picked[i]], table[picked[i + 1]]
+        x2, x3 = table[picked[i + 2]], table[picked[i + 3]]
+        for r in range(0, n_units - n_units % 2, 2):
+            c00, c10, c20, c30 = (
+                factors[i, r],
+                factors[i + 1, r],
+                factors[i + 2, r],
+                factors[i + 3, r],
+            )
+            c01, c11 = factors[i, r + 1], factors[i + 1, r + 1]
+            c21, c31 = factors[i + 2, r + 1], factors[i + 3, r + 1]
+            w0, w1 = weights[r], weights[r + 1]
+            for q in range(dim):
+                p0, p1, p2, p3 = x0[q], x1[q], x2[q], x3[q]
+                w0[q] -= c00 * p0 + c10 * p1 + c20 * p2 + c30 * p3
+                w1[q] -= c01 * p0 + c11 * p1 + c21 * p2 + c31 * p3
+        for r in range(n_units - n_units % 2, n_units):
+            c00, c10, c20, c30 = (
+                factors[i, r],
+                factors[i + 1, r],
+                factors[i + 2, r],
+                factors[i + 3, r],
+            )
+            w0 = weights[r]
+            for q in range(dim):
+                w0[q] -= c00 * x0[q] + c10 * x1[q] + c20 * x2[q] + c30 * x3[q]
+    for i in range(n_rows - n_rows % 4, n_rows):
+        x0 = table[picked[i]]
+        for r in range(n_units):
+            c00 = factors[i, r]
+            w0 = weights[r]
+            for q in range(dim):
+                w0[q] -= c00 * x0[q]
