@@ -77,40 +77,51 @@ def inner_products(table, picked, weights, out):
 
 @vectorised
 def subtract_outer(table, picked, factors, weights):
-    """Subtract Σ_i factors[i, r]·table[picked[i]] from weights[r], for every unit r, in place."""
+    """Subtract Σ_i factors[i, r]·table[picked[i]] from weights[r], for every unit r, in place.
+
+    Eight rows at a time, because each pass must wait for what the last one stored.
+    """
     n_rows = len(picked)
     n_units, dim = weights.shape
-    for i in range(0, n_rows - n_rows % 4, 4):
-        x0, x1 = table[picked[i]], table[picked[i + 1]]
-        x2, x3 = table[picked[i + 2]], table[picked[i + 3]]
+    for i in range(0, n_rows - n_rows % 8, 8):
+        x0, x1, x2, x3 = (
+            table[picked[i]], table[picked[i + 1]], table[picked[i + 2]], table[picked[i + 3]],
+        )  # fmt: skip
+        x4, x5, x6, x7 = (
+            table[picked[i + 4]], table[picked[i + 5]], table[picked[i + 6]], table[picked[i + 7]],
+        )  # fmt: skip
         for r in range(0, n_units - n_units % 2, 2):
-            c00, c10, c20, c30 = (
-                factors[i, r],
-                factors[i + 1, r],
-                factors[i + 2, r],
-                factors[i + 3, r],
-            )
-            c01, c11 = factors[i, r + 1], factors[i + 1, r + 1]
-            c21, c31 = factors[i + 2, r + 1], factors[i + 3, r + 1]
-            w0, w1 = weights[r], weights[r + 1]
+            s = r + 1
+            a0, a1, a2, a3 = factors[i, r], factors[i + 1, r], factors[i + 2, r], factors[i + 3, r]
+            a4, a5 = factors[i + 4, r], factors[i + 5, r]
+            a6, a7 = factors[i + 6, r], factors[i + 7, r]
+            b0, b1, b2, b3 = factors[i, s], factors[i + 1, s], factors[i + 2, s], factors[i + 3, s]
+            b4, b5 = factors[i + 4, s], factors[i + 5, s]
+            b6, b7 = factors[i + 6, s], factors[i + 7, s]
+            w0, w1 = weights[r], weights[s]
             for q in range(dim):
                 p0, p1, p2, p3 = x0[q], x1[q], x2[q], x3[q]
-                w0[q] -= c00 * p0 + c10 * p1 + c20 * p2 + c30 * p3
-                w1[q] -= c01 * p0 + c11 * p1 + c21 * p2 + c31 * p3
-        for r in range(n_units - n_units % 2, n_units):
-            c00, c10, c20, c30 = (
-                factors[i, r],
-                factors[i + 1, r],
-                factors[i + 2, r],
-                factors[i + 3, r],
-            )
+                p4, p5, p6, p7 = x4[q], x5[q], x6[q], x7[q]
+                w0[q] -= (a0 * p0 + a1 * p1 + a2 * p2 + a3 * p3) + (
+                    a4 * p4 + a5 * p5 + a6 * p6 + a7 * p7
+                )
+                w1[q] -= (b0 * p0 + b1 * p1 + b2 * p2 + b3 * p3) + (
+                    b4 * p4 + b5 * p5 + b6 * p6 + b7 * p7
+                )
+        if n_units % 2:
+            r = n_units - 1
+            a0, a1, a2, a3 = factors[i, r], factors[i + 1, r], factors[i + 2, r], factors[i + 3, r]
+            a4, a5 = factors[i + 4, r], factors[i + 5, r]
+            a6, a7 = factors[i + 6, r], factors[i + 7, r]
             w0 = weights[r]
             for q in range(dim):
-                w0[q] -= c00 * x0[q] + c10 * x1[q] + c20 * x2[q] + c30 * x3[q]
-    for i in range(n_rows - n_rows % 4, n_rows):
+                w0[q] -= (a0 * x0[q] + a1 * x1[q] + a2 * x2[q] + a3 * x3[q]) + (
+                    a4 * x4[q] + a5 * x5[q] + a6 * x6[q] + a7 * x7[q]
+                )
+    for i in range(n_rows - n_rows % 8, n_rows):
         x0 = table[picked[i]]
         for r in range(n_units):
-            c00 = factors[i, r]
+            a0 = factors[i, r]
             w0 = weights[r]
             for q in range(dim):
-                w0[q] -= c00 * x0[q]
+                w0[q] -= a0 * x0[q]

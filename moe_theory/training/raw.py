@@ -13,7 +13,7 @@ from moe_theory.kernels.joint import train_joint
 from moe_theory.kernels.state import new_state
 from moe_theory.models import JointMoE, Model, Weights
 from moe_theory.training.batches import Block
-from moe_theory.training.inputs import Inputs, outputs, prepare
+from moe_theory.training.inputs import Inputs, outputs, padded, prepare
 from moe_theory.training.sgd import LOSS_CODES, SGD
 
 Array = NDArray[Any]
@@ -28,14 +28,17 @@ class RawTrainee:
         self.scale = model.output_scale(data.n_patches)
         self.inputs = prepare(model, weights, data)
         self.state = new_state()
-        self._experts = weights.experts.copy()
+        self._dim = data.patch_dim
+        self._experts = padded(weights.experts.copy())
         self._output = weights.output
-        self._routers = None if weights.routers is None else weights.routers.copy()
+        self._routers: Array | None = None
+        if weights.routers is not None:
+            self._routers = padded(weights.routers.copy())
 
     def weights(self) -> Weights:
         """Return a copy of the present weights."""
-        routers = None if self._routers is None else self._routers.copy()
-        return Weights(self._experts.copy(), self._output, routers)
+        routers = None if self._routers is None else self._routers[:, : self._dim].copy()
+        return Weights(self._experts[:, : self._dim].copy(), self._output, routers)
 
     def prepare(self, data: PatchData) -> Inputs:
         """Return other samples in the form that `outputs` takes."""
