@@ -81,8 +81,10 @@ def draw(rows):
                     [r["value"] for r in own], [r["microseconds"] for r in own], style,
                     color=colour, label=f"{kind}, {engine}", markersize=4,
                 )  # fmt: skip
-        name = "irrelevant patterns $p$ ($d$ ≥ $p$ + 2)" if size == "p" else f"${size}$"
+        name = "$p$ (with $d$ ≥ $p$ + 2)" if size == "p" else f"${size}$"
         ax.set(xscale="log", yscale="log", xlabel=name)
+        ax.set_xticks(SIZES[size], labels=map(str, SIZES[size]))
+        ax.minorticks_off()
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("time per step and seed, µs")
     axes[1].legend(fontsize=7)
