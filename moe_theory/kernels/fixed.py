@@ -17,11 +17,11 @@ from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER
 
 @kernel
 def _forward(table, routed, rows, experts, output, scale, picked, hidden, f):
-    """Fill ``f`` (B,), and per expert the rows ``picked`` and pre-activations ``hidden``."""
+    """Fill ``f`` (B,), and per expert rows ``picked`` and pre-activations ``hidden`` (u, B·l)."""
     _, n_experts, n_routed = routed.shape
     n_units = len(output) // n_experts
     size = len(rows)
-    pooled = np.empty(n_units, table.dtype)
+    values = np.empty(size * n_routed, table.dtype)
     f[:size] = 0
     for s in range(n_experts):
         z = hidden[s]
@@ -31,13 +31,13 @@ def _forward(table, routed, rows, experts, output, scale, picked, hidden, f):
                 picked[s, i * n_routed + j] = routed[rows[i], s, j]
         own = picked[s, : size * n_routed]
         inner_products(table, own, experts[first : first + n_units], z)
+        values[:] = 0
+        for r in range(n_units):
+            for row in range(size * n_routed):
+                values[row] += output[first + r] * max(z[r, row], 0)
         for i in range(size):
-            pooled[:] = 0
             for j in range(n_routed):
-                for r in range(n_units):
-                    pooled[r] += max(z[i * n_routed + j, r], 0)
-            for r in range(n_units):
-                f[i] += output[first + r] * pooled[r]
+                f[i] += values[i * n_routed + j]
     for i in range(size):
         f[i] *= scale
 
@@ -46,7 +46,7 @@ def _forward(table, routed, rows, experts, output, scale, picked, hidden, f):
 def _buffers(table, routed, output, batch_size):
     _, n_experts, n_routed = routed.shape
     picked = np.empty((n_experts, batch_size * n_routed), routed.dtype)
-    hidden = np.empty((n_experts, batch_size * n_routed, len(output) // n_experts), table.dtype)
+    hidden = np.empty((n_experts, len(output) // n_experts, batch_size * n_routed), table.dtype)
     return picked, hidden, np.empty(batch_size, table.dtype)
 
 
@@ -105,6 +105,7 @@ def train_fixed(
     for t in range(len(bounds) - 1):
         batch_size = max(batch_size, bounds[t + 1] - bounds[t])
     picked, hidden, f = _buffers(table, routed, output, batch_size)
+    slopes = np.empty(batch_size * n_routed, table.dtype)
     for t in range(len(bounds) - 1):
         rows = order[bounds[t] : bounds[t + 1]]
         size = len(rows)
@@ -117,10 +118,12 @@ def train_fixed(
         for s in range(n_experts):
             z = hidden[s]
             first = s * n_units
-            for row in range(size * n_routed):
-                slope = f[row // n_routed]
-                for r in range(n_units):
-                    z[row, r] = slope * output[first + r] if z[row, r] > 0 else zero
+            for i in range(size):
+                for j in range(n_routed):
+                    slopes[i * n_routed + j] = f[i]
+            for r in range(n_units):
+                for row in range(size * n_routed):
+                    z[r, row] = slopes[row] * output[first + r] if z[r, row] > 0 else zero
             weights = experts[first : first + n_units]
             subtract_outer(table, picked[s, : size * n_routed], z, weights)
         state[DONE] += 1

@@ -22,16 +22,14 @@ def _forward(
 ):  # fmt: skip
     """Fill ``f`` (B,) and what the backward pass needs.
 
-    ``inputs`` (B·n,), the rows of all patches, and their ``scores`` (B·n, k); per expert the rows
-    ``picked`` (k, B·l), pre-activations ``hidden`` (k, B·l, u), ``gates`` (k, B, l), and ``values``
-    (k, B, l), what a patch would add to f at gate 1, before the scale.
+    ``inputs`` (B·n,), the rows of all patches, and their ``scores`` (k, B·n); per expert the rows
+    ``picked`` (k, B·l), pre-activations ``hidden`` (k, u, B·l), ``gates`` (k, B, l), and ``values``
+    (k, B·l), what a patch would add to f at gate 1, before the scale.
     """
     n_patches = indices.shape[1]
     n_experts, _, n_routed = gates.shape
     n_units = len(output) // n_experts
     size = len(rows)
-    zero = table.dtype.type(0)
-    own = np.empty(n_patches, table.dtype)
     kept = np.empty(n_routed, table.dtype)
     chosen = np.empty(n_routed, np.int64)
     f[:size] = 0
@@ -43,21 +41,19 @@ def _forward(
         z = hidden[s]
         first = s * n_units
         for i in range(size):
-            for j in range(n_patches):
-                own[j] = scores[i * n_patches + j, s]
-            top_l(own, chosen, kept)
+            top_l(scores[s, i * n_patches : (i + 1) * n_patches], chosen, kept)
             for j in range(n_routed):
                 picked[s, i * n_routed + j] = inputs[i * n_patches + chosen[j]]
             softmax(kept, gates[s, i])
         weights = experts[first : first + n_units]
         inner_products(table, picked[s, : size * n_routed], weights, z)
+        values[s, : size * n_routed] = 0
+        for r in range(n_units):
+            for row in range(size * n_routed):
+                values[s, row] += output[first + r] * max(z[r, row], 0)
         for i in range(size):
             for j in range(n_routed):
-                value = zero
-                for r in range(n_units):
-                    value += output[first + r] * max(z[i * n_routed + j, r], 0)
-                values[s, i, j] = value
-                f[i] += gates[s, i, j] * value
+                f[i] += gates[s, i, j] * values[s, i * n_routed + j]
     for i in range(size):
         f[i] *= scale
 
@@ -68,11 +64,11 @@ def _buffers(table, indices, n_experts, n_routed, output, batch_size):
     dtype = table.dtype
     return (
         np.empty(batch_size * n_patches, indices.dtype),
-        np.empty((batch_size * n_patches, n_experts), dtype),
+        np.empty((n_experts, batch_size * n_patches), dtype),
         np.empty((n_experts, batch_size * n_routed), indices.dtype),
-        np.empty((n_experts, batch_size * n_routed, len(output) // n_experts), dtype),
+        np.empty((n_experts, len(output) // n_experts, batch_size * n_routed), dtype),
         np.empty((n_experts, batch_size, n_routed), dtype),
-        np.empty((n_experts, batch_size, n_routed), dtype),
+        np.empty((n_experts, batch_size * n_routed), dtype),
         np.empty(batch_size, dtype),
     )
 
@@ -134,8 +130,8 @@ def train_joint(
         batch_size = max(batch_size, bounds[t + 1] - bounds[t])
     buffers = _buffers(table, indices, n_experts, n_routed, output, batch_size)
     _, _, picked, hidden, gates, values, f = buffers
-    slopes = np.empty((batch_size * n_routed, n_units), table.dtype)
-    gate_slopes = np.empty((batch_size * n_routed, 1), table.dtype)
+    gated = np.empty(batch_size * n_routed, table.dtype)
+    gate_slopes = np.empty((1, batch_size * n_routed), table.dtype)
     for t in range(len(bounds) - 1):
         rows = order[bounds[t] : bounds[t + 1]]
         size = len(rows)
@@ -146,20 +142,22 @@ def train_joint(
             y = number(labels[rows[i]])
             f[i] = number(loss_slope(y * f[i], loss)) * y * factor / number(size)
         for s in range(n_experts):
+            z = hidden[s]
             first = s * n_units
             for i in range(size):
                 mean = zero
                 for j in range(n_routed):
-                    mean += gates[s, i, j] * values[s, i, j]
+                    mean += gates[s, i, j] * values[s, i * n_routed + j]
                 for j in range(n_routed):
                     row = i * n_routed + j
-                    gated = f[i] * gates[s, i, j]
-                    for r in range(n_units):
-                        active = hidden[s, row, r] > 0
-                        slopes[row, r] = rate * gated * output[first + r] if active else zero
-                    gate_slopes[row, 0] = gate_rate * gated * (values[s, i, j] - mean)
+                    gated[row] = f[i] * gates[s, i, j]
+                    gate_slopes[0, row] = gate_rate * gated[row] * (values[s, row] - mean)
+            for r in range(n_units):
+                step = rate * output[first + r]
+                for row in range(size * n_routed):
+                    z[r, row] = step * gated[row] if z[r, row] > 0 else zero
             own = picked[s, : size * n_routed]
-            subtract_outer(table, own, slopes, experts[first : first + n_units])
+            subtract_outer(table, own, z, experts[first : first + n_units])
             subtract_outer(table, own, gate_slopes, routers[s : s + 1])
         state[DONE] += 1
         if state[FITTED] == NEVER and bounds[t + 1] % n_samples == 0:

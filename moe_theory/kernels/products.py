@@ -15,7 +15,7 @@ vectorised = numba.njit(fastmath={"reassoc", "contract", "nsz"}, **OPTIONS)
 
 @vectorised
 def inner_products(table, picked, weights, out):
-    """Write out[i, r] = ⟨table[picked[i]], weights[r]⟩, shape (R, u)."""
+    """Write out[r, i] = ⟨weights[r], table[picked[i]]⟩, shape (u, R); further columns stay."""
     n_rows = len(picked)
     n_units, dim = weights.shape
     zero = table.dtype.type(0)
@@ -45,15 +45,17 @@ def inner_products(table, picked, weights, out):
                 a31 += p3 * v1
                 a32 += p3 * v2
                 a33 += p3 * v3
-            out[i, r], out[i, r + 1], out[i, r + 2], out[i, r + 3] = a00, a01, a02, a03
-            out[i + 1, r], out[i + 1, r + 1], out[i + 1, r + 2], out[i + 1, r + 3] = (
-                a10, a11, a12, a13,
+            out[r, i], out[r, i + 1], out[r, i + 2], out[r, i + 3] = (
+                a00, a10, a20, a30,
             )  # fmt: skip
-            out[i + 2, r], out[i + 2, r + 1], out[i + 2, r + 2], out[i + 2, r + 3] = (
-                a20, a21, a22, a23,
+            out[r + 1, i], out[r + 1, i + 1], out[r + 1, i + 2], out[r + 1, i + 3] = (
+                a01, a11, a21, a31,
             )  # fmt: skip
-            out[i + 3, r], out[i + 3, r + 1], out[i + 3, r + 2], out[i + 3, r + 3] = (
-                a30, a31, a32, a33,
+            out[r + 2, i], out[r + 2, i + 1], out[r + 2, i + 2], out[r + 2, i + 3] = (
+                a02, a12, a22, a32,
+            )  # fmt: skip
+            out[r + 3, i], out[r + 3, i + 1], out[r + 3, i + 2], out[r + 3, i + 3] = (
+                a03, a13, a23, a33,
             )  # fmt: skip
         for r in range(n_units - n_units % 4, n_units):
             w0 = weights[r]
@@ -64,7 +66,7 @@ def inner_products(table, picked, weights, out):
                 a10 += x1[q] * v0
                 a20 += x2[q] * v0
                 a30 += x3[q] * v0
-            out[i, r], out[i + 1, r], out[i + 2, r], out[i + 3, r] = a00, a10, a20, a30
+            out[r, i], out[r, i + 1], out[r, i + 2], out[r, i + 3] = a00, a10, a20, a30
     for i in range(n_rows - n_rows % 4, n_rows):
         x0 = table[picked[i]]
         for r in range(n_units):
@@ -72,12 +74,12 @@ def inner_products(table, picked, weights, out):
             a00 = zero
             for q in range(dim):
                 a00 += x0[q] * w0[q]
-            out[i, r] = a00
+            out[r, i] = a00
 
 
 @vectorised
 def subtract_outer(table, picked, factors, weights):
-    """Subtract Σ_i factors[i, r]·table[picked[i]] from weights[r], for every unit r, in place.
+    """Subtract Σ_i factors[r, i]·table[picked[i]] from weights[r], for every unit r, in place.
 
     Eight rows at a time, because each pass must wait for what the last one stored.
     """
@@ -92,12 +94,12 @@ def subtract_outer(table, picked, factors, weights):
         )  # fmt: skip
         for r in range(0, n_units - n_units % 2, 2):
             s = r + 1
-            a0, a1, a2, a3 = factors[i, r], factors[i + 1, r], factors[i + 2, r], factors[i + 3, r]
-            a4, a5 = factors[i + 4, r], factors[i + 5, r]
-            a6, a7 = factors[i + 6, r], factors[i + 7, r]
-            b0, b1, b2, b3 = factors[i, s], factors[i + 1, s], factors[i + 2, s], factors[i + 3, s]
-            b4, b5 = factors[i + 4, s], factors[i + 5, s]
-            b6, b7 = factors[i + 6, s], factors[i + 7, s]
+            a0, a1, a2, a3 = factors[r, i], factors[r, i + 1], factors[r, i + 2], factors[r, i + 3]
+            a4, a5 = factors[r, i + 4], factors[r, i + 5]
+            a6, a7 = factors[r, i + 6], factors[r, i + 7]
+            b0, b1, b2, b3 = factors[s, i], factors[s, i + 1], factors[s, i + 2], factors[s, i + 3]
+            b4, b5 = factors[s, i + 4], factors[s, i + 5]
+            b6, b7 = factors[s, i + 6], factors[s, i + 7]
             w0, w1 = weights[r], weights[s]
             for q in range(dim):
                 p0, p1, p2, p3 = x0[q], x1[q], x2[q], x3[q]
@@ -110,9 +112,9 @@ def subtract_outer(table, picked, factors, weights):
                 )
         if n_units % 2:
             r = n_units - 1
-            a0, a1, a2, a3 = factors[i, r], factors[i + 1, r], factors[i + 2, r], factors[i + 3, r]
-            a4, a5 = factors[i + 4, r], factors[i + 5, r]
-            a6, a7 = factors[i + 6, r], factors[i + 7, r]
+            a0, a1, a2, a3 = factors[r, i], factors[r, i + 1], factors[r, i + 2], factors[r, i + 3]
+            a4, a5 = factors[r, i + 4], factors[r, i + 5]
+            a6, a7 = factors[r, i + 6], factors[r, i + 7]
             w0 = weights[r]
             for q in range(dim):
                 w0[q] -= (a0 * x0[q] + a1 * x1[q] + a2 * x2[q] + a3 * x3[q]) + (
@@ -121,7 +123,7 @@ def subtract_outer(table, picked, factors, weights):
     for i in range(n_rows - n_rows % 8, n_rows):
         x0 = table[picked[i]]
         for r in range(n_units):
-            a0 = factors[i, r]
+            a0 = factors[r, i]
             w0 = weights[r]
             for q in range(dim):
                 w0[q] -= a0 * x0[q]

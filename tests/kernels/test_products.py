@@ -20,23 +20,23 @@ def test_products(n_rows, n_units, dim, seed, dtype):
     table = rng.normal(size=(6, dim)).astype(dtype)
     picked = rng.integers(6, size=n_rows).astype(np.int32)
     weights = rng.normal(size=(n_units, dim)).astype(dtype)
-    factors = rng.normal(size=(n_rows + 2, n_units)).astype(dtype)
-    out = np.full((n_rows + 2, n_units), 7, dtype)
+    factors = rng.normal(size=(n_units, n_rows + 2)).astype(dtype)
+    out = np.full((n_units, n_rows + 2), 7, dtype)
     inner_products(table, picked, weights, out)
     # Sums of at most 35 products of standard normals.
     tolerance = 100 * np.finfo(dtype).eps
-    np.testing.assert_allclose(out[:n_rows], table[picked] @ weights.T, atol=tolerance)
-    assert (out[n_rows:] == 7).all()
-    expected = weights - factors[:n_rows].T @ table[picked]
+    np.testing.assert_allclose(out[:, :n_rows], weights @ table[picked].T, atol=tolerance)
+    assert (out[:, n_rows:] == 7).all()
+    expected = weights - factors[:, :n_rows] @ table[picked]
     subtract_outer(table, picked, factors, weights)
     np.testing.assert_allclose(weights, expected, atol=tolerance)
 
 
 def test_products_keep_nan_and_infinity():
     table = np.array([[np.inf, 1.0], [np.nan, 1.0], [1.0, 1.0], [2.0, 1.0]])
-    out = np.zeros((4, 1))
+    out = np.zeros((1, 4))
     inner_products(table, np.arange(4, dtype=np.int32), np.array([[1.0, 0.0]]), out)
-    np.testing.assert_array_equal(out[:, 0], [np.inf, np.nan, 1.0, 2.0])
+    np.testing.assert_array_equal(out[0], [np.inf, np.nan, 1.0, 2.0])
 
 
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=12), st.data())
