@@ -36,14 +36,14 @@ KINDS = ("dense", "separate", "joint")
 N_SEEDS = 16
 
 
-def best(function, repeats):
-    """Return the least seconds of ``repeats`` calls, and the last value."""
+def best(function, repeats, seconds=1.0):
+    """Return the least time of at least ``repeats`` calls, and more while they are short."""
     times = []
-    for _ in range(repeats):
+    while len(times) < repeats or sum(times) < seconds:
         started = time.perf_counter()
-        value = function()
+        function()
         times.append(time.perf_counter() - started)
-    return min(times), value
+    return min(times)
 
 
 def measure(kind, d, n_steps, repeats):
@@ -70,7 +70,7 @@ def measure(kind, d, n_steps, repeats):
         difference = float(np.abs(prepare(short)[0]() - reference).max())
         assert difference < 2e-3 * np.abs(reference).max(), (kind, d, name, difference)
         function, compile_seconds = prepare(own)
-        seconds, _ = best(function, repeats)
+        seconds = best(function, repeats)
         rows.append({
             "network": kind, "d": d, "contender": name,
             "microseconds": 1e6 * seconds / own.rows[:, :, 0].size,

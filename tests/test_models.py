@@ -48,6 +48,7 @@ def test_bad_models(kind, changes, message):
         ({"record": 0}, "record must be an integer >= 1; got 0"),
         ({"record": (3, -1)}, "record must be an integer >= 0; got -1"),
         ({"stop_at_zero_error": 1}, "stop_at_zero_error must be True or False; got 1"),
+        ({"stop_loss": 0.0}, "stop_loss must be a finite number"),
         ({"dtype": "float16"}, "dtype must be one of 'float32', 'float64'; got 'float16'"),
     ],
 )

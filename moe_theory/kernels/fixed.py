@@ -10,9 +10,9 @@ import math
 import numpy as np
 
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.losses import loss_slope
+from moe_theory.kernels.losses import loss_slope, loss_value
 from moe_theory.kernels.products import inner_products, subtract_outer
-from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER
+from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER, REACHED
 
 
 @kernel
@@ -67,33 +67,59 @@ def outputs_fixed(table, routed, experts, output, scale):
 
 
 @kernel
-def _first_error(table, routed, labels, experts, output, scale, cursor, picked, hidden, f):
-    """Return a misclassified sample, looking from ``cursor`` on, or NEVER if there is none."""
+def _first_failure(
+    table, routed, labels, experts, output, scale, cursor, loss, target, picked, hidden, f
+):
+    """Return a sample that fails the test, looking from ``cursor`` on, or NEVER if none does.
+
+    A negative ``target`` tests that all are classified rightly; another one, that the mean loss
+    is at most ``target``, which fails as soon as the sum so far is larger than N·target.
+    """
     n_samples = routed.shape[0]
     chunk = len(f)
     rows = np.empty(chunk, np.int64)
     done = 0
+    total = 0.0
     while done < n_samples:
         size = min(chunk, n_samples - done)
         for b in range(size):
             rows[b] = (cursor + done + b) % n_samples
         _forward(table, routed, rows[:size], experts, output, scale, picked, hidden, f)
         for b in range(size):
-            if not labels[rows[b]] * f[b] > 0:
-                return rows[b]
+            margin = labels[rows[b]] * f[b]
+            if target < 0:
+                if not margin > 0:
+                    return rows[b]
+            else:
+                total += loss_value(margin, loss)
+                if not total <= target * n_samples:
+                    return rows[b]
         done += size
     return NEVER
 
 
 @kernel
 def train_fixed(
-    table, routed, labels, experts, output, scale, order, bounds, learning_rate, loss, stop, state
+    table,
+    routed,
+    labels,
+    experts,
+    output,
+    scale,
+    order,
+    bounds,
+    learning_rate,
+    loss,
+    stop,
+    target,
+    state,
 ):
     """Take one SGD step per batch, updating ``experts`` in place; return whether f stayed finite.
 
     Batch t is order[bounds[t]:bounds[t+1]], and an epoch ends where bounds[t+1] is a multiple
     of N. ``state`` carries over calls, see `kernels.state`, and counts the steps taken: training
-    ends early where f is not finite, and at zero training error if ``stop``.
+    ends early where f is not finite, at zero training error if ``stop``, and where the mean
+    training loss is at most ``target``, if that is not negative.
     """
     n_samples, n_experts, n_routed = routed.shape
     n_units = len(output) // n_experts
@@ -127,14 +153,23 @@ def train_fixed(
             weights = experts[first : first + n_units]
             subtract_outer(table, picked[s, : size * n_routed], z, weights)
         state[DONE] += 1
-        if state[FITTED] == NEVER and bounds[t + 1] % n_samples == 0:
-            found = _first_error(
-                table, routed, labels, experts, output, factor, state[CURSOR], picked, hidden, f
-            )
-            if found != NEVER:
-                state[CURSOR] = found
-            else:
-                state[FITTED] = state[DONE]
-                if stop:
-                    return True
+        if bounds[t + 1] % n_samples == 0:
+            if state[FITTED] == NEVER:
+                failed = _first_failure(
+                    table, routed, labels, experts, output, factor, state[CURSOR], loss, -1.0,
+                    picked, hidden, f,
+                )  # fmt: skip
+                if failed == NEVER:
+                    state[FITTED] = state[DONE]
+                else:
+                    state[CURSOR] = failed
+            if target >= 0:
+                failed = _first_failure(
+                    table, routed, labels, experts, output, factor, state[CURSOR], loss, target,
+                    picked, hidden, f,
+                )  # fmt: skip
+                if failed == NEVER:
+                    state[REACHED] = state[DONE]
+            if state[REACHED] != NEVER or (stop and state[FITTED] != NEVER):
+                return True
     return True

@@ -9,10 +9,10 @@ import math
 import numpy as np
 
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.losses import loss_slope
+from moe_theory.kernels.losses import loss_slope, loss_value
 from moe_theory.kernels.products import inner_products, subtract_outer
 from moe_theory.kernels.routing import softmax, top_l
-from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER
+from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER, REACHED
 
 
 @kernel
@@ -90,20 +90,33 @@ def outputs_joint(table, indices, experts, output, routers, n_routed, scale):
 
 
 @kernel
-def _first_error(table, indices, labels, experts, output, routers, scale, cursor, buffers):
-    """Return a misclassified sample, looking from ``cursor`` on, or NEVER if there is none."""
+def _first_failure(
+    table, indices, labels, experts, output, routers, scale, cursor, loss, target, buffers
+):
+    """Return a sample that fails the test, looking from ``cursor`` on, or NEVER if none does.
+
+    A negative ``target`` tests that all are classified rightly; another one, that the mean loss
+    is at most ``target``, which fails as soon as the sum so far is larger than N·target.
+    """
     n_samples = indices.shape[0]
     f = buffers[6]
     rows = np.empty(len(f), np.int64)
     done = 0
+    total = 0.0
     while done < n_samples:
         size = min(len(f), n_samples - done)
         for b in range(size):
             rows[b] = (cursor + done + b) % n_samples
         _forward(table, indices, rows[:size], experts, output, routers, scale, *buffers)
         for b in range(size):
-            if not labels[rows[b]] * f[b] > 0:
-                return rows[b]
+            margin = labels[rows[b]] * f[b]
+            if target < 0:
+                if not margin > 0:
+                    return rows[b]
+            else:
+                total += loss_value(margin, loss)
+                if not total <= target * n_samples:
+                    return rows[b]
         done += size
     return NEVER
 
@@ -111,7 +124,7 @@ def _first_error(table, indices, labels, experts, output, routers, scale, cursor
 @kernel
 def train_joint(
     table, indices, labels, experts, output, routers, n_routed, scale, order, bounds,
-    learning_rate, router_rate, loss, stop, state,
+    learning_rate, router_rate, loss, stop, target, state,
 ):  # fmt: skip
     """Take one SGD step per batch, updating ``experts`` and ``routers`` in place.
 
@@ -160,14 +173,23 @@ def train_joint(
             subtract_outer(table, own, z, experts[first : first + n_units])
             subtract_outer(table, own, gate_slopes, routers[s : s + 1])
         state[DONE] += 1
-        if state[FITTED] == NEVER and bounds[t + 1] % n_samples == 0:
-            found = _first_error(
-                table, indices, labels, experts, output, routers, factor, state[CURSOR], buffers
-            )
-            if found != NEVER:
-                state[CURSOR] = found
-            else:
-                state[FITTED] = state[DONE]
-                if stop:
-                    return True
+        if bounds[t + 1] % n_samples == 0:
+            if state[FITTED] == NEVER:
+                failed = _first_failure(
+                    table, indices, labels, experts, output, routers, factor, state[CURSOR], loss,
+                    -1.0, buffers,
+                )  # fmt: skip
+                if failed == NEVER:
+                    state[FITTED] = state[DONE]
+                else:
+                    state[CURSOR] = failed
+            if target >= 0:
+                failed = _first_failure(
+                    table, indices, labels, experts, output, routers, factor, state[CURSOR], loss,
+                    target, buffers,
+                )  # fmt: skip
+                if failed == NEVER:
+                    state[REACHED] = state[DONE]
+            if state[REACHED] != NEVER or (stop and state[FITTED] != NEVER):
+                return True
     return True

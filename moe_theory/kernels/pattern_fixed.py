@@ -10,9 +10,9 @@ import math
 import numpy as np
 
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.losses import loss_slope
+from moe_theory.kernels.losses import loss_slope, loss_value
 from moe_theory.kernels.pattern_gram import apply_gram
-from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER
+from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER, REACHED
 
 
 @kernel
@@ -42,24 +42,35 @@ def outputs_pattern_fixed(values, routed, scale):
 
 
 @kernel
-def _first_error(values, routed, labels, cursor):
-    """Return a misclassified sample, looking from ``cursor`` on, or NEVER if there is none."""
+def _first_failure(values, routed, labels, scale, cursor, loss, target):
+    """Return a sample that fails the test, looking from ``cursor`` on, or NEVER if none does.
+
+    A negative ``target`` tests that all are classified rightly; another one, that the mean loss
+    is at most ``target``, which fails as soon as the sum so far is larger than N·target.
+    """
     n_samples, n_experts, n_routed = routed.shape
+    total = 0.0
     for offset in range(n_samples):
         i = (cursor + offset) % n_samples
         f = values.dtype.type(0)
         for s in range(n_experts):
             for j in range(n_routed):
                 f += values[s, routed[i, s, j]]
-        if not labels[i] * f > 0:
-            return i
+        margin = labels[i] * f * scale
+        if target < 0:
+            if not margin > 0:
+                return i
+        else:
+            total += loss_value(margin, loss)
+            if not total <= target * n_samples:
+                return i
     return NEVER
 
 
 @kernel
 def train_pattern_fixed(
     z, coefficients, gram_start, gram_column, gram_value, routed, labels, output, scale, order,
-    bounds, learning_rate, loss, stop, state,
+    bounds, learning_rate, loss, stop, target, state,
 ):  # fmt: skip
     """Take one SGD step per batch, updating ``z`` (m, P) in place; return whether f stayed finite.
 
@@ -114,12 +125,17 @@ def train_pattern_fixed(
                     for p in range(n_patterns):
                         values[s, p] += a * max(z[r, p], zero)
         state[DONE] += 1
-        if state[FITTED] == NEVER and bounds[t + 1] % n_samples == 0:
-            found = _first_error(values, routed, labels, state[CURSOR])
-            if found != NEVER:
-                state[CURSOR] = found
-            else:
-                state[FITTED] = state[DONE]
-                if stop:
-                    return True
+        if bounds[t + 1] % n_samples == 0:
+            if state[FITTED] == NEVER:
+                failed = _first_failure(values, routed, labels, factor, state[CURSOR], loss, -1.0)
+                if failed == NEVER:
+                    state[FITTED] = state[DONE]
+                else:
+                    state[CURSOR] = failed
+            if target >= 0:
+                failed = _first_failure(values, routed, labels, factor, state[CURSOR], loss, target)
+                if failed == NEVER:
+                    state[REACHED] = state[DONE]
+            if state[REACHED] != NEVER or (stop and state[FITTED] != NEVER):
+                return True
     return True

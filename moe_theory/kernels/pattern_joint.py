@@ -9,11 +9,11 @@ import math
 import numpy as np
 
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.losses import loss_slope
+from moe_theory.kernels.losses import loss_slope, loss_value
 from moe_theory.kernels.pattern_fixed import pattern_values
 from moe_theory.kernels.pattern_gram import apply_gram
 from moe_theory.kernels.routing import softmax, top_l
-from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER
+from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER, REACHED
 
 
 @kernel
@@ -63,13 +63,24 @@ def outputs_pattern_joint(values, scores, indices, n_routed, scale):
 
 
 @kernel
-def _first_error(values, scores, indices, labels, cursor, buffers):
-    """Return a misclassified sample, looking from ``cursor`` on, or NEVER if there is none."""
+def _first_failure(values, scores, indices, labels, scale, cursor, loss, target, buffers):
+    """Return a sample that fails the test, looking from ``cursor`` on, or NEVER if none does.
+
+    A negative ``target`` tests that all are classified rightly; another one, that the mean loss
+    is at most ``target``, which fails as soon as the sum so far is larger than N·target.
+    """
     n_samples = len(labels)
+    total = 0.0
     for offset in range(n_samples):
         i = (cursor + offset) % n_samples
-        if not labels[i] * _route_and_pool(indices[i], scores, values, *buffers) > 0:
-            return i
+        margin = labels[i] * scale * _route_and_pool(indices[i], scores, values, *buffers)
+        if target < 0:
+            if not margin > 0:
+                return i
+        else:
+            total += loss_value(margin, loss)
+            if not total <= target * n_samples:
+                return i
     return NEVER
 
 
@@ -89,7 +100,8 @@ def _move(step, slopes, coefficients, gram_start, gram_column, gram_value, produ
 @kernel
 def train_pattern_joint(
     z, scores, coefficients, router_coefficients, gram_start, gram_column, gram_value, indices,
-    labels, output, n_routed, scale, order, bounds, learning_rate, router_rate, loss, stop, state,
+    labels, output, n_routed, scale, order, bounds, learning_rate, router_rate, loss, stop, target,
+    state,
 ):  # fmt: skip
     """Take one SGD step per batch, updating ``z`` (m, P) and ``scores`` (k, P) in place.
 
@@ -145,12 +157,21 @@ def train_pattern_joint(
             )  # fmt: skip
         pattern_values(z, output, values)
         state[DONE] += 1
-        if state[FITTED] == NEVER and bounds[t + 1] % n_samples == 0:
-            found = _first_error(values, scores, indices, labels, state[CURSOR], buffers)
-            if found != NEVER:
-                state[CURSOR] = found
-            else:
-                state[FITTED] = state[DONE]
-                if stop:
-                    return True
+        if bounds[t + 1] % n_samples == 0:
+            if state[FITTED] == NEVER:
+                failed = _first_failure(
+                    values, scores, indices, labels, factor, state[CURSOR], loss, -1.0, buffers
+                )
+                if failed == NEVER:
+                    state[FITTED] = state[DONE]
+                else:
+                    state[CURSOR] = failed
+            if target >= 0:
+                failed = _first_failure(
+                    values, scores, indices, labels, factor, state[CURSOR], loss, target, buffers
+                )
+                if failed == NEVER:
+                    state[REACHED] = state[DONE]
+            if state[REACHED] != NEVER or (stop and state[FITTED] != NEVER):
+                return True
     return True

@@ -112,18 +112,19 @@ class PatternTrainee:
 
     def _run_kernel(self, block: Block) -> bool:
         rows, labels, matrix = self.inputs.rows, self.inputs.labels, self._gram
-        loss, stop = LOSS_CODES[self.sgd.loss], self.sgd.stop_at_zero_error
+        loss = LOSS_CODES[self.sgd.loss]
+        stop, target = self.sgd.stop_at_zero_error, self.sgd.loss_target
         if isinstance(self.model, JointMoE):
             finite = train_pattern_joint(
                 self._z, self._scores, self._coefficients, self._router_coefficients,
                 matrix.start, matrix.column, self._gram_value, rows, labels, self._start.output,
                 self.model.n_routed, self.scale, block.order, block.bounds,
-                self.sgd.learning_rate, self.sgd.router_rate, loss, stop, self.state,
+                self.sgd.learning_rate, self.sgd.router_rate, loss, stop, target, self.state,
             )  # fmt: skip
         else:
             finite = train_pattern_fixed(
                 self._z, self._coefficients, matrix.start, matrix.column, self._gram_value, rows,
                 labels, self._start.output, self.scale, block.order, block.bounds,
-                self.sgd.learning_rate, loss, stop, self.state,
+                self.sgd.learning_rate, loss, stop, target, self.state,
             )  # fmt: skip
         return bool(finite)

@@ -61,16 +61,16 @@ class RawTrainee:
     def _run_kernel(self, block: Block) -> bool:
         table, rows, labels = self.inputs.table, self.inputs.rows, self.inputs.labels
         rate, loss = self.sgd.learning_rate, LOSS_CODES[self.sgd.loss]
-        stop = self.sgd.stop_at_zero_error
+        stop, target = self.sgd.stop_at_zero_error, self.sgd.loss_target
         if isinstance(self.model, JointMoE):
             finite = train_joint(
                 table, rows, labels, self._experts, self._output, self._routers,
                 self.model.n_routed, self.scale, block.order, block.bounds, rate,
-                self.sgd.router_rate, loss, stop, self.state,
+                self.sgd.router_rate, loss, stop, target, self.state,
             )  # fmt: skip
             return bool(finite)
         finite = train_fixed(
             table, rows, labels, self._experts, self._output, self.scale, block.order,
-            block.bounds, rate, loss, stop, self.state,
+            block.bounds, rate, loss, stop, target, self.state,
         )  # fmt: skip
         return bool(finite)

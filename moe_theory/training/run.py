@@ -72,6 +72,8 @@ class TrainingRun:
         SGD steps taken by the experts.
     steps_to_zero_error : int or None
         Step at the end of the first epoch with no training error, or None.
+    steps_to_loss : int or None
+        Step at the end of the first epoch with a mean loss of at most ``sgd.stop_loss``, or None.
     flops : Flops
         Operations of the algorithm in ℝᵈ; recording and checks are not counted.
     wall_time : float
@@ -91,6 +93,7 @@ class TrainingRun:
     history: History
     n_steps: int
     steps_to_zero_error: int | None
+    steps_to_loss: int | None
     flops: Flops
     wall_time: float
     diverged_at: int | None = None

@@ -47,6 +47,8 @@ class SGD:
         0 and the last are always recorded.
     stop_at_zero_error : bool
         End at the first epoch with zero training error.
+    stop_loss : float, optional
+        End at the first epoch whose mean training loss is at most this.
     dtype : {"float32", "float64"}
         Floating-point type of the training.
 
@@ -78,6 +80,7 @@ class SGD:
     router_fraction: float = 0.5
     record: int | tuple[int, ...] | None = None
     stop_at_zero_error: bool = False
+    stop_loss: float | None = None
     dtype: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
@@ -98,6 +101,8 @@ class SGD:
         if self.router_n_steps is not None and self.router_n_epochs is not None:
             given = (self.router_n_steps, self.router_n_epochs)
             raise reject("(router_n_steps, router_n_epochs)", given, "at most one number")
+        if self.stop_loss is not None:
+            set_fields(self, stop_loss=real("stop_loss", self.stop_loss, 0.0, open_low=True))
         where = ("train", "split", "held_out")
         fraction = real(
             "router_fraction", self.router_fraction, 0, 1, open_low=True, open_high=True
@@ -126,6 +131,11 @@ class SGD:
         if self.router_n_epochs is not None:
             return self.router_n_epochs * per_epoch
         return self.n_steps if self.n_steps is not None else (self.n_epochs or 0) * per_epoch
+
+    @property
+    def loss_target(self) -> float:
+        """The loss at which to stop, or −1 for none, as the kernels take it."""
+        return -1.0 if self.stop_loss is None else self.stop_loss
 
     @property
     def router_rate(self) -> float:

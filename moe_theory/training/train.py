@@ -12,7 +12,7 @@ from moe_theory._random import Seed, seed_sequence, stream
 from moe_theory._validation import choice, reject
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
-from moe_theory.kernels.state import DONE, FITTED, NEVER
+from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
 from moe_theory.models import Model, SeparateMoE, Weights
 from moe_theory.training.batches import Block, blocks
 from moe_theory.training.flops import expert_flops
@@ -105,7 +105,7 @@ def train(
             f"outputs or weights stopped being finite at step {diverged_at}; "
             f"try a learning_rate below {sgd.learning_rate:g}"
         )
-    n_steps, fitted = int(trainee.state[DONE]), int(trainee.state[FITTED])
+    n_steps = int(trainee.state[DONE])
     whole = seed_sequence(seed)
     return TrainingRun(
         model=model,
@@ -118,7 +118,8 @@ def train(
         weights=trained,
         history=recorded,
         n_steps=n_steps,
-        steps_to_zero_error=None if fitted == NEVER else fitted,
+        steps_to_zero_error=_step(trainee, FITTED),
+        steps_to_loss=_step(trainee, REACHED),
         flops=replace(spent, experts=expert_flops(model, own, sgd, n_steps)),
         wall_time=time.perf_counter() - started,
         diverged_at=diverged_at,
@@ -173,12 +174,19 @@ def _train_experts(
         for part in _cut(block, int(trainee.state[DONE]), due):
             if not trainee.advance(part):
                 return history(records, test is not None), int(trainee.state[DONE])
-            stopped = sgd.stop_at_zero_error and trainee.state[FITTED] != NEVER
+            fitted = sgd.stop_at_zero_error and trainee.state[FITTED] != NEVER
+            stopped = fitted or trainee.state[REACHED] != NEVER
             if stopped or trainee.state[DONE] in due:
                 records.append(measure(trainee, shown))
             if stopped:
                 return history(records, test is not None), None
     return history(records, test is not None), None
+
+
+def _step(trainee: Trainee, entry: int) -> int | None:
+    """Return a step that the kernel noted, or None."""
+    noted = int(trainee.state[entry])
+    return None if noted == NEVER else noted
 
 
 def _cut(block: Block, done: int, due: list[int]) -> list[Block]:

@@ -72,6 +72,28 @@ def test_zero_training_error(model):
     assert short.epochs_to_zero_error is None
 
 
+@pytest.mark.parametrize("engine", ["raw", "pattern"])
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_loss_target(model, loss, engine):
+    """The loss at every step says which epoch end is the first at most the target."""
+    data = PATTERNS.sample(23, 1)
+    sgd = settings_of(
+        batch_size=10, n_epochs=200, n_steps=None, learning_rate=0.5, record=1, loss=loss
+    )
+    whole = train(model, data, sgd, seed=0, engine=engine)
+    ends = np.arange(3, 601, 3)
+    losses = whole.history.train_loss[ends]
+    target = 0.5 * (losses[0] + losses[-1])
+    first = int(ends[losses <= target][0])
+    assert 3 < first < 600
+    changes = {"stop_loss": target, "record": None}
+    stopped = train(model, data, SGD(**vars(sgd) | changes), seed=0, engine=engine)
+    assert stopped.n_steps == stopped.steps_to_loss == stopped.history.steps[-1] == first
+    assert stopped.history.train_loss[-1] == whole.history.train_loss[first]
+    assert whole.steps_to_loss is None
+
+
 def test_divergence_never_looks_like_a_result():
     """Unbounded inputs and a huge rate overflow single precision."""
     data = PatchData.from_patches(1e20 * np.ones((4, 1, 2)), [1, -1, 1, -1], positions=[0] * 4)
