@@ -42,7 +42,7 @@ def microseconds(kind, engine, **sizes):
     if sizes.get("p", 0) > 90:
         sizes["d"] = sizes["p"] + 2
     work = works.make(kind, n_steps=STEPS, n_seeds=4, **sizes)
-    run, _ = ours.prepare(work, engine)
+    run = ours.prepare(work, engine)
     times = []
     for _ in range(3):
         started = time.perf_counter()

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.losses import loss_slope, loss_value
+from moe_theory.kernels.losses import fails, loss_slope
 from moe_theory.kernels.products import inner_products, subtract_outer
 from moe_theory.kernels.routing import softmax, top_l
 from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER, REACHED
@@ -93,11 +93,7 @@ def outputs_joint(table, indices, experts, output, routers, n_routed, scale):
 def _first_failure(
     table, indices, labels, experts, output, routers, scale, cursor, loss, target, buffers
 ):
-    """Return a sample that fails the test, looking from ``cursor`` on, or NEVER if none does.
-
-    A negative ``target`` tests that all are classified rightly; another one, that the mean loss
-    is at most ``target``, which fails as soon as the sum so far is larger than N·target.
-    """
+    """Return a sample that `losses.fails`, looking from ``cursor`` on, or NEVER if none does."""
     n_samples = indices.shape[0]
     f = buffers[6]
     rows = np.empty(len(f), np.int64)
@@ -109,14 +105,9 @@ def _first_failure(
             rows[b] = (cursor + done + b) % n_samples
         _forward(table, indices, rows[:size], experts, output, routers, scale, *buffers)
         for b in range(size):
-            margin = labels[rows[b]] * f[b]
-            if target < 0:
-                if not margin > 0:
-                    return rows[b]
-            else:
-                total += loss_value(margin, loss)
-                if not total <= target * n_samples:
-                    return rows[b]
+            failed, total = fails(labels[rows[b]] * f[b], n_samples, loss, target, total)
+            if failed:
+                return rows[b]
         done += size
     return NEVER
 

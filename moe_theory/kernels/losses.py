@@ -36,3 +36,16 @@ def mean_loss(f, labels, loss):
     for i in range(len(f)):
         total += loss_value(float(labels[i]) * float(f[i]), loss)
     return total / len(f)
+
+
+@kernel
+def fails(margin, n_samples, loss, target, total):
+    """Return whether a sample fails the test of its set, and the sum of losses so far.
+
+    A negative ``target`` tests that the sample is classified rightly; another one, that the mean
+    loss is at most ``target``, which fails as soon as the sum is larger than N·target.
+    """
+    if target < 0:
+        return not margin > 0, total
+    total += loss_value(margin, loss)
+    return not total <= target * n_samples, total

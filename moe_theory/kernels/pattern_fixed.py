@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.losses import loss_slope, loss_value
+from moe_theory.kernels.losses import fails, loss_slope
 from moe_theory.kernels.pattern_gram import apply_gram
 from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER, REACHED
 
@@ -43,11 +43,7 @@ def outputs_pattern_fixed(values, routed, scale):
 
 @kernel
 def _first_failure(values, routed, labels, scale, cursor, loss, target):
-    """Return a sample that fails the test, looking from ``cursor`` on, or NEVER if none does.
-
-    A negative ``target`` tests that all are classified rightly; another one, that the mean loss
-    is at most ``target``, which fails as soon as the sum so far is larger than N·target.
-    """
+    """Return a sample that `losses.fails`, looking from ``cursor`` on, or NEVER if none does."""
     n_samples, n_experts, n_routed = routed.shape
     total = 0.0
     for offset in range(n_samples):
@@ -56,14 +52,9 @@ def _first_failure(values, routed, labels, scale, cursor, loss, target):
         for s in range(n_experts):
             for j in range(n_routed):
                 f += values[s, routed[i, s, j]]
-        margin = labels[i] * f * scale
-        if target < 0:
-            if not margin > 0:
-                return i
-        else:
-            total += loss_value(margin, loss)
-            if not total <= target * n_samples:
-                return i
+        failed, total = fails(labels[i] * f * scale, n_samples, loss, target, total)
+        if failed:
+            return i
     return NEVER
 
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.losses import loss_slope, loss_value
+from moe_theory.kernels.losses import fails, loss_slope
 from moe_theory.kernels.pattern_fixed import pattern_values
 from moe_theory.kernels.pattern_gram import apply_gram
 from moe_theory.kernels.routing import softmax, top_l
@@ -64,23 +64,15 @@ def outputs_pattern_joint(values, scores, indices, n_routed, scale):
 
 @kernel
 def _first_failure(values, scores, indices, labels, scale, cursor, loss, target, buffers):
-    """Return a sample that fails the test, looking from ``cursor`` on, or NEVER if none does.
-
-    A negative ``target`` tests that all are classified rightly; another one, that the mean loss
-    is at most ``target``, which fails as soon as the sum so far is larger than N·target.
-    """
+    """Return a sample that `losses.fails`, looking from ``cursor`` on, or NEVER if none does."""
     n_samples = len(labels)
     total = 0.0
     for offset in range(n_samples):
         i = (cursor + offset) % n_samples
-        margin = labels[i] * scale * _route_and_pool(indices[i], scores, values, *buffers)
-        if target < 0:
-            if not margin > 0:
-                return i
-        else:
-            total += loss_value(margin, loss)
-            if not total <= target * n_samples:
-                return i
+        f = scale * _route_and_pool(indices[i], scores, values, *buffers)
+        failed, total = fails(labels[i] * f, n_samples, loss, target, total)
+        if failed:
+            return i
     return NEVER
 
 
