@@ -35,6 +35,5 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     figure.suptitle(
         f"Routing of fresh inputs; mean ± std over {n_draws(results)} draws", fontsize=10
     )
-    return figure, summary_rows(results.select(arm="separate"), ["router_success"]) + summary_rows(
-        results.select(arm="joint"), ["router_success"]
-    )
+    routed = Results(results.config, [row for row in results.rows if row["arm"] in arms])
+    return figure, summary_rows(routed, ["router_success", "router_gate"])

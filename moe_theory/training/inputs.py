@@ -35,15 +35,20 @@ class Inputs:
 def prepare(model: Model, weights: Weights, data: PatchData) -> Inputs:
     """Gather the patches that occur in ``data`` and apply fixed routing."""
     table, indices = occurring(data, weights.experts.dtype)
-    n_routed = model.routed(data.n_patches)
+    rows = received_rows(model, weights.routers, table, indices)
+    return Inputs(padded(table), rows, data.labels)
+
+
+def received_rows(model: Model, routers: Array | None, table: Array, indices: Array) -> Array:
+    """Return ``indices`` (N, n), or where routing is fixed those that each expert receives."""
+    n_routed = model.routed(indices.shape[1])
     if isinstance(model, JointMoE):
-        return Inputs(padded(table), indices, data.labels)
+        return indices
     if isinstance(model, SeparateMoE):
-        assert weights.routers is not None
-        positions, _ = route(table, indices, weights.routers, n_routed)
-        rows = np.take_along_axis(indices[:, None, :], positions, axis=2)
-        return Inputs(padded(table), rows, data.labels)
-    return Inputs(padded(table), indices[:, None, :], data.labels)
+        assert routers is not None
+        positions, _ = route(table, indices, routers, n_routed)
+        return np.take_along_axis(indices[:, None, :], positions, axis=2)
+    return indices[:, None, :]
 
 
 def occurring(data: PatchData, dtype: Any) -> tuple[Array, Array]:

@@ -16,11 +16,10 @@ from moe_theory.kernels.pattern_fixed import (
 )
 from moe_theory.kernels.pattern_joint import outputs_pattern_joint, train_pattern_joint
 from moe_theory.kernels.state import new_state
-from moe_theory.models import JointMoE, Model, SeparateMoE, Weights
-from moe_theory.routing import route
+from moe_theory.models import JointMoE, Model, Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.gram import gram
-from moe_theory.training.inputs import Inputs, outputs, prepare
+from moe_theory.training.inputs import Inputs, outputs, prepare, received_rows
 from moe_theory.training.sgd import LOSS_CODES, SGD
 
 Array = NDArray[Any]
@@ -102,13 +101,7 @@ class PatternTrainee:
         return bool(np.isfinite(self._z).all() and np.isfinite(self._scores).all())
 
     def _rows(self, data: PatchData) -> Array:
-        n_routed = self.model.routed(data.n_patches)
-        if isinstance(self.model, JointMoE):
-            return data.indices
-        if isinstance(self.model, SeparateMoE) and self._start.routers is not None:
-            positions, _ = route(self._dictionary, data.indices, self._start.routers, n_routed)
-            return np.take_along_axis(data.indices[:, None, :], positions, axis=2)
-        return data.indices[:, None, :]
+        return received_rows(self.model, self._start.routers, self._dictionary, data.indices)
 
     def _run_kernel(self, block: Block) -> bool:
         rows, labels, matrix = self.inputs.rows, self.inputs.labels, self._gram
