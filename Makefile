@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 MNIST  := .data/mnist.npz
 
 .DEFAULT_GOAL := help
-.PHONY: help install fresh-kernels reproduce simulate figures test test-all lint format bench mnist mnist-figures clean
+.PHONY: help install fresh-kernels reproduce simulate figures theory test test-all lint format bench mnist mnist-figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -25,13 +25,16 @@ fresh-kernels:
 	  if [ ! -e __pycache__/.stamp ] || [ -n "$$(find . -name '*.py' -newer __pycache__/.stamp)" ]; \
 	  then rm -f __pycache__/*.nb[ci]; touch __pycache__/.stamp; fi
 
-reproduce: figures ## install, run the main job at quick scale, draw its figures
+reproduce: figures theory ## install, run the main job at quick scale, draw its figures
 
 simulate: install ## run all simulations (SCALE=quick or full); a killed run goes on where it was
 	$(BIN)/moe-theory run --scale $(SCALE) simulations/*.py
 
 figures: install ## draw all figures (SCALE=quick or full), running what they need
 	$(BIN)/moe-theory draw --scale $(SCALE) figures/*.py
+
+theory: install ## write the complexity, savings and cost tables to figures/theory
+	$(BIN)/moe-theory theory --out figures/theory
 
 test: install ## run the tests
 	$(BIN)/pytest -m "not slow"

@@ -13,6 +13,7 @@ from moe_theory import __version__
 from moe_theory.data import DigitPatches, read_idx
 from moe_theory.experiments.scripts import SCALES, draw_figure, run_simulation
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
+from moe_theory.theory import complexity_table, cost_table, savings_table, write_tables
 from moe_theory.training import SGD, DivergenceError, train
 
 
@@ -53,6 +54,10 @@ def _parser() -> argparse.ArgumentParser:
 
     draw.add_argument("--out", help="folder of pictures and tables (default: beside the file)")
 
+    tables = commands.add_parser("theory", help="write the complexity, savings and cost tables")
+    tables.add_argument("--out", default="figures/theory", help="folder (default %(default)s)")
+    tables.set_defaults(run=_theory)
+
     pack = commands.add_parser("pack-digits", help="pack IDX files, such as MNIST's, into an npz")
     for name in ("images", "labels", "test_images", "test_labels"):
         pack.add_argument(name, help="IDX file, gzipped or not")
@@ -86,6 +91,13 @@ def _draw(options: argparse.Namespace) -> None:
         print(file, file=sys.stderr)
         picture = draw_figure(file, options.scale, store=options.store, out=options.out)
         print(os.path.relpath(picture))
+
+
+def _theory(options: argparse.Namespace) -> None:
+    for table in (complexity_table(), savings_table(), cost_table()):
+        print(table, end="\n\n")
+    for path in write_tables(options.out):
+        print(os.path.relpath(path))
 
 
 def _pack(options: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ functions use only + and ·, so that integers give an exact count and sympy symb
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +115,27 @@ def joint_step(
     return forward + slope + backward
 
 
+def over_steps(step: Callable[[Any], Any], *, n_visits: Any, n_steps: Any) -> Any:
+    """Operations of many steps, given those of one as a function of its batch size.
+
+    One step costs α B + β, so that T steps whose batches hold V samples in all cost α V + β T.
+
+    Parameters
+    ----------
+    step : callable
+        Batch size → operations of one step.
+    n_visits, n_steps : int or sympy expression
+        V, the sum of the batch sizes; T.
+
+    Examples
+    --------
+    >>> over_steps(lambda size: 3 * size + 5, n_visits=7, n_steps=2)
+    31
+    """
+    per_step = step(0)
+    return step(n_visits) - per_step + per_step * n_steps
+
+
 def router_step(*, batch_size: Any, n_experts: Any, patch_dim: Any) -> Any:
     """Operations of one router step on the linear loss, given each input's sum of patches.
 
@@ -149,3 +171,55 @@ def routing(*, n_samples: Any, n_patches: Any, n_experts: Any, patch_dim: Any) -
     480
     """
     return 2 * n_samples * n_patches * n_experts * patch_dim
+
+
+def fixed_memory(
+    *, batch_size: Any, n_patches: Any, n_routed: Any, n_hidden: Any, patch_dim: Any
+) -> Any:
+    """Count the numbers that one step of m units with fixed routing holds.
+
+    Notes
+    -----
+    Weights and their gradient 2md, output weights m, patches of the batch Bnd, pre-activations
+    Blm, outputs B. Labels and places of patches are no floating-point numbers.
+
+    Examples
+    --------
+    >>> fixed_memory(batch_size=1, n_patches=2, n_routed=1, n_hidden=3, patch_dim=5)
+    47
+    """
+    weights = 2 * n_hidden * patch_dim + n_hidden
+    activations = batch_size * n_routed * n_hidden + batch_size
+    return weights + batch_size * n_patches * patch_dim + activations
+
+
+def joint_memory(
+    *,
+    batch_size: Any,
+    n_patches: Any,
+    n_routed: Any,
+    n_experts: Any,
+    n_hidden: Any,
+    patch_dim: Any,
+) -> Any:
+    """Count the numbers that one step of joint training holds.
+
+    Notes
+    -----
+    Beside those of `fixed_memory`: routers and their gradient 2kd, scores Bnk, and of every
+    routed patch its gate and its value, 2Bkl.
+
+    Examples
+    --------
+    >>> joint_memory(batch_size=1, n_patches=2, n_routed=1, n_experts=1, n_hidden=3, patch_dim=5)
+    61
+    """
+    network = fixed_memory(
+        batch_size=batch_size,
+        n_patches=n_patches,
+        n_routed=n_routed,
+        n_hidden=n_hidden,
+        patch_dim=patch_dim,
+    )
+    scores = batch_size * n_patches * n_experts
+    return network + 2 * n_experts * patch_dim + scores + 2 * batch_size * n_routed * n_experts

@@ -44,3 +44,16 @@ def blocks(n_samples: int, batch_size: int, n_steps: int, rng: Generator) -> Ite
         bounds = np.append(bounds, n_epochs * n_samples)[: n_steps + 1]
         yield Block(order.ravel(), bounds)
         n_steps -= len(bounds) - 1
+
+
+def n_visits(n_samples: int, batch_size: int, n_steps: int) -> int:
+    """Return the sum of the batch sizes of the first ``n_steps`` steps.
+
+    Examples
+    --------
+    >>> [n_visits(5, 2, n_steps) for n_steps in (1, 2, 3, 4)]
+    [2, 4, 5, 7]
+    """
+    size = min(batch_size, n_samples)
+    n_epochs, beyond = divmod(n_steps, -(-n_samples // size))
+    return n_epochs * n_samples + beyond * size

@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from moe_theory import costs
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import JointMoE, Model
+from moe_theory.models import JointMoE, Model, SeparateMoE
+from moe_theory.training.batches import n_visits
 from moe_theory.training.sgd import SGD
 
 
 def expert_flops(model: Model, data: PatchData, sgd: SGD, n_steps: int) -> int:
     """Count the operations of the first ``n_steps`` steps of experts on ``data``."""
-    full = min(sgd.batch_size, data.n_samples)
-    n_full, rest = divmod(data.n_samples, full)
-    n_epochs, beyond = divmod(n_steps, n_full + (rest > 0))
-    sizes = {full: n_epochs * n_full + beyond, rest: n_epochs}
-    return sum(
-        n_batches * _step_flops(model, data, sgd, size) for size, n_batches in sizes.items() if size
+
+    def step(batch_size: int) -> int:
+        shared: dict[str, Any] = {
+            "batch_size": batch_size,
+            "n_routed": model.routed(data.n_patches),
+            "n_hidden": model.n_hidden,
+            "patch_dim": data.patch_dim,
+            "loss": sgd.loss,
+        }
+        if isinstance(model, JointMoE):
+            return int(
+                costs.joint_step(n_patches=data.n_patches, n_experts=model.n_experts, **shared)
+            )
+        return int(costs.fixed_step(**shared))
+
+    visits = n_visits(data.n_samples, sgd.batch_size, n_steps)
+    return int(costs.over_steps(step, n_visits=visits, n_steps=n_steps))
+
+
+def router_flops(model: SeparateMoE, data: PatchData, sgd: SGD) -> int:
+    """Count the operations of separate router training on ``data``, sums of patches included."""
+    n_steps = sgd.router_steps(data.n_samples)
+    sums = costs.patch_sums(
+        n_samples=data.n_samples, n_patches=data.n_patches, patch_dim=data.patch_dim
     )
-
-
-def _step_flops(model: Model, data: PatchData, sgd: SGD, batch_size: int) -> int:
-    n_routed = model.routed(data.n_patches)
-    if isinstance(model, JointMoE):
-        operations = costs.joint_step(
-            batch_size=batch_size,
-            n_patches=data.n_patches,
-            n_routed=n_routed,
-            n_experts=model.n_experts,
-            n_hidden=model.n_hidden,
-            patch_dim=data.patch_dim,
-            loss=sgd.loss,
-        )
-    else:
-        operations = costs.fixed_step(
-            batch_size=batch_size,
-            n_routed=n_routed,
-            n_hidden=model.n_hidden,
-            patch_dim=data.patch_dim,
-            loss=sgd.loss,
-        )
-    return int(operations)
+    steps = costs.over_steps(
+        lambda size: costs.router_step(
+            batch_size=size, n_experts=model.n_experts, patch_dim=data.patch_dim
+        ),
+        n_visits=n_visits(data.n_samples, sgd.router_batch, n_steps),
+        n_steps=n_steps,
+    )
+    return int(sums + steps)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from moe_theory import costs
 from moe_theory._random import Seed, stream
-from moe_theory._validation import reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels import routers as kernels
 from moe_theory.models import SeparateMoE, Weights
 from moe_theory.training.batches import blocks
+from moe_theory.training.flops import router_flops
 from moe_theory.training.inputs import occurring
 from moe_theory.training.sgd import SGD
 
@@ -28,22 +26,17 @@ def train_routers(
     assert initial.routers is not None
     own, theirs = data, router_data or data
     if sgd.router_samples == "split":
-        own, theirs = _split(data, sgd.router_fraction, seed)
+        n_theirs = sgd.router_split(data.n_samples)
+        shuffled = stream(seed, "split").permutation(data.n_samples)
+        own, theirs = data.subset(shuffled[n_theirs:]), data.subset(shuffled[:n_theirs])
     routers = initial.routers.copy()
     n_steps = sgd.router_steps(theirs.n_samples)
     sums = kernels.patch_sums(*occurring(theirs, sgd.dtype))
     rng = stream(seed, "router batches")
-    flops = costs.patch_sums(
-        n_samples=theirs.n_samples, n_patches=data.n_patches, patch_dim=data.patch_dim
-    )
     for block in blocks(theirs.n_samples, sgd.router_batch, n_steps, rng):
         kernels.train_routers(
             sums, theirs.labels, routers, block.order, block.bounds, sgd.router_rate
         )
-        for size in np.diff(block.bounds).tolist():
-            flops += costs.router_step(
-                batch_size=size, n_experts=model.n_experts, patch_dim=data.patch_dim
-            )
     routing = costs.routing(
         n_samples=own.n_samples,
         n_patches=data.n_patches,
@@ -51,13 +44,4 @@ def train_routers(
         patch_dim=data.patch_dim,
     )
     trained = Weights(initial.experts, initial.output, routers)
-    return trained, own, costs.Flops(experts=0, routers=flops, routing=routing)
-
-
-def _split(data: PatchData, fraction: float, seed: Seed) -> tuple[PatchData, PatchData]:
-    n_theirs = round(fraction * data.n_samples)
-    if not 0 < n_theirs < data.n_samples:
-        allowed = f"a fraction that leaves both parts some of the N = {data.n_samples} samples"
-        raise reject("router_fraction", fraction, allowed)
-    shuffled = stream(seed, "split").permutation(data.n_samples)
-    return data.subset(shuffled[n_theirs:]), data.subset(shuffled[:n_theirs])
+    return trained, own, costs.Flops(0, router_flops(model, theirs, sgd), routing)

@@ -132,6 +132,25 @@ class SGD:
             return self.router_n_epochs * per_epoch
         return self.n_steps if self.n_steps is not None else (self.n_epochs or 0) * per_epoch
 
+    def router_split(self, n_samples: int) -> int:
+        """Return how many of ``n_samples`` a split gives to the routers.
+
+        Raises
+        ------
+        ValueError
+            If one of the two parts would be empty.
+
+        Examples
+        --------
+        >>> SGD(0.1, batch_size=4, n_steps=9, router_fraction=0.25).router_split(10)
+        2
+        """
+        n_theirs = round(self.router_fraction * n_samples)
+        if not 0 < n_theirs < n_samples:
+            allowed = f"a fraction that leaves both parts some of the N = {n_samples} samples"
+            raise reject("router_fraction", self.router_fraction, allowed)
+        return n_theirs
+
     @property
     def loss_target(self) -> float:
         """The loss at which to stop, or −1 for none, as the kernels take it."""
