@@ -1,0 +1,42 @@
+"""Exact statements on the data models, from the same objects that the simulator takes."""
+
+from moe_theory.theory.predictions.aligned import (
+    AlignedSuccess,
+    aligned_success,
+    certain_n_routed,
+)
+from moe_theory.theory.predictions.asymptotic import (
+    ONE_STEP_ERROR,
+    ONE_STEP_SAMPLES,
+    one_step_error_asymptotic,
+    one_step_samples_asymptotic,
+)
+from moe_theory.theory.predictions.one_step import (
+    OneStepError,
+    one_step_error,
+    one_step_error_gaussian,
+)
+from moe_theory.theory.predictions.router_success import (
+    router_success,
+    router_success_gaussian,
+)
+from moe_theory.theory.predictions.routers import expected_router_gradient, trained_routers
+from moe_theory.theory.predictions.success import RouterSuccess
+
+__all__ = [
+    "ONE_STEP_ERROR",
+    "ONE_STEP_SAMPLES",
+    "AlignedSuccess",
+    "OneStepError",
+    "RouterSuccess",
+    "aligned_success",
+    "certain_n_routed",
+    "expected_router_gradient",
+    "one_step_error",
+    "one_step_error_asymptotic",
+    "one_step_error_gaussian",
+    "one_step_samples_asymptotic",
+    "router_success",
+    "router_success_gaussian",
+    "trained_routers",
+]

@@ -1,0 +1,71 @@
+"""What the exact statements take for granted, and the law of the class sizes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from moe_theory._validation import integer, reject
+from moe_theory.data.patterns import PatchPatterns
+from moe_theory.training.sgd import SGD, steps_per_epoch
+
+
+def positive_counts(
+    patterns: PatchPatterns, n_train: int, negligible: float = 0.0
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the possible numbers N₊ of positive labels and their probabilities.
+
+    Parameters
+    ----------
+    patterns : PatchPatterns
+        Its ``balanced`` and ``positive_fraction`` set the law, see `draw_labels`.
+    n_train : int
+        N.
+    negligible : float
+        Numbers with a probability at most this are left out.
+
+    Examples
+    --------
+    >>> counts, chances = positive_counts(PatchPatterns(4, 8, 10), n_train=7)
+    >>> counts.tolist(), chances.tolist()
+    ([3, 4], [0.5, 0.5])
+    """
+    n_train = integer("n_train", n_train, 1)
+    expected = n_train * patterns.positive_fraction
+    if patterns.balanced:
+        nearest = math.floor(expected + 0.5)
+        if expected % 1 == 0.5:
+            return np.array([nearest - 1, nearest]), np.array([0.5, 0.5])
+        return np.array([nearest]), np.ones(1)
+    counts = np.arange(n_train + 1)
+    chances = stats.binom.pmf(counts, n_train, patterns.positive_fraction)
+    kept = chances > negligible
+    return counts[kept], chances[kept]
+
+
+def check_orthogonal(patterns: PatchPatterns) -> None:
+    """Raise ``ValueError`` unless irrelevant patches are p exact patterns orthogonal to o₁, o₂."""
+    if patterns.spread > 0:
+        raise reject("spread", patterns.spread, "0: the statement is for a finite dictionary")
+    if any(patterns.n_closer):
+        allowed = "(0, 0): the statement is for irrelevant patterns orthogonal to o₁ and o₂"
+        raise reject("n_closer", patterns.n_closer, allowed)
+
+
+def check_router_training(sgd: SGD, n_samples: int) -> None:
+    """Raise ``ValueError`` unless every router sample weighs the same in the trained routers."""
+    if sgd.router_samples == "split":
+        allowed = '"train" or "held_out": a split draws the router samples inside `train`'
+        raise reject("router_samples", sgd.router_samples, allowed)
+    equal = "so that all samples weigh the same"
+    batch = min(sgd.router_batch, n_samples)
+    if n_samples % batch:
+        allowed = f"a divisor of, or at least, the {n_samples} router samples, {equal}"
+        raise reject("router batch size", sgd.router_batch, allowed)
+    n_steps, per_epoch = sgd.router_steps(n_samples), steps_per_epoch(n_samples, batch)
+    if n_steps % per_epoch:
+        allowed = f"a whole number of epochs of {per_epoch} steps, {equal}"
+        raise reject("router steps", n_steps, allowed)
