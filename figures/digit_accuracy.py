@@ -16,7 +16,7 @@ ARMS = {
 def draw(results: Results) -> tuple[Figure, list[dict]]:
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     ax = plot_curves(results, "test_accuracy", figure.subplots(), arms=ARMS)
-    height, width = results.config["experiment"]["data"]["pools"]["image_shape"]
+    height, width = results.setting()["data"]["pools"]["image_shape"]
     ax.set_xlabel("training samples $N$")
     ax.set_ylabel("test accuracy, fraction of inputs")
     ax.set_title(

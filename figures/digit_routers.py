@@ -9,8 +9,7 @@ SIMULATION = "../simulations/digit_accuracy.py"
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
-    experiment = results.config["experiment"]
-    n = experiment["data"]["n_patches"]
+    n = results.setting()["data"]["n_patches"]
     figure = Figure(figsize=(9.6, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     arms = {
@@ -19,7 +18,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     }
     plot_curves(results, "router_success", left, arms=arms)
     for arm in arms:
-        l = experiment["arms"][arm]["model"]["n_routed"]  # noqa: E741
+        l = results.setting(arm=arm)["model"]["n_routed"]  # noqa: E741
         label = f"one random router, $l/n$ = {l}/{n}"
         left.axhline(l / n, color=look(arm, list(arms))[0], linestyle="--", label=label)
     left.set_ylabel("P(discriminative patch in top $l$)")

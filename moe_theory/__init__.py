@@ -3,15 +3,26 @@
 __version__ = "0.1.0"
 
 from moe_theory.data import DataModel, DigitPatches, PatchData, PatchPatterns, SpuriousPatch
-from moe_theory.experiments import AccuracyExperiment, Arm, Results
+from moe_theory.experiments import (
+    Results,
+    SampleStudy,
+    Search,
+    Setting,
+    Sweep,
+    Threshold,
+    TrainingStudy,
+    flops_to_error,
+    grid,
+    sample_complexity,
+    steps_to_error,
+    threshold_table,
+)
 from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, Weights
 from moe_theory.routing import RoutingMetrics, route, routing_metrics
 from moe_theory.training import SGD, DivergenceError, TrainingRun, train, train_many
 
 __all__ = [
     "SGD",
-    "AccuracyExperiment",
-    "Arm",
     "DataModel",
     "DenseCNN",
     "DigitPatches",
@@ -21,12 +32,23 @@ __all__ = [
     "PatchPatterns",
     "Results",
     "RoutingMetrics",
+    "SampleStudy",
+    "Search",
     "SeparateMoE",
+    "Setting",
     "SpuriousPatch",
+    "Sweep",
+    "Threshold",
     "TrainingRun",
+    "TrainingStudy",
     "Weights",
+    "flops_to_error",
+    "grid",
     "route",
     "routing_metrics",
+    "sample_complexity",
+    "steps_to_error",
+    "threshold_table",
     "train",
     "train_many",
 ]

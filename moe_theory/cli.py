@@ -83,7 +83,7 @@ def _run(options: argparse.Namespace) -> None:
     for file in options.files:
         print(file, file=sys.stderr)
         results = run_simulation(file, options.scale, store=options.store)
-        print(f"{file}: {len(results.rows)} trainings in {options.store}/{options.scale}")
+        print(f"{file}: {len(results.rows)} rows in {options.store}/{options.scale}")
 
 
 def _draw(options: argparse.Namespace) -> None:

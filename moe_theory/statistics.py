@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from moe_theory._validation import finite, read_only, real, reject
 
@@ -192,9 +191,9 @@ class _Line:
     def half_widths(self, combinations: Array, confidence: float) -> Array:
         """Return half the widths of their confidence intervals."""
         tail = (1 + confidence) / 2
-        factor = self.scatter * student.ppf(tail, self.dof)
+        factor = self.scatter * stdtrit(self.dof, tail)
         if self.known:
-            factor = max(factor, norm.ppf(tail))
+            factor = max(factor, ndtri(tail))
         widths: Array = factor * self._unit_errors(combinations)
         return widths
 
@@ -203,9 +202,9 @@ class _Line:
         estimate = abs(float(combination @ self.coefficients))
         error = float(self._unit_errors(combination[None])[0])
         scattered = error * self.scatter
-        found = [2 * student.sf(estimate / scattered, self.dof)] if scattered > 0 else []
+        found = [2 * stdtr(self.dof, -estimate / scattered)] if scattered > 0 else []
         if self.known:
-            found.append(2 * norm.sf(estimate / error))
+            found.append(2 * ndtr(-estimate / error))
         return float(max(found, default=float(estimate == 0)))
 
 

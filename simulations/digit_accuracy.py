@@ -7,20 +7,19 @@ scikit-learn's, or those of the file named by MOE_THEORY_DIGITS (see `make mnist
 
 import os
 
-from moe_theory import SGD, AccuracyExperiment, Arm, DenseCNN, DigitPatches, JointMoE, SeparateMoE
+from moe_theory import SGD, DenseCNN, DigitPatches, JointMoE, SeparateMoE, Sweep, grid
 
 
-def experiment(scale: str) -> AccuracyExperiment:
+def experiment(scale: str) -> Sweep:
     file = os.environ.get("MOE_THEORY_DIGITS")
-    sgd = SGD(learning_rate=0.2, batch_size=20, n_epochs=150, router_n_epochs=100)
-    return AccuracyExperiment(
+    settings = grid(
         data=DigitPatches.from_npz(file) if file else DigitPatches(),
         arms={
-            "dense": Arm(DenseCNN(40, output_weights="gaussian"), sgd),
-            "separate": Arm(SeparateMoE(2, 40, 2, "all", output_weights="expert_signs"), sgd),
-            "joint": Arm(JointMoE(8, 40, 6, "all", output_weights="gaussian"), sgd),
+            "dense": DenseCNN(40, output_weights="gaussian"),
+            "separate": SeparateMoE(2, 40, 2, "all", output_weights="expert_signs"),
+            "joint": JointMoE(8, 40, 6, "all", output_weights="gaussian"),
         },
+        sgd=SGD(learning_rate=0.2, batch_size=20, n_epochs=150, router_n_epochs=100),
         n_train=(100, 300, 500, 700, 900, 1000),
-        n_test=1000,
-        n_draws=10 if scale == "quick" else 40,
     )
+    return Sweep(settings, n_test=1000, n_draws=10 if scale == "quick" else 40)

@@ -9,8 +9,9 @@ SIMULATION = """
 from moe_theory import *
 def experiment(scale):
     data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10)
-    arm = Arm(DenseCNN(4), SGD(1.0, batch_size=10, n_epochs=5))
-    return AccuracyExperiment(data, {"dense": arm}, (10, 20), n_test=20, n_draws=2)
+    sgd = SGD(1.0, batch_size=10, n_epochs=5)
+    settings = grid(data, {"dense": DenseCNN(4)}, sgd, n_train=(10, 20))
+    return Sweep(settings, n_test=20, n_draws=2)
 """
 FIGURE = """
 from matplotlib.figure import Figure
@@ -33,7 +34,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_run_then_draw(folder, capsys):
     assert main(["run", "simulation.py"]) == 0
-    assert "4 trainings" in capsys.readouterr().out
+    assert "4 rows" in capsys.readouterr().out
     assert main(["draw", "figure.py"]) == 0
     assert {file.name for file in (folder / "quick").iterdir()} == {
         "figure.png",
@@ -44,7 +45,7 @@ def test_run_then_draw(folder, capsys):
     assert table[0] == "arm,n_train,n_draws,test_accuracy_mean,test_accuracy_std"
     assert len(table) == 3
     made = json.loads((folder / "quick" / "figure.json").read_text())
-    assert made["experiment"]["n_train"] == [10, 20]
+    assert [setting["n_train"] for setting in made["experiment"]["settings"]] == [10, 20]
     assert made["versions"]["numpy"] == np.__version__
     assert main(["draw", "figure.py", "--out", "elsewhere"]) == 0
     assert (folder / "elsewhere" / "quick" / "figure.png").is_file()

@@ -1,7 +1,31 @@
 """Experiments over many trainings: what is run, and where its results are kept."""
 
-from moe_theory.experiments.accuracy import AccuracyExperiment, Arm
 from moe_theory.experiments.results import Results
+from moe_theory.experiments.samples import SampleStudy, sample_complexity, threshold_table
+from moe_theory.experiments.search import Search
+from moe_theory.experiments.settings import Setting, grid
 from moe_theory.experiments.store import RowStore, StoreError
+from moe_theory.experiments.sweep import DivergenceWarning, Sweep
+from moe_theory.experiments.threshold import Evaluation, Threshold
+from moe_theory.experiments.training_time import TrainingStudy, flops_to_error, steps_to_error
+from moe_theory.experiments.trial import measurements
 
-__all__ = ["AccuracyExperiment", "Arm", "Results", "RowStore", "StoreError"]
+__all__ = [
+    "DivergenceWarning",
+    "Evaluation",
+    "Results",
+    "RowStore",
+    "SampleStudy",
+    "Search",
+    "Setting",
+    "StoreError",
+    "Sweep",
+    "Threshold",
+    "TrainingStudy",
+    "flops_to_error",
+    "grid",
+    "measurements",
+    "sample_complexity",
+    "steps_to_error",
+    "threshold_table",
+]

@@ -18,12 +18,16 @@ from moe_theory.experiments.store import Row
 class Results:
     """Rows of labels and measurements.
 
+    Tidy rows, one per training, rather than a labelled array: arms have axes of their own (a
+    dense network has no l), grids are ragged, and rows can be appended to a file one by one.
+    ``pandas.DataFrame(results.rows)`` makes a data frame of them.
+
     Attributes
     ----------
     config : dict
         Configuration, seeds and versions, as JSON values.
     rows : list of dict
-        One row per training, in the order of the grid.
+        In the order of the grid.
 
     Examples
     --------
@@ -37,31 +41,77 @@ class Results:
     rows: list[Row]
 
     def select(self, **labels: object) -> Results:
-        """Return the rows that carry all ``labels``."""
+        """Return the rows that carry all ``labels``; None also stands for a missing column."""
         kept = [row for row in self.rows if all(row.get(k) == v for k, v in labels.items())]
         return Results(self.config, kept)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of all columns, in the order in which they come."""
+        return list(dict.fromkeys(name for row in self.rows for name in row))
+
+    @property
+    def n_diverged(self) -> int:
+        """Number of trainings that diverged; their measurements are missing."""
+        return sum(bool(row.get("diverged")) for row in self.rows)
+
+    def converged(self) -> Results:
+        """Return the rows of trainings that did not diverge."""
+        return Results(self.config, [row for row in self.rows if not row.get("diverged")])
+
+    def setting(self, **labels: object) -> dict[str, Any]:
+        """Return the configuration of the first setting that carries all ``labels``.
+
+        Returns
+        -------
+        dict
+            ``labels``, ``n_train``, ``n_router``, and the descriptions ``data``, ``model`` and
+            ``sgd``.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        parts = self.config["experiment"]
+        for setting in parts["settings"]:
+            known = {"n_train": setting["n_train"], **setting["labels"]}
+            if all(known.get(name) == value for name, value in labels.items()):
+                described = {name: parts[name][setting[name]] for name in ("data", "model", "sgd")}
+                return {**setting, **described}
+        raise reject("labels", labels, "those of a setting")
 
     def unique(self, name: str) -> list[Any]:
         """Return the values of column ``name``, in the order in which they come."""
         return list(dict.fromkeys(row[name] for row in self.rows))
 
     def column(self, name: str) -> NDArray[Any]:
-        """Return column ``name``; None becomes NaN."""
-        if not self.rows or name not in self.rows[0]:
-            raise reject("column", name, f"one of {sorted(self.rows[0]) if self.rows else []}")
-        values = [row[name] for row in self.rows]
+        """Return column ``name``; None and gaps become NaN."""
+        if name not in self.columns:
+            raise reject("column", name, f"one of {sorted(self.columns)}")
+        values = [row.get(name) for row in self.rows]
         return np.array([np.nan if value is None else value for value in values])
 
     def mean_std(self, name: str, **labels: object) -> tuple[float, float, int]:
-        """Return mean, sample standard deviation and count of ``name`` where ``labels`` hold."""
+        """Return mean, sample standard deviation and count of ``name`` where ``labels`` hold.
+
+        One missing value, as of a training that diverged, makes mean and deviation NaN; drop
+        such rows by `converged` if that is what you mean.
+        """
         values = self.select(**labels).column(name)
         spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
         return float(values.mean()), spread, len(values)
 
     def to_csv(self) -> str:
-        """Return the rows as comma-separated text with a header."""
+        """Return the rows as comma-separated text with a header, without columns of lists."""
+        nested = {name for row in self.rows for name, value in row.items() if _is_nested(value)}
+        names = [name for name in self.columns if name not in nested]
         text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(self.rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(self.rows)
         return text.getvalue()
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, list | tuple | dict)

@@ -1,8 +1,9 @@
 """Experiments and figures that live in files of the user: how they are found, run and drawn.
 
-A simulation file defines ``experiment(scale)``, which returns an object with ``run(path)``. A
-figure file names one in ``SIMULATION`` and defines ``draw(results)``, which returns a matplotlib
-``Figure`` and the table behind it as a list of dicts.
+A simulation file defines ``experiment(scale)``, which returns an object whose ``run(path,
+progress=...)`` returns `Results`, such as `Sweep`, `SampleStudy` or `TrainingStudy`. A figure file
+names one in ``SIMULATION``, or several in a tuple, and defines ``draw(results, ...)``, which takes
+the results of each and returns a matplotlib ``Figure`` and the table behind it as a list of dicts.
 """
 
 from __future__ import annotations
@@ -12,12 +13,19 @@ import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from moe_theory._validation import choice, reject
 from moe_theory.experiments.results import Results
 
 SCALES = ("quick", "full")
+
+
+class Experiment(Protocol):
+    """What a simulation file returns."""
+
+    def run(self, path: Path, *, progress: bool) -> Results:
+        """Run what ``path`` does not hold yet."""
 
 
 def load_script(path: str | Path, needed: tuple[str, ...]) -> ModuleType:
@@ -57,10 +65,9 @@ def run_simulation(
         Show a bar on standard error.
     """
     choice("scale", scale, SCALES)
-    experiment = load_script(path, ("experiment",)).experiment(scale)
+    experiment: Experiment = load_script(path, ("experiment",)).experiment(scale)
     rows = Path(store) / scale / f"{Path(path).stem}.jsonl"
-    results: Results = experiment.run(rows, progress=progress)
-    return results
+    return experiment.run(rows, progress=progress)
 
 
 def draw_figure(
@@ -71,10 +78,10 @@ def draw_figure(
     out: str | Path | None = None,
     progress: bool = True,
 ) -> Path:
-    """Draw a figure file, running its simulation first where results are missing.
+    """Draw a figure file, running its simulations first where results are missing.
 
-    The picture, its table (CSV) and what made it (JSON) go to the folder ``<scale>`` in ``out``,
-    by default beside the file.
+    The picture, its table (CSV) and what made it (JSON; by simulation, if there are several) go
+    to the folder ``<scale>`` in ``out``, by default beside the file.
 
     Returns
     -------
@@ -82,14 +89,20 @@ def draw_figure(
         The picture.
     """
     module = load_script(path, ("SIMULATION", "draw"))
-    simulation = Path(path).parent / module.SIMULATION
-    results = run_simulation(simulation, scale, store=store, progress=progress)
-    figure, table = module.draw(results)
+    several = isinstance(module.SIMULATION, tuple)
+    names = module.SIMULATION if several else (module.SIMULATION,)
+    results = [
+        run_simulation(Path(path).parent / name, scale, store=store, progress=progress)
+        for name in names
+    ]
+    figure, table = module.draw(*results)
     base = Path(out or Path(path).parent) / scale / Path(path).stem
     base.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(base.with_suffix(".png"), dpi=150, metadata={"Software": None})
     write_table(base.with_suffix(".csv"), table)
-    base.with_suffix(".json").write_text(json.dumps(results.config, indent=1) + "\n")
+    configs = {Path(name).stem: found.config for name, found in zip(names, results, strict=True)}
+    made = configs if several else results[0].config
+    base.with_suffix(".json").write_text(json.dumps(made, indent=1) + "\n")
     return base.with_suffix(".png")
 
 

@@ -92,7 +92,8 @@ def summary_rows(
 ) -> list[dict[str, Any]]:
     """Return mean, standard deviation and count of ``columns`` per arm and ``x``.
 
-    Columns with a missing value at some place are left empty there.
+    Columns with a missing value at some place are left empty there. Where trainings diverged, a
+    column ``n_diverged`` says how many.
 
     Examples
     --------
@@ -105,6 +106,8 @@ def summary_rows(
         for place in results.select(arm=arm).unique(x):
             here = results.select(arm=arm, **{x: place})
             row: dict[str, Any] = {"arm": arm, x: place, "n_draws": len(here.rows)}
+            if results.n_diverged:
+                row["n_diverged"] = here.n_diverged
             for column in columns:
                 mean, std, _ = here.mean_std(column)
                 row[f"{column}_mean"] = None if np.isnan(mean) else mean

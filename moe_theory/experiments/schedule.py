@@ -1,0 +1,103 @@
+"""Many trials over all cores, or a cluster, through joblib."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+from joblib.parallel import get_active_backend
+
+from moe_theory._blas import single_blas_thread
+from moe_theory._validation import integer
+from moe_theory.experiments.settings import Setting
+from moe_theory.experiments.store import Row
+from moe_theory.experiments.trial import Trial
+
+Job = tuple[Setting, int]
+MAX_BATCH_RUNS = 50
+# About 0.1 s of training in pattern space, and some seconds on raw patches.
+MAX_BATCH_COST = 5e8
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What all batches share; a cluster receives it once, not with every batch."""
+
+    trial: Trial
+    settings: list[Setting]
+
+    def __sizeof__(self) -> int:
+        return 1 << 20  # joblib's dask backend sends large arguments apart from the tasks
+
+
+def run_jobs(
+    trial: Trial, jobs: Sequence[Job], n_workers: int | None = None, batch_size: int | None = None
+) -> Iterator[list[Row]]:
+    """Run ``jobs``, long ones first; yield the rows of each batch as it ends.
+
+    Threads are used, since kernels release the GIL, unless ``joblib.parallel_config`` names
+    another backend, such as "dask" or "loky".
+
+    Parameters
+    ----------
+    trial : Trial
+        Makes a row of a setting and a draw.
+    jobs : sequence of (Setting, draw)
+        In any order; rows do not depend on it.
+    n_workers : int, optional
+        By default one per core, or what ``joblib.parallel_config`` says.
+    batch_size : int, optional
+        Runs of one task; by default such that a task lasts neither long nor hardly at all.
+    """
+    if not jobs:
+        return
+    backend, configured = get_active_backend(prefer="threads")
+    if n_workers is not None:
+        configured = integer("n_workers", n_workers, 1)
+    how: dict[str, Any] = {"n_jobs": configured or -1, "prefer": "threads", "batch_size": 1}
+    n_jobs = joblib.effective_n_jobs(how["n_jobs"])
+    settings = list({id(setting): setting for setting, _ in jobs}.values())
+    plan = Plan(trial, settings)
+    tasks = [joblib.delayed(_run)(plan, batch) for batch in batches(jobs, n_jobs, batch_size)]
+    with single_blas_thread():
+        if n_jobs == 1 or backend.supports_return_generator:
+            parallel = joblib.Parallel(
+                **how, return_as="generator_unordered", pre_dispatch="3*n_jobs"
+            )
+            yield from parallel(tasks)
+        else:
+            for start in range(0, len(tasks), 4 * n_jobs):
+                yield from joblib.Parallel(**how)(tasks[start : start + 4 * n_jobs])
+
+
+def batches(
+    jobs: Sequence[Job], n_workers: int, batch_size: int | None = None
+) -> list[list[tuple[int, int]]]:
+    """Cut ``jobs``, largest first, into batches of (number of the setting, draw).
+
+    Settings are numbered in the order in which they first come.
+    """
+    numbers: dict[int, int] = {}
+    costs = [setting.cost for setting, _ in jobs]
+    placed = [(numbers.setdefault(id(setting), len(numbers)), draw) for setting, draw in jobs]
+    order = sorted(range(len(jobs)), key=lambda i: -costs[i])
+    # Enough batches that the last ones level the load of the workers.
+    budget = min(sum(costs) / (16 * n_workers), MAX_BATCH_COST)
+    runs = MAX_BATCH_RUNS if batch_size is None else integer("batch_size", batch_size, 1)
+    made: list[list[tuple[int, int]]] = []
+    spent = 0.0
+    for i in order:
+        full = not made or len(made[-1]) >= runs
+        if full or (batch_size is None and spent + costs[i] > budget):
+            made.append([])
+            spent = 0.0
+        made[-1].append(placed[i])
+        spent += costs[i]
+    return made
+
+
+def _run(plan: Plan, batch: list[tuple[int, int]]) -> list[Row]:
+    with single_blas_thread():
+        return [plan.trial(plan.settings[number], draw) for number, draw in batch]

@@ -1,0 +1,243 @@
+"""Steps and operations of training that reach an error."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moe_theory._random import stream
+from moe_theory._validation import integer, real, reject, set_fields
+from moe_theory.data import PatchData
+from moe_theory.experiments.crossing import Array, expanded_interval, resampled_means
+from moe_theory.experiments.describe import describe
+from moe_theory.experiments.results import Results
+from moe_theory.experiments.settings import Setting
+from moe_theory.experiments.store import Row
+from moe_theory.experiments.sweep import Sweep
+from moe_theory.experiments.threshold import Evaluation, Quantity, Threshold
+from moe_theory.training import TrainingRun
+from moe_theory.training.flops import expert_flops
+
+METHOD = "first recorded step whose mean error is at most ε, bootstrap over draws"
+
+
+def training_curve(run: TrainingRun, test: PatchData, train: PatchData) -> dict[str, Any]:
+    """Return the recorded steps, the test errors there, and the operations spent so far."""
+    history = run.history
+    assert history.test_error is not None
+    own = train.subset(np.arange(run.n_train))  # a split leaves some samples to the routers
+    before = run.flops.total - run.flops.experts
+    flops = [before + expert_flops(run.model, own, run.sgd, int(step)) for step in history.steps]
+    return {"steps": history.steps, "errors": history.test_error, "flops": flops}
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingStudy:
+    """Steps, and operations, at which the mean test error over draws first is at most ε.
+
+    Parameters
+    ----------
+    settings : sequence of Setting
+        Each with ``sgd.record`` set: only recorded steps can be told apart.
+    epsilon : float or sequence of float
+        ε, in (0, 1).
+    n_draws : int
+        Draws of each setting, at least 2.
+    n_test, seed
+        As for `Sweep`.
+    confidence : float
+        Level of the intervals.
+    n_resamples : int
+        Bootstrap resamples.
+
+    Raises
+    ------
+    ValueError
+        If a value is impossible, a setting records no steps, or labels do not tell settings apart.
+
+    Notes
+    -----
+    *Estimate.* The first recorded step whose mean test error over draws is at most ε, and the
+    mean operations spent until then, routers included. Errors of a training that stopped early
+    stay as they were at its end; one that diverged counts as an error of 1 throughout.
+
+    *Interval.* Whole curves are resampled with replacement, and the percentile interval taken,
+    expanded for few draws (`expanded_interval`). It knows nothing between recorded steps.
+
+    *Not reached.* If ε is not reached by the last step, the value is infinite, and ``low`` a
+    lower limit.
+
+    Examples
+    --------
+    >>> from moe_theory import SGD, DenseCNN, PatchPatterns
+    >>> data = PatchPatterns(n_patches=8, n_irrelevant=32, patch_dim=34)
+    >>> sgd = SGD(2.0, 20, n_steps=200, record=10)
+    >>> study = TrainingStudy([Setting({}, data, DenseCNN(8), sgd, 60)], 0.1, n_draws=5)
+    >>> [(row["quantity"], row["low"] <= row["value"] <= row["high"])
+    ...  for row in study.run(progress=False).rows]
+    [('n_steps', True), ('flops', True)]
+    """
+
+    settings: Sequence[Setting]
+    epsilon: float | Sequence[float]
+    n_draws: int = 20
+    n_test: int = 1000
+    seed: int = 0
+    confidence: float = 0.95
+    n_resamples: int = 1000
+
+    def __post_init__(self) -> None:
+        levels = self.epsilon if isinstance(self.epsilon, Sequence) else (self.epsilon,)
+        if not levels:
+            raise reject("epsilon", levels, "at least one number")
+        set_fields(
+            self,
+            epsilon=tuple(
+                real("epsilon", level, 0, 1, open_low=True, open_high=True) for level in levels
+            ),
+            n_draws=integer("n_draws", self.n_draws, 2),
+            confidence=real("confidence", self.confidence, 0, 1, open_low=True, open_high=True),
+            n_resamples=integer("n_resamples", self.n_resamples, 100),
+        )
+        for setting in self.sweep().settings:
+            if setting.sgd.record is None:
+                raise reject("sgd.record", None, "set, so that there are steps to tell apart")
+
+    def sweep(self) -> Sweep:
+        """Return the trainings behind the thresholds."""
+        return Sweep(self.settings, self.n_test, self.n_draws, self.seed, training_curve)
+
+    def run(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        n_workers: int | None = None,
+        batch_size: int | None = None,
+        progress: bool = True,
+    ) -> Results:
+        """Find all thresholds; parameters and errors are those of `Sweep.run`.
+
+        Returns
+        -------
+        Results
+            Two rows per setting and ε, of ``quantity`` "n_steps" and "flops": the labels and N,
+            then the fields of `Threshold`.
+        """
+        found = self.thresholds(path, n_workers=n_workers, batch_size=batch_size, progress=progress)
+        config = self.sweep().config()
+        names = ("epsilon", "confidence", "n_resamples")
+        own = {"type": "TrainingStudy", **{name: describe(getattr(self, name)) for name in names}}
+        config["experiment"] |= own
+        return Results(config, [threshold.row() for threshold in found])
+
+    def thresholds(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        n_workers: int | None = None,
+        batch_size: int | None = None,
+        progress: bool = True,
+    ) -> list[Threshold]:
+        """Return what `run` does, as objects: by setting, then ε, then quantity."""
+        sweep = self.sweep()
+        rows = sweep.run(path, n_workers=n_workers, batch_size=batch_size, progress=progress).rows
+        assert isinstance(self.epsilon, tuple)
+        found = []
+        for i, setting in enumerate(sweep.settings):
+            curves = _Curves.of(setting, rows[i * self.n_draws : (i + 1) * self.n_draws])
+            for level in self.epsilon:
+                found += [self._threshold(curves, level, name) for name in ("n_steps", "flops")]
+        return found
+
+    def _threshold(self, curves: _Curves, level: float, quantity: Any) -> Threshold:
+        axis = curves.places(quantity)
+        value = _first(curves.errors.mean(axis=0), axis.mean(axis=0), level)
+        both = np.stack([curves.errors, axis], axis=1)
+        means = resampled_means(both, self.n_resamples, stream(self.seed, "bootstrap"))
+        resamples = np.array([_first(errors, places, level) for errors, places in means])
+        low, high = expanded_interval(resamples, self.n_draws, self.confidence)
+        first, last = axis[:, 0].mean(), axis[:, -1].mean()
+        censored = "above" if math.isinf(value) else "below" if value == first else None
+        return Threshold(
+            value=value,
+            low=min(low, float(last)),
+            high=high,
+            confidence=self.confidence,
+            epsilon=level,
+            quantity=quantity,
+            evaluated=curves.evaluations(),
+            method=METHOD,
+            censored=censored,  # type: ignore[arg-type]
+            ending="fixed",
+            n_runs=self.n_draws,
+            n_diverged=curves.n_diverged,
+            labels={**curves.setting.labels, "n_train": curves.setting.n_train},
+        )
+
+
+def steps_to_error(setting: Setting, epsilon: float, **options: Any) -> Threshold:
+    """Return the steps that reach ε in one setting; see `TrainingStudy` for the ``options``.
+
+    Examples
+    --------
+    >>> from moe_theory import SGD, DenseCNN, PatchPatterns
+    >>> data = PatchPatterns(n_patches=8, n_irrelevant=32, patch_dim=34)
+    >>> setting = Setting({}, data, DenseCNN(8), SGD(2.0, 20, n_steps=200, record=10), 60)
+    >>> steps_to_error(setting, 1e-6).censored
+    'above'
+    """
+    return TrainingStudy([setting], epsilon, **options).thresholds(progress=False)[0]
+
+
+def flops_to_error(setting: Setting, epsilon: float, **options: Any) -> Threshold:
+    """Return the operations that reach ε in one setting; see `TrainingStudy`."""
+    return TrainingStudy([setting], epsilon, **options).thresholds(progress=False)[1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Curves:
+    """Errors and operations of D draws at the R steps that were to be recorded."""
+
+    setting: Setting
+    steps: Array
+    errors: Array
+    flops: Array
+    n_diverged: int
+
+    @classmethod
+    def of(cls, setting: Setting, rows: list[Row]) -> _Curves:
+        sgd, n_samples = setting.sgd, setting.n_train
+        if setting.holds_out_part:
+            n_samples -= sgd.router_split(n_samples)
+        steps = np.array(sgd.record_steps(sgd.steps(n_samples)), dtype=float)
+        errors, flops = np.ones((2, len(rows), len(steps)))
+        for i, row in enumerate(rows):
+            if not row["diverged"]:
+                last = np.searchsorted(row["steps"], steps, side="right") - 1
+                errors[i], flops[i] = np.array(row["errors"])[last], np.array(row["flops"])[last]
+        diverged = np.array([row["diverged"] for row in rows])
+        # Operations depend on the draw only by early stopping.
+        flops[diverged] = 0.0 if diverged.all() else flops[~diverged].mean(axis=0)
+        return cls(setting, steps, errors, flops, int(diverged.sum()))
+
+    def places(self, quantity: Quantity) -> Array:
+        """Return what was spent until each recorded step, shape (D, R)."""
+        if quantity == "flops":
+            return self.flops
+        return np.broadcast_to(self.steps, self.errors.shape)
+
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        means, stds = self.errors.mean(axis=0), self.errors.std(axis=0, ddof=1)
+        points = zip(self.steps, means, stds, strict=True)
+        n_draws = len(self.errors)
+        return tuple(Evaluation(int(s), float(m), float(d), n_draws) for s, m, d in points)
+
+
+def _first(errors: Array, places: Array, level: float) -> float:
+    reached = errors <= level
+    return float(places[np.argmax(reached)]) if reached.any() else math.inf

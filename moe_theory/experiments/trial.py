@@ -1,0 +1,131 @@
+"""`Trial`: one training of one setting, from its seed to its row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import SeedSequence
+
+from moe_theory._random import substream
+from moe_theory._validation import integer, reject, set_fields
+from moe_theory.data import PatchData
+from moe_theory.experiments.settings import RESERVED, Setting
+from moe_theory.experiments.store import Row
+from moe_theory.models import DenseCNN, JointMoE
+from moe_theory.training import TrainingRun, train
+
+Measure = Callable[[TrainingRun, PatchData, PatchData], Mapping[str, Any]]
+
+
+def measurements(run: TrainingRun, test: PatchData, train: PatchData) -> dict[str, Any]:
+    """Return what a table keeps of a training, unless told otherwise.
+
+    Router success is the fraction of test inputs whose discriminative patch reaches the expert
+    meant for its class: in joint training, the expert that receives it most often. Router gate,
+    of joint training only, is the mean gate that the patch gets from this expert.
+    """
+    history = run.history
+    assert history.test_error is not None
+    row = {
+        "test_accuracy": 1.0 - float(history.test_error[-1]),
+        "test_error": float(history.test_error[-1]),
+        "train_error": float(history.train_error[-1]),
+        "train_loss": float(history.train_loss[-1]),
+        "steps_to_zero_error": run.steps_to_zero_error,
+        "flops": run.flops.total,
+        "router_success": None,
+        "router_gate": None,
+    }
+    if isinstance(run.model, DenseCNN) or test.positions is None:
+        return row
+    metrics = run.routing(test)
+    row["router_success"] = metrics.own
+    if isinstance(run.model, JointMoE):
+        positive = np.mean(test.labels == 1)
+        weights = np.array([positive, 1.0 - positive])
+        success = [metrics.success_positive.max(), metrics.success_negative.max()]
+        gate = [metrics.gate_positive.max(), metrics.gate_negative.max()]
+        row["router_success"] = float(weights @ success)
+        row["router_gate"] = float(weights @ gate)
+    return row
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """How a setting and the number of a draw become a row.
+
+    Draw i at N samples has the seed ``SeedSequence(seed, spawn_key=(i, N))``, with the group of
+    the setting where it has one, for training samples, test samples, initial weights and batches;
+    so it depends on nothing else in the experiment, nor on the order or place of the runs.
+
+    Parameters
+    ----------
+    n_test : int
+        Test samples of each draw.
+    seed : int
+        Seed of the whole experiment.
+    measure : callable
+        ``measure(run, test, train)`` returns the measured columns. To be sent to other processes
+        it must be defined at the top of a file. A training that diverged is not measured.
+    """
+
+    n_test: int = 1000
+    seed: int = 0
+    measure: Measure = measurements
+
+    def __post_init__(self) -> None:
+        set_fields(
+            self,
+            n_test=integer("n_test", self.n_test, 2),
+            seed=integer("seed", self.seed, 0),
+        )
+        if not callable(self.measure):
+            raise reject("measure", self.measure, "a callable")
+
+    def seed_of(self, setting: Setting, draw: int) -> SeedSequence:
+        """Return the seed of one draw."""
+        root = SeedSequence(self.seed, spawn_key=(draw, setting.n_train))
+        return substream(root, setting.group) if setting.group else root
+
+    def __call__(self, setting: Setting, draw: int) -> Row:
+        """Train once and measure."""
+        seed, data = self.seed_of(setting, draw), setting.data
+        train_data = data.sample(setting.n_train, seed)
+        test_data = data.sample(self.n_test, seed, split="test")
+        router_data = None
+        if setting.holds_out_routers:
+            n_router = setting.n_router or setting.n_train
+            router_data = data.sample(n_router, substream(seed, "router samples"))
+        run = train(
+            setting.model,
+            train_data,
+            setting.sgd,
+            seed,
+            test=test_data,
+            router_data=router_data,
+            raise_on_divergence=False,
+        )
+        diverged = run.diverged_at is not None
+        measured = {} if diverged else dict(self.measure(run, test_data, train_data))
+        if taken := sorted(measured.keys() & {*setting.labels, *RESERVED}):
+            raise reject("measured columns", taken, "none of the labels")
+        plain = {name: _plain(name, value) for name, value in measured.items()}
+        labels = {**setting.labels, "n_train": setting.n_train, "draw": draw}
+        return {**labels, "diverged": diverged, **plain}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return ``value`` as JSON; NaN becomes None, so that equal rows compare equal."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(name, item) for item in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise reject(f"measured {name}", value, "numbers, strings, truth values, None or arrays")

@@ -1,0 +1,99 @@
+"""Maps of a measurement over two parameters, one cell per setting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+from moe_theory.experiments import Results
+
+
+def cell_means(
+    results: Results, column: str, *, x: str, y: str
+) -> tuple[list[Any], list[Any], NDArray[np.float64]]:
+    """Return the values of ``x`` and ``y``, rising, and the means of ``column``, shape (Y, X).
+
+    Cells without a row are NaN.
+
+    Examples
+    --------
+    >>> rows = [{"l": 1, "N": 8, "ok": 1.0}, {"l": 1, "N": 8, "ok": 0.0}]
+    >>> cell_means(Results({}, rows), "ok", x="N", y="l")
+    ([8], [1], array([[0.5]]))
+    """
+    columns, rows = sorted(results.unique(x)), sorted(results.unique(y))
+    means = np.full((len(rows), len(columns)), np.nan)
+    for i, own_y in enumerate(rows):
+        for j, own_x in enumerate(columns):
+            here = results.select(**{x: own_x, y: own_y})
+            if here.rows:
+                means[i, j] = here.column(column).mean()
+    return columns, rows, means
+
+
+def plot_cells(
+    results: Results,
+    column: str,
+    ax: Axes,
+    *,
+    x: str,
+    y: str,
+    cmap: str = "gray",
+    limits: tuple[float, float] = (0.0, 1.0),
+) -> AxesImage:
+    """Draw the mean over draws of ``column``, one cell for each pair of ``x`` and ``y``.
+
+    Parameters
+    ----------
+    results : Results
+        Rows with columns ``x``, ``y`` and ``column``.
+    column : str
+        What is shown; white is the upper limit with the grey map.
+    ax : Axes
+        Where to draw; ticks carry the values, so that cells may be unevenly spaced.
+    x, y : str
+        Columns of the axes.
+    cmap : str
+        Colour map.
+    limits : (float, float)
+        Values at its ends.
+
+    Returns
+    -------
+    AxesImage
+        For a colour bar.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> rows = [{"l": l, "N": N, "ok": float(N > l)} for l in (1, 2) for N in (1, 2, 3)]
+    >>> image = plot_cells(Results({}, rows), "ok", Figure().subplots(), x="N", y="l")
+    >>> image.get_array().shape
+    (2, 3)
+    """
+    columns, rows, means = cell_means(results, column, x=x, y=y)
+    image = ax.imshow(
+        means, origin="lower", aspect="auto", cmap=cmap, vmin=limits[0], vmax=limits[1]
+    )
+    ax.set_facecolor("C0")
+    ax.set_xticks(range(len(columns)), [str(value) for value in columns], rotation=60, fontsize=8)
+    ax.set_yticks(range(len(rows)), [str(value) for value in rows], fontsize=8)
+    return image
+
+
+def cell_places(values: list[Any], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where ``at`` lies among cells of the given values, by interpolation in logarithms.
+
+    Examples
+    --------
+    >>> cell_places([1, 2, 4], np.array([1.0, 4.0]))
+    array([0., 2.])
+    """
+    places: NDArray[np.float64] = np.interp(
+        np.log(at), np.log(np.asarray(values, float)), np.arange(len(values))
+    )
+    return places
