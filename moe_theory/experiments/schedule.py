@@ -53,11 +53,9 @@ def run_jobs(
     """
     if not jobs:
         return
-    backend, configured = get_active_backend(prefer="threads")
-    if n_workers is not None:
-        configured = integer("n_workers", n_workers, 1)
-    how: dict[str, Any] = {"n_jobs": configured or -1, "prefer": "threads", "batch_size": 1}
-    n_jobs = joblib.effective_n_jobs(how["n_jobs"])
+    n_jobs = count_workers(n_workers)
+    how: dict[str, Any] = {"n_jobs": n_jobs, "prefer": "threads", "batch_size": 1}
+    backend, _ = get_active_backend(prefer="threads")
     settings = list({id(setting): setting for setting, _ in jobs}.values())
     plan = Plan(trial, settings)
     tasks = [joblib.delayed(_run)(plan, batch) for batch in batches(jobs, n_jobs, batch_size)]
@@ -70,6 +68,22 @@ def run_jobs(
         else:
             for start in range(0, len(tasks), 4 * n_jobs):
                 yield from joblib.Parallel(**how)(tasks[start : start + 4 * n_jobs])
+
+
+def count_workers(n_workers: int | None = None) -> int:
+    """Return how many workers will run: those asked for, those configured, or one per core.
+
+    Examples
+    --------
+    >>> with joblib.parallel_config("threading", n_jobs=3):
+    ...     count_workers(), count_workers(2)
+    (3, 2)
+    """
+    # With prefer="threads", joblib would answer 1 whatever is configured.
+    _, configured = get_active_backend()
+    if n_workers is not None:
+        configured = integer("n_workers", n_workers, 1)
+    return int(joblib.effective_n_jobs(configured or -1))
 
 
 def batches(

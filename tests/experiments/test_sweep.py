@@ -2,7 +2,9 @@ import functools
 import json
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -69,8 +71,23 @@ def test_backends_without_generators_leave_no_trace(monkeypatch):
     class Plain:
         supports_return_generator = False
 
-    monkeypatch.setattr(schedule, "get_active_backend", lambda prefer: (Plain, None))
+    monkeypatch.setattr(schedule, "get_active_backend", lambda prefer=None: (Plain, None))
     assert tiny_sweep(4).run(progress=False, n_workers=2, batch_size=3).rows == expected(4)
+
+
+def test_all_cores_unless_told_otherwise():
+    threads = set()
+    barrier = threading.Barrier(joblib.cpu_count(), timeout=60)
+
+    def measure(run, test, train):
+        barrier.wait()  # passes only if as many trainings as cores are under way
+        threads.add(threading.get_ident())
+        return {}
+
+    whole = tiny_sweep(joblib.cpu_count())
+    sweep = replace(whole, settings=whole.settings[:1], measure=measure)
+    sweep.run(progress=False, batch_size=1)
+    assert len(threads) == joblib.cpu_count()
 
 
 def test_batches_hold_every_job_once():
