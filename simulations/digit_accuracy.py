@@ -8,6 +8,7 @@ scikit-learn's, or those of the file named by MOE_THEORY_DIGITS (see `make mnist
 import os
 
 from moe_theory import SGD, DenseCNN, DigitPatches, JointMoE, SeparateMoE, Sweep, grid
+from moe_theory.experiments import gates_per_expert, measurements
 
 
 def experiment(scale: str) -> Sweep:
@@ -22,4 +23,10 @@ def experiment(scale: str) -> Sweep:
         sgd=SGD(learning_rate=0.2, batch_size=20, n_epochs=150, router_n_epochs=100),
         n_train=(100, 300, 500, 700, 900, 1000),
     )
-    return Sweep(settings, n_test=1000, n_draws=10 if scale == "quick" else 40)
+    few = 10 if file else 5
+    n_draws = few if scale == "quick" else 40
+    return Sweep(settings, n_test=1000, n_draws=n_draws, measure=measure)
+
+
+def measure(run, test, train):
+    return {**measurements(run, test, train), **gates_per_expert(run, test)}

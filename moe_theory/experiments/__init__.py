@@ -1,5 +1,6 @@
 """Experiments over many trainings: what is run, and where its results are kept."""
 
+from moe_theory.experiments.crossing import crossing
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.samples import SampleStudy, sample_complexity, threshold_table
 from moe_theory.experiments.search import Search
@@ -8,7 +9,7 @@ from moe_theory.experiments.store import RowStore, StoreError
 from moe_theory.experiments.sweep import DivergenceWarning, Sweep
 from moe_theory.experiments.threshold import Evaluation, Threshold
 from moe_theory.experiments.training_time import TrainingStudy, flops_to_error, steps_to_error
-from moe_theory.experiments.trial import measurements
+from moe_theory.experiments.trial import gates_per_expert, measurements
 
 __all__ = [
     "DivergenceWarning",
@@ -22,7 +23,9 @@ __all__ = [
     "Sweep",
     "Threshold",
     "TrainingStudy",
+    "crossing",
     "flops_to_error",
+    "gates_per_expert",
     "grid",
     "measurements",
     "sample_complexity",

@@ -10,6 +10,9 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
+from moe_theory._random import stream
+from moe_theory._validation import reject
+
 Array = NDArray[np.float64]
 
 
@@ -137,7 +140,7 @@ def expanded_interval(resamples: Array, n_draws: int, confidence: float) -> tupl
 
 
 def sample_crossing(
-    sizes: Sequence[int],
+    sizes: Sequence[float],
     errors: Sequence[Array],
     epsilon: float,
     *,
@@ -149,7 +152,7 @@ def sample_crossing(
 
     Parameters
     ----------
-    sizes : sequence of int, length K
+    sizes : sequence of float, length K
         The values of N, rising.
     errors : sequence of K arrays
         Test errors of the draws at each N.
@@ -175,7 +178,58 @@ def sample_crossing(
     return Crossing(*(_size(place, places, sizes) for place in (value, low, high)))
 
 
-def _size(place: float, places: Array, sizes: Sequence[int]) -> float:
+def crossing(
+    places: Sequence[float],
+    errors: Sequence[Array],
+    epsilon: float,
+    *,
+    confidence: float = 0.95,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> Crossing:
+    """Return where errors that fall with a size, such as m, reach ε.
+
+    Parameters
+    ----------
+    places : sequence of float, length K
+        Positive sizes, rising.
+    errors : sequence of K arrays
+        Errors of the draws at each size.
+    epsilon : float
+        The mean error to reach.
+    confidence, n_resamples, seed
+        Of the bootstrap interval.
+
+    Returns
+    -------
+    Crossing
+        By the method of `SampleStudy`. ``value`` is infinite if ε is not reached, and the first
+        place if it is reached there or before.
+
+    Raises
+    ------
+    ValueError
+        If places do not rise or do not match the errors.
+
+    Examples
+    --------
+    >>> round(crossing([4, 16], [np.full(5, 0.5), np.full(5, 0.1)], 0.3).value, 9)
+    8.0
+    """
+    sizes = np.asarray(places, dtype=float)
+    if len(sizes) != len(errors) or np.any(np.diff(sizes) <= 0) or np.any(sizes <= 0):
+        raise reject("places", places, f"{len(errors)} positive numbers, rising")
+    return sample_crossing(
+        list(places),
+        [np.asarray(values, dtype=float) for values in errors],
+        epsilon,
+        confidence=confidence,
+        n_resamples=n_resamples,
+        rng=stream(seed, "bootstrap"),
+    )
+
+
+def _size(place: float, places: Array, sizes: Sequence[float]) -> float:
     """Return exp(place), exactly N where the place is that of one."""
     same = np.flatnonzero(places == place)
     return float(sizes[same[0]] if same.size else np.exp(place))

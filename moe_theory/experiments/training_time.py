@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from moe_theory.data import PatchData
 from moe_theory.experiments.crossing import Array, expanded_interval, resampled_means
 from moe_theory.experiments.describe import describe
 from moe_theory.experiments.results import Results
-from moe_theory.experiments.settings import Setting
+from moe_theory.experiments.settings import Label, Setting
 from moe_theory.experiments.store import Row
 from moe_theory.experiments.sweep import Sweep
 from moe_theory.experiments.threshold import Evaluation, Quantity, Threshold
@@ -44,8 +44,9 @@ class TrainingStudy:
     ----------
     settings : sequence of Setting
         Each with ``sgd.record`` set: only recorded steps can be told apart.
-    epsilon : float or sequence of float
-        ε, in (0, 1).
+    epsilon : float, sequence of float, or mapping of labels
+        ε, in (0, 1). Labels such as ``{"arm": "dense"}`` name settings to catch up with: ε then
+        is the mean error that the setting with these labels, of equal data and N, has at its end.
     n_draws : int
         Draws of each setting, at least 2.
     n_test, seed
@@ -67,7 +68,8 @@ class TrainingStudy:
     stay as they were at its end; one that diverged counts as an error of 1 throughout.
 
     *Interval.* Whole curves are resampled with replacement, and the percentile interval taken,
-    expanded for few draws (`expanded_interval`). It knows nothing between recorded steps.
+    expanded for few draws (`expanded_interval`). It knows nothing between recorded steps. An ε
+    that is measured itself is resampled with them, by the same draws.
 
     *Not reached.* If ε is not reached by the last step, the value is infinite, and ``low`` a
     lower limit.
@@ -84,7 +86,7 @@ class TrainingStudy:
     """
 
     settings: Sequence[Setting]
-    epsilon: float | Sequence[float]
+    epsilon: float | Sequence[float] | Mapping[str, Label]
     n_draws: int = 20
     n_test: int = 1000
     seed: int = 0
@@ -92,14 +94,9 @@ class TrainingStudy:
     n_resamples: int = 1000
 
     def __post_init__(self) -> None:
-        levels = self.epsilon if isinstance(self.epsilon, Sequence) else (self.epsilon,)
-        if not levels:
-            raise reject("epsilon", levels, "at least one number")
         set_fields(
             self,
-            epsilon=tuple(
-                real("epsilon", level, 0, 1, open_low=True, open_high=True) for level in levels
-            ),
+            epsilon=_levels(self.epsilon),
             n_draws=integer("n_draws", self.n_draws, 2),
             confidence=real("confidence", self.confidence, 0, 1, open_low=True, open_high=True),
             n_resamples=integer("n_resamples", self.n_resamples, 100),
@@ -107,6 +104,8 @@ class TrainingStudy:
         for setting in self.sweep().settings:
             if setting.sgd.record is None:
                 raise reject("sgd.record", None, "set, so that there are steps to tell apart")
+            if isinstance(self.epsilon, Mapping):
+                self._reference(setting)
 
     def sweep(self) -> Sweep:
         """Return the trainings behind the thresholds."""
@@ -146,20 +145,55 @@ class TrainingStudy:
         """Return what `run` does, as objects: by setting, then ε, then quantity."""
         sweep = self.sweep()
         rows = sweep.run(path, n_workers=n_workers, batch_size=batch_size, progress=progress).rows
-        assert isinstance(self.epsilon, tuple)
-        found = []
-        for i, setting in enumerate(sweep.settings):
-            curves = _Curves.of(setting, rows[i * self.n_draws : (i + 1) * self.n_draws])
-            for level in self.epsilon:
-                found += [self._threshold(curves, level, name) for name in ("n_steps", "flops")]
-        return found
+        curves = [
+            _Curves.of(setting, rows[i * self.n_draws : (i + 1) * self.n_draws])
+            for i, setting in enumerate(sweep.settings)
+        ]
+        return [
+            self._threshold(own, level, name)
+            for own in curves
+            for level in self._levels_of(own, curves)
+            for name in ("n_steps", "flops")
+        ]
 
-    def _threshold(self, curves: _Curves, level: float, quantity: Any) -> Threshold:
+    def _levels_of(self, own: _Curves, curves: list[_Curves]) -> list[_Level]:
+        if not isinstance(self.epsilon, Mapping):
+            assert isinstance(self.epsilon, tuple)
+            return [_Level(level, np.full(self.n_resamples, level)) for level in self.epsilon]
+        reference = self._reference(own.setting)
+        ends = next(c.errors[:, -1] for c in curves if c.setting is reference)
+        return [_Level(float(ends.mean()), self._resampled(ends))]
+
+    def _reference(self, setting: Setting) -> Setting:
+        """Return the one setting with the labels ``epsilon``, and data and N of ``setting``."""
+        assert isinstance(self.epsilon, Mapping)
+        wanted = self.epsilon.items()
+        found = [
+            other
+            for other in self.settings
+            if other.n_train == setting.n_train
+            and (other.data is setting.data or describe(other.data) == describe(setting.data))
+            and all(other.labels.get(name) == value for name, value in wanted)
+        ]
+        if len(found) != 1:
+            allowed = f"labels of one setting of its data and N; {setting.labels} has {len(found)}"
+            raise reject("epsilon", dict(self.epsilon), allowed)
+        return found[0]
+
+    def _resampled(self, values: Array) -> Array:
+        """Return means over resampled draws, which are the same draws at every call."""
+        return resampled_means(values, self.n_resamples, stream(self.seed, "bootstrap"))
+
+    def _threshold(self, curves: _Curves, level: _Level, quantity: Any) -> Threshold:
         axis = curves.places(quantity)
-        value = _first(curves.errors.mean(axis=0), axis.mean(axis=0), level)
-        both = np.stack([curves.errors, axis], axis=1)
-        means = resampled_means(both, self.n_resamples, stream(self.seed, "bootstrap"))
-        resamples = np.array([_first(errors, places, level) for errors, places in means])
+        value = _first(curves.errors.mean(axis=0), axis.mean(axis=0), level.value)
+        means = self._resampled(np.stack([curves.errors, axis], axis=1))
+        resamples = np.array(
+            [
+                _first(errors, places, own)
+                for (errors, places), own in zip(means, level.resamples, strict=True)
+            ]
+        )
         low, high = expanded_interval(resamples, self.n_draws, self.confidence)
         first, last = axis[:, 0].mean(), axis[:, -1].mean()
         censored = "above" if math.isinf(value) else "below" if value == first else None
@@ -168,7 +202,7 @@ class TrainingStudy:
             low=min(low, float(last)),
             high=high,
             confidence=self.confidence,
-            epsilon=level,
+            epsilon=level.value,
             quantity=quantity,
             evaluated=curves.evaluations(),
             method=METHOD,
@@ -197,6 +231,14 @@ def steps_to_error(setting: Setting, epsilon: float, **options: Any) -> Threshol
 def flops_to_error(setting: Setting, epsilon: float, **options: Any) -> Threshold:
     """Return the operations that reach ε in one setting; see `TrainingStudy`."""
     return TrainingStudy([setting], epsilon, **options).thresholds(progress=False)[1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    """ε, and ε of every bootstrap resample."""
+
+    value: float
+    resamples: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +280,15 @@ class _Curves:
         return tuple(Evaluation(int(s), float(m), float(d), n_draws) for s, m, d in points)
 
 
+def _levels(epsilon: object) -> tuple[float, ...] | dict[str, Label]:
+    if isinstance(epsilon, Mapping):
+        return dict(epsilon)
+    levels = epsilon if isinstance(epsilon, Sequence) else (epsilon,)
+    if not levels:
+        raise reject("epsilon", levels, "at least one number")
+    return tuple(real("epsilon", level, 0, 1, open_low=True, open_high=True) for level in levels)
+
+
 def _first(errors: Array, places: Array, level: float) -> float:
-    reached = errors <= level
+    reached = errors <= level + 1e-12  # means of the same numbers may differ in the last bits
     return float(places[np.argmax(reached)]) if reached.any() else math.inf

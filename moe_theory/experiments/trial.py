@@ -54,6 +54,31 @@ def measurements(run: TrainingRun, test: PatchData, train: PatchData) -> dict[st
     return row
 
 
+def gates_per_expert(run: TrainingRun, test: PatchData) -> dict[str, Any]:
+    """Return the mean gate that each expert gives the discriminative patch, by class.
+
+    Returns
+    -------
+    dict
+        ``gates_positive`` and ``gates_negative``, of inputs with y = +1 and y = −1, 0 where the
+        expert does not receive the patch. Experts come in the order of their difference, the most
+        positive one first, so that means over draws make sense. None unless trained jointly.
+
+    Examples
+    --------
+    >>> from moe_theory import SGD, DenseCNN, PatchPatterns, train
+    >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
+    >>> gates_per_expert(train(DenseCNN(4), data, SGD(1.0, 10, n_steps=5), seed=0), data)
+    {'gates_positive': None, 'gates_negative': None}
+    """
+    if not isinstance(run.model, JointMoE):
+        return {"gates_positive": None, "gates_negative": None}
+    metrics = run.routing(test)
+    order = np.argsort(metrics.gate_negative - metrics.gate_positive, kind="stable")
+    positive, negative = metrics.gate_positive[order], metrics.gate_negative[order]
+    return {"gates_positive": positive, "gates_negative": negative}
+
+
 @dataclass(frozen=True, eq=False)
 class Trial:
     """How a setting and the number of a draw become a row.

@@ -15,8 +15,10 @@ from moe_theory import (
     PatchPatterns,
     SampleStudy,
     Search,
+    SeparateMoE,
     Setting,
     TrainingStudy,
+    grid,
     sample_complexity,
     steps_to_error,
     threshold_table,
@@ -130,6 +132,23 @@ def test_steps_and_operations_to_an_error():
     assert flops.low == pytest.approx(steps.low * per_step)
     with pytest.raises(ValueError, match=r"sgd\.record must be set"):
         steps_to_error(SETTING, 0.1)
+
+
+def test_operations_to_what_the_dense_network_reaches():
+    sgd = SGD(2.0, batch_size=20, n_steps=60, router_n_epochs=10, record=5)
+    arms = {"dense": DenseCNN(8), "separate": SeparateMoE(2, 8, 2)}
+    settings = grid(DATA, arms, sgd, n_train=(30, 60))
+    study = TrainingStudy(settings, {"arm": "dense"}, n_draws=6, n_test=200)
+    found = study.thresholds(progress=False)
+    for dense, separate in ((found[0], found[2]), (found[4], found[6])):
+        end = dense.evaluated[-1].mean_error
+        assert dense.epsilon == separate.epsilon == end
+        assert dense.high < math.inf  # it reaches in every resample what it itself has there
+        first = min((e.at for e in separate.evaluated if e.mean_error <= end), default=math.inf)
+        assert separate.value == first
+    assert [row["n_train"] for row in study.run(progress=False).rows] == [30] * 4 + [60] * 4
+    with pytest.raises(ValueError, match="epsilon must be labels of one setting"):
+        TrainingStudy(settings, {"arm": "joint"})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""Steps and operations to ε at a fixed N that is enough for all: over n, l and k.
+
+Learning rates are those of the sample-complexity simulations.
+"""
+
+from moe_theory import (
+    SGD,
+    DenseCNN,
+    DigitPatches,
+    JointMoE,
+    PatchPatterns,
+    SeparateMoE,
+    TrainingStudy,
+    grid,
+)
+
+
+def experiment(scale: str) -> TrainingStudy:
+    quick = scale == "quick"
+    patterns = grid(
+        PatchPatterns(n_patches=64, n_irrelevant=256, patch_dim=258),
+        {
+            "dense": DenseCNN(40, init_std=0.01),
+            "separate": SeparateMoE(2, 40, 1, init_std=0.01),
+            "joint": JointMoE(8, 40, 1),
+        },
+        SGD(1.0, batch_size=20, n_steps=150 if quick else 600, router_n_epochs=100, record=1),
+        n_train=400,
+        axes={
+            "data.n_patches": (16, 32, 64, 128),
+            "model.n_routed": (1, 2, 4, 8, 16, 32),
+            "model.n_experts": (2, 4, 8) if quick else (2, 4, 8, 20, 40),
+        },
+        links={"sgd.learning_rate": lambda at: 0.2 * at["n_pooled"]},
+        where=is_wanted,
+        labels={"data": "patterns"},
+    )
+    n = 8 if quick else 16
+    digits = grid(
+        DigitPatches(n_patches=n),
+        {
+            "dense": DenseCNN(40, init_std=0.01),
+            "separate": SeparateMoE(2, 40, 1, init_std=0.01),
+            "joint": JointMoE(8, 40, 1),
+        },
+        SGD(
+            0.05, batch_size=20, n_steps=2000 if quick else 20_000,
+            router_learning_rate=0.2, router_n_epochs=100, record=50,
+        ),
+        n_train=400 if quick else 800,
+        axes={
+            "data.n_patches": (n,),
+            "model.n_routed": (1, 2, 4) if quick else (1, 2, 4, 8),
+            "model.n_experts": (2, 8),
+        },
+        links={
+            "sgd.learning_rate": lambda at: 0.05 * (at["n_pooled"] if at["arm"] == "joint" else 1)
+        },
+        where=is_wanted,
+        labels={"data": "digits"},
+    )  # fmt: skip
+    epsilon = (0.2, 0.1, 0.05) if quick else (0.2, 0.15, 0.1, 0.05, 0.02)
+    return TrainingStudy([*patterns, *digits], epsilon, n_draws=6 if quick else 40, n_test=300)
+
+
+def is_wanted(at) -> bool:
+    """Dense over n; pMoE at one n over l, and joint training over k at l = 4."""
+    if at["arm"] == "dense":
+        return True
+    n_routed, n_experts = at["model.n_routed"], at["model.n_experts"]
+    if at["data.n_patches"] not in (8, 64) or n_routed > at["data.n_patches"] // 2:
+        return False
+    if at["arm"] == "separate":
+        return n_experts == 2
+    return n_routed > 1 and (n_experts == 8 or n_routed == 4)
