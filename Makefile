@@ -9,7 +9,7 @@ MNIST  := .data/mnist.npz
 .PHONY: help install fresh-kernels reproduce simulate figures theory test test-all lint format bench mnist mnist-figures clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 18
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -32,6 +32,9 @@ simulate: install ## run all simulations (SCALE=quick or full); a killed run goe
 
 figures: install ## draw all figures (SCALE=quick or full), running what they need
 	$(BIN)/moe-theory draw --scale $(SCALE) figures/*.py
+
+figure-%: install ## draw one figure of figures/, such as figure-savings, and run what it needs
+	$(BIN)/moe-theory draw --scale $(SCALE) figures/$*.py
 
 theory: install ## write the complexity, savings and cost tables to figures/theory
 	$(BIN)/moe-theory theory --out figures/theory

@@ -3,15 +3,15 @@
 from matplotlib.figure import Figure
 
 from moe_theory import Results
-from moe_theory.plotting import look, n_draws, plot_curves, summary_rows
+from moe_theory.plotting import look, n_draws, plot_curves, plot_gates, summary_rows
 
 SIMULATION = "../simulations/digit_accuracy.py"
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
     n = results.setting()["data"]["n_patches"]
-    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(14.0, 4.2), layout="constrained")
+    left, right, experts = figure.subplots(1, 3)
     arms = {
         "separate": "separate: expert meant for the class, $l$ = 2",
         "joint": "joint: expert that receives it most often, $l$ = 6",
@@ -31,8 +31,13 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         ax.set_xlabel("training samples $N$")
         ax.set_ylim(0, 1.02)
         ax.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 0.4))
+    largest = max(results.unique("n_train"))
+    plot_gates(results.select(arm="joint", n_train=largest), experts, n_routed=l)
+    experts.set_ylim(0, 1.35)
+    experts.set_title(f"joint training, $l$ = {l}, $N$ = {largest}", fontsize=9)
+    experts.legend(fontsize=8, loc="upper center")
     figure.suptitle(
-        f"Routing of fresh inputs; mean ± std over {n_draws(results)} draws", fontsize=10
+        f"Routing of fresh inputs, digits; mean ± std over {n_draws(results)} draws", fontsize=10
     )
     routed = Results(results.config, [row for row in results.rows if row["arm"] in arms])
     return figure, summary_rows(routed, ["router_success", "router_gate"])

@@ -1,15 +1,33 @@
-"""Phase diagram of separate training: which trials succeed, over N and l; white = all succeed."""
+"""Phase diagram of separate training: which trials succeed, over N and l; white = all succeed.
 
+The line over the patterns is where the exact chance that a router trained on N samples keeps the
+discriminative patch of a fresh input reaches 95 %.
+"""
+
+import numpy as np
 from matplotlib.figure import Figure
 
-from moe_theory import Results
-from moe_theory.plotting import plot_cells
+from moe_theory import SGD, PatchPatterns, Results, SeparateMoE
+from moe_theory.plotting import cell_places, plot_cells
+from moe_theory.theory.predictions import router_success
 
 SIMULATION = "../simulations/phase.py"
 PANELS = {
     "patterns": "orthonormal patterns, $n$ = {n}, $p$ = 256",
     "digits": "digits, $n$ = {n}",
 }
+
+
+def routed_from(n_routed: int, sizes: list[int], level: float = 0.95) -> float:
+    """Return the N, between the smallest and the largest one, from where routers succeed."""
+    patterns = PatchPatterns(n_patches=64, n_irrelevant=256, patch_dim=258)
+    low, high = min(sizes), max(sizes)
+    while high - low > 2:
+        middle = (low + high) // 4 * 2
+        sgd = SGD(1.0, batch_size=middle, n_steps=1, router_n_epochs=100)
+        chance = router_success(patterns, SeparateMoE(2, 40, n_routed), sgd, middle).own
+        low, high = (low, middle) if chance >= level else (middle, high)
+    return high
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
@@ -21,6 +39,14 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         image = plot_cells(rows, "success", ax, x="n_train", y="n_routed")
         n = rows.rows[0]["n_patches"]
         target = rows.rows[0]["target"]
+        if name == "patterns":
+            values, sizes = sorted(rows.unique("n_routed")), sorted(rows.unique("n_train"))
+            edge = np.array([routed_from(n_routed, sizes) for n_routed in values], dtype=float)
+            ax.plot(
+                cell_places(sizes, edge), range(len(values)), "C1-o", markersize=4,
+                label="routers keep the patch, 95 % (exact)",
+            )  # fmt: skip
+            ax.legend(fontsize=8, loc="upper left")
         ax.set_title(
             f"{title.format(n=n)}; {n_draws} trials a cell\nsuccess: test error ≤ {target:.0%}",
             fontsize=9,

@@ -25,17 +25,17 @@ def experiment(scale: str) -> Sweep:
     axes = {"model.n_routed": (2, 8, 16, 32), "sgd.router_samples": SOURCES}
     arms = {"separate": SeparateMoE(2, 40, 1, init_std=0.01)}
     separate = grid(patterns, arms, sgd, axes=axes, **how)
-    n = 8 if quick else 16
+    n = 8
     digits = DigitPatches(n_patches=n)
     sgd = SGD(
-        0.05, batch_size=20, n_steps=2000 if quick else 20_000, stop_loss=0.03,
+        0.05, batch_size=20, n_steps=2000 if quick else 4000, stop_loss=0.03,
         router_learning_rate=0.2, router_n_epochs=100,
     )  # fmt: skip
     how = {
-        "n_train": (25, 50, 100, 200, 400) if quick else (25, 50, 100, 200, 400, 800),
+        "n_train": (25, 50, 100, 200, 400),
         "labels": {"data": "digits", "n_patches": n},
     }
-    axes = {"model.n_routed": (1, 2, 4) if quick else (1, 2, 4, 8), "sgd.router_samples": SOURCES}
+    axes = {"model.n_routed": (1, 2, 4), "sgd.router_samples": SOURCES}
     digits_dense = grid(digits, {"dense": DenseCNN(40, init_std=0.01)}, sgd, **how)
     digits_separate = grid(digits, arms, sgd, axes=axes, **how)
     settings = [*dense, *separate, *digits_dense, *digits_separate]

@@ -35,7 +35,7 @@ def experiment(scale: str) -> TrainingStudy:
             "joint": JointMoE(8, 40, 4),
         },
         SGD(
-            0.05, batch_size=20, n_steps=2000 if quick else 20_000,
+            0.05, batch_size=20, n_steps=2000 if quick else 10_000,
             router_learning_rate=0.2, router_n_epochs=100, record=50,
         ),
         n_train=(50, 100, 200, 400) if quick else (50, 100, 200, 300, 400, 600, 800),
@@ -43,4 +43,4 @@ def experiment(scale: str) -> TrainingStudy:
         labels={"data": "digits", "n_patches": n},
     )  # fmt: skip
     settings = [*patterns, *digits]
-    return TrainingStudy(settings, {"arm": "dense"}, n_draws=8 if quick else 40, n_test=300)
+    return TrainingStudy(settings, {"arm": "dense"}, n_draws=8 if quick else 20, n_test=300)

@@ -24,7 +24,7 @@ def experiment(scale: str) -> TrainingStudy:
             "separate": SeparateMoE(2, 40, 1, init_std=0.01),
             "joint": JointMoE(8, 40, 1),
         },
-        SGD(1.0, batch_size=20, n_steps=150 if quick else 600, router_n_epochs=100, record=1),
+        SGD(1.0, batch_size=20, n_steps=150 if quick else 400, router_n_epochs=100, record=1),
         n_train=400,
         axes={
             "data.n_patches": (16, 32, 64, 128),
@@ -60,7 +60,7 @@ def experiment(scale: str) -> TrainingStudy:
         labels={"data": "digits"},
     )  # fmt: skip
     epsilon = (0.2, 0.1, 0.05) if quick else (0.2, 0.15, 0.1, 0.05, 0.02)
-    return TrainingStudy([*patterns, *digits], epsilon, n_draws=6 if quick else 40, n_test=300)
+    return TrainingStudy([*patterns, *digits], epsilon, n_draws=6 if quick else 20, n_test=300)
 
 
 def is_wanted(at) -> bool:

@@ -31,7 +31,7 @@ def experiment(scale: str) -> Sweep:
 
 
 def is_wanted(at) -> bool:
-    """Dense over n; pMoE at n = 64 over l, and joint training over k at l = 4."""
+    """Dense over n; pMoE with 2 experts at n = 64 over l, and joint training over k at l = 4."""
     if at["arm"] == "dense":
         return True
     if at["data.n_patches"] != 64 or at["model.n_hidden"] % at["model.n_experts"]:
@@ -39,4 +39,4 @@ def is_wanted(at) -> bool:
     n_routed, n_experts = at["model.n_routed"], at["model.n_experts"]
     if at["arm"] == "separate":
         return n_experts == 2 and n_routed <= 16  # more routed patches need more than this N
-    return 1 < n_routed < 32 and (n_experts == 8 or n_routed == 4)
+    return 1 < n_routed < 32 and (n_experts == 2 or n_routed == 4)

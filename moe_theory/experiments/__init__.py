@@ -1,10 +1,12 @@
 """Experiments over many trainings: what is run, and where its results are kept."""
 
 from moe_theory.experiments.crossing import crossing
+from moe_theory.experiments.ratios import Ratio, ratio
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.samples import SampleStudy, sample_complexity, threshold_table
 from moe_theory.experiments.search import Search
 from moe_theory.experiments.settings import Setting, grid
+from moe_theory.experiments.sizes import size_thresholds
 from moe_theory.experiments.store import RowStore, StoreError
 from moe_theory.experiments.sweep import DivergenceWarning, Sweep
 from moe_theory.experiments.threshold import Evaluation, Threshold
@@ -14,6 +16,7 @@ from moe_theory.experiments.trial import gates_per_expert, measurements
 __all__ = [
     "DivergenceWarning",
     "Evaluation",
+    "Ratio",
     "Results",
     "RowStore",
     "SampleStudy",
@@ -28,7 +31,9 @@ __all__ = [
     "gates_per_expert",
     "grid",
     "measurements",
+    "ratio",
     "sample_complexity",
+    "size_thresholds",
     "steps_to_error",
     "threshold_table",
 ]

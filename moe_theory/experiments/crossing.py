@@ -180,7 +180,7 @@ def sample_crossing(
 
 def crossing(
     places: Sequence[float],
-    errors: Sequence[Array],
+    errors: Sequence[ArrayLike],
     epsilon: float,
     *,
     confidence: float = 0.95,

@@ -13,7 +13,7 @@ from moe_theory.experiments.families import Family, FamilySearch, at
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.search import Search
 from moe_theory.experiments.settings import Setting
-from moe_theory.experiments.sweep import Runner, label_names, row_key, warn_of_divergence
+from moe_theory.experiments.sweep import Runner, label_names, level, row_key, warn_of_divergence
 from moe_theory.experiments.threshold import Threshold
 from moe_theory.experiments.trial import Measure, Trial, measurements
 
@@ -137,7 +137,7 @@ class SampleStudy:
             One row per family and ε: the labels, then the fields of `Threshold`.
         """
         found = self.thresholds(path, n_workers=n_workers, batch_size=batch_size, progress=progress)
-        return Results(self.config(), [threshold.row() for threshold in found])
+        return Results(self.config(), level([threshold.row() for threshold in found]))
 
     def thresholds(
         self,

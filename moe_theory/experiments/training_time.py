@@ -18,7 +18,7 @@ from moe_theory.experiments.describe import describe
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.settings import Label, Setting
 from moe_theory.experiments.store import Row
-from moe_theory.experiments.sweep import Sweep
+from moe_theory.experiments.sweep import Sweep, level
 from moe_theory.experiments.threshold import Evaluation, Quantity, Threshold
 from moe_theory.training import TrainingRun
 from moe_theory.training.flops import expert_flops
@@ -68,11 +68,12 @@ class TrainingStudy:
     stay as they were at its end; one that diverged counts as an error of 1 throughout.
 
     *Interval.* Whole curves are resampled with replacement, and the percentile interval taken,
-    expanded for few draws (`expanded_interval`). It knows nothing between recorded steps. An ε
-    that is measured itself is resampled with them, by the same draws.
+    expanded for few draws (`expanded_interval`), and widened down to the recorded step before. An
+    ε that is measured itself is resampled with them, by the same draws.
 
     *Not reached.* If ε is not reached by the last step, the value is infinite, and ``low`` a
-    lower limit.
+    lower limit. If it is reached at the first or second record (the first one is step 0), the
+    value is marked "below": fewer steps might do.
 
     Examples
     --------
@@ -132,7 +133,7 @@ class TrainingStudy:
         names = ("epsilon", "confidence", "n_resamples")
         own = {"type": "TrainingStudy", **{name: describe(getattr(self, name)) for name in names}}
         config["experiment"] |= own
-        return Results(config, [threshold.row() for threshold in found])
+        return Results(config, level([threshold.row() for threshold in found]))
 
     def thresholds(
         self,
@@ -187,19 +188,21 @@ class TrainingStudy:
     def _threshold(self, curves: _Curves, level: _Level, quantity: Any) -> Threshold:
         axis = curves.places(quantity)
         value = _first(curves.errors.mean(axis=0), axis.mean(axis=0), level.value)
-        means = self._resampled(np.stack([curves.errors, axis], axis=1))
+        drawn = self._resampled(np.stack([curves.errors, axis], axis=1))
         resamples = np.array(
             [
                 _first(errors, places, own)
-                for (errors, places), own in zip(means, level.resamples, strict=True)
+                for (errors, places), own in zip(drawn, level.resamples, strict=True)
             ]
         )
         low, high = expanded_interval(resamples, self.n_draws, self.confidence)
-        first, last = axis[:, 0].mean(), axis[:, -1].mean()
-        censored = "above" if math.isinf(value) else "below" if value == first else None
+        means = axis.mean(axis=0)
+        # Between the recorded step before and this one, nothing is known.
+        before = max(int(np.searchsorted(means, value)) - 1, 0)
+        censored = "above" if math.isinf(value) else "below" if before == 0 else None
         return Threshold(
             value=value,
-            low=min(low, float(last)),
+            low=min(low, float(means[before])),
             high=high,
             confidence=self.confidence,
             epsilon=level.value,

@@ -1,16 +1,31 @@
 """Pictures of data, trainings and experiments."""
 
 from moe_theory.plotting.cells import cell_means, cell_places, plot_cells
-from moe_theory.plotting.curves import look, n_draws, plot_curves, summary_rows
+from moe_theory.plotting.curves import look, n_draws, number_ticks, plot_curves, summary_rows
+from moe_theory.plotting.gates import plot_gates
 from moe_theory.plotting.samples import plot_sample
+from moe_theory.plotting.thresholds import (
+    exponent_text,
+    fit_rows,
+    plot_fit,
+    plot_slope,
+    plot_thresholds,
+)
 
 __all__ = [
     "cell_means",
     "cell_places",
+    "exponent_text",
+    "fit_rows",
     "look",
     "n_draws",
+    "number_ticks",
     "plot_cells",
     "plot_curves",
+    "plot_fit",
+    "plot_gates",
     "plot_sample",
+    "plot_slope",
+    "plot_thresholds",
     "summary_rows",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,24 @@ def plot_curves(
         ax.fill_between(places, mean - std, mean + std, color=colour, alpha=0.18, linewidth=0)
     ax.grid(alpha=0.3)
     return ax
+
+
+def number_ticks(ax: Axes, values: Sequence[float], axis: str = "x") -> None:
+    """Make an axis logarithmic with ticks at ``values``, written as plain numbers.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> number_ticks(ax, [1, 2, 4])
+    >>> [tick.get_text() for tick in ax.get_xticklabels()]
+    ['1', '2', '4']
+    """
+    ticks = sorted(set(values))
+    ax.set(**{f"{axis}scale": "log"})
+    which = ax.xaxis if axis == "x" else ax.yaxis
+    which.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    which.set_ticks([], minor=True)
 
 
 def look(arm: str, arms: list[str]) -> tuple[str, str]:

@@ -127,7 +127,9 @@ def test_steps_and_operations_to_an_error():
     steps, flops = TrainingStudy([setting], 0.1, n_draws=6).thresholds(progress=False)
     errors = {point.at: point.mean_error for point in steps.evaluated}
     assert steps.value == min(at for at, error in errors.items() if error <= 0.1)
-    assert 0 < steps.low <= steps.value <= steps.high <= 200
+    assert 0 <= steps.low <= steps.value - 10  # nothing is known between two records
+    assert steps.value <= steps.high <= 200
+    assert steps.censored == ("below" if steps.value == 10 else None)
     per_step = flops.value / steps.value
     assert flops.low == pytest.approx(steps.low * per_step)
     with pytest.raises(ValueError, match=r"sgd\.record must be set"):

@@ -1,0 +1,103 @@
+"""Every bound of the complexity table against measured growth: exponents, intervals, verdicts."""
+
+from matplotlib.figure import Figure
+
+from moe_theory import Results
+from moe_theory.experiments import size_thresholds
+from moe_theory.theory import Check, Measurements, check, complexity
+
+SIMULATION = (
+    "../simulations/samples_patterns.py",
+    "../simulations/training_time.py",
+    "../simulations/units.py",
+)
+LABELS = ("arm", "n_patches", "n_routed", "n_experts")
+VARIED = {
+    "dense": ("n_patches", "epsilon"),
+    "separate": ("n_routed", "epsilon"),
+    "joint": ("n_routed", "n_experts", "epsilon"),
+}
+NAMES = {"n_patches": "n", "n_routed": "l", "n_experts": "k", "epsilon": "1/ε"}
+COLOURS = {"not violated": "C2", "violated": "C3", "not testable": "0.5"}
+
+
+def draw(samples: Results, time: Results, units: Results) -> tuple[Figure, list[dict]]:
+    patterns = time.select(data="patterns")
+    measured = {
+        "sample complexity": samples,
+        "iteration complexity": patterns.select(quantity="n_steps"),
+        "model complexity": size_thresholds(units, "n_hidden", LABELS, (0.2, 0.1, 0.05)),
+        "computational complexity": patterns.select(quantity="flops"),
+    }
+    checks = {
+        (quantity, arm): check_bound(quantity, arm, results.select(arm=arm).rows)
+        for quantity, results in measured.items()
+        for arm in VARIED
+    }
+    table = [
+        row for (quantity, arm), found in checks.items() for row in rows_of(quantity, arm, found)
+    ]
+    return plot(table), table
+
+
+def rows_of(quantity: str, arm: str, found: Check) -> list[dict]:
+    """Return one row per size that varies, or one that says why there is none."""
+    common = {"quantity": quantity, "arm": arm, "bound": str(found.bound)}
+    whole = {"bound_verdict": found.verdict, "n_points": found.n_points,
+             "n_not_reached": found.n_censored}  # fmt: skip
+    names = ("size", "bound_exponent", "measured", "low", "high", "curved", "verdict", "reason")
+    grown = [
+        (NAMES[g.name], g.bound, g.measured, g.low, g.high, g.curved, g.verdict, g.reason)
+        for g in found.growth
+    ] or [("", None, None, None, None, None, found.verdict, found.reason)]
+    return [{**common, **dict(zip(names, row, strict=True)), **whole} for row in grown]
+
+
+def check_bound(quantity: str, arm: str, rows: list[dict]) -> Check:
+    """Hold one bound against the thresholds of its network."""
+    # A size at the edge of what was tried says only that the threshold lies below it.
+    rows = [row for row in rows if row["censored"] != "below"]
+    # Where some resamples do not reach ε, it cannot be said to have been reached.
+    infinite = float("inf")
+    rows = [row if row["high"] < infinite else {**row, "value": infinite} for row in rows]
+    values = {name: [row[name] for row in rows] for name in VARIED[arm]}
+    ends = ([row[name] for row in rows] for name in ("value", "low", "high"))
+    data = Measurements.from_intervals(values, *ends, what=quantity)
+    return check(complexity(quantity, arm), data)
+
+
+def plot(table: list[dict]) -> Figure:
+    figure = Figure(figsize=(10.0, 0.28 * len(table) + 1.4), layout="constrained")
+    ax = figure.subplots()
+    for place, row in enumerate(reversed(table)):
+        if row["measured"] is None:
+            ax.text(0, place, row["reason"], fontsize=7, va="center")
+            continue
+        ax.plot(
+            row["measured"],
+            place,
+            color=COLOURS[row["verdict"]],
+            marker="D" if row["curved"] else "o",
+        )
+        ax.plot([row["low"], row["high"]], [place] * 2, color=COLOURS[row["verdict"]], linewidth=2)
+        ax.plot(row["bound_exponent"], place, "k|", markersize=11, markeredgewidth=2)
+    ax.set_yticks(
+        range(len(table)),
+        [f"{row['quantity']}, {row['arm']}: {row['size']}" for row in reversed(table)],
+        fontsize=8,
+    )
+    for verdict, colour in COLOURS.items():
+        ax.plot([], [], "o-", color=colour, label=verdict)
+    ax.plot([], [], "D", color="0.3", label="no power law: slope at the far end")
+    ax.plot([], [], "k|", markersize=11, markeredgewidth=2, label="exponent of the bound")
+    ax.axvline(0, color="0.8")
+    ax.set_xlim(-2, 17)
+    ax.set_xlabel("growth exponent, 95 % interval over all sizes together")
+    ax.legend(fontsize=8, loc="lower right")
+    ax.grid(alpha=0.3, axis="x")
+    ax.set_title(
+        "Measured growth against the bounds of P23, orthonormal patterns: "
+        "beyond a tick would violate it",
+        fontsize=10,
+    )
+    return figure

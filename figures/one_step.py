@@ -1,0 +1,75 @@
+"""Dense network after one step: predicted against simulated error, without free parameters."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from moe_theory import SGD, DenseCNN, PatchPatterns, Results
+from moe_theory.plotting import number_ticks
+from moe_theory.theory.predictions import one_step_error, one_step_error_asymptotic
+
+SIMULATION = "../simulations/one_step.py"
+
+
+def draw(results: Results) -> tuple[Figure, list[dict]]:
+    figure = Figure(figsize=(10.5, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    table = []
+    for place, (n, p) in enumerate(
+        dict.fromkeys((r["n_patches"], r["n_irrelevant"]) for r in results.rows)
+    ):
+        here = results.select(n_patches=n, n_irrelevant=p)
+        rows = []
+        for n_train in sorted(here.unique("n_train")):
+            mean, std, count = here.mean_std("test_error", n_train=n_train)
+            patterns = PatchPatterns(n_patches=n, n_irrelevant=p, patch_dim=p + 2)
+            sgd = SGD(float(n), batch_size=n_train, n_steps=1)
+            known = one_step_error(patterns, DenseCNN(40, init_std=1e-5), sgd, n_train)
+            limit = one_step_error_asymptotic(n, p, n_train)
+            rows.append(
+                {"n_patches": n, "n_irrelevant": p, "n_train": n_train, "n_draws": count,
+                 "simulated": mean, "se": std / np.sqrt(count), "predicted": known.error,
+                 "asymptotic": limit}
+            )  # fmt: skip
+        table += rows
+        sizes = [row["n_train"] for row in rows]
+        colour, label = f"C{place}", f"$n$ = {n}, $p$ = {p}"
+        left.errorbar(
+            sizes, [r["simulated"] for r in rows], [1.96 * r["se"] for r in rows],
+            color=colour, marker="o", markersize=4, linestyle="none", capsize=2, label=label,
+        )  # fmt: skip
+        left.plot(sizes, [r["predicted"] for r in rows], color=colour)
+        left.plot(sizes, [r["asymptotic"] for r in rows], color=colour, linestyle=":")
+        shown = [r for r in rows if r["simulated"] > 0.01]
+        right.errorbar(
+            [r["predicted"] for r in shown],
+            [r["simulated"] / r["predicted"] - 1 for r in shown],
+            [1.96 * r["se"] / r["predicted"] for r in shown],
+            color=colour, marker="o", markersize=4, linestyle="none", capsize=2,
+        )  # fmt: skip
+        right.plot(
+            [r["asymptotic"] for r in shown],
+            [r["simulated"] / r["asymptotic"] - 1 for r in shown],
+            color=colour, marker="x", linestyle="none",
+        )  # fmt: skip
+    left.plot([], [], "k-", label="exact, $m$ = 40")
+    left.plot([], [], "k:", label=r"$m, p \to \infty$ (dossier §5.3)")
+    number_ticks(left, results.unique("n_train"))
+    left.set_yscale("log")
+    left.set_ylim(1e-3, 0.6)
+    left.set_xlabel("training samples $N$")
+    left.set_ylabel("test error after one step")
+    left.legend(fontsize=8, loc="lower left")
+    right.axhspan(-0.05, 0.05, color="0.9")
+    right.axhline(0, color="k", linewidth=1)
+    right.plot([], [], "ko", label="exact")
+    right.plot([], [], "kx", label=r"$m, p \to \infty$")
+    right.set_xscale("log")
+    right.set_xlabel("predicted test error")
+    right.set_ylabel("simulated / predicted − 1")
+    right.legend(fontsize=8)
+    draws = len(results.unique("draw"))
+    figure.suptitle(
+        f"Dense network, one full-batch step; mean and 95 % interval of {draws} draws; band: ±5 %",
+        fontsize=10,
+    )
+    return figure, table

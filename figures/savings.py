@@ -1,0 +1,89 @@
+"""How much pMoE saves: N* and operations of the dense network over those of pMoE, against n/l."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from moe_theory import Results
+from moe_theory.experiments import ratio
+from moe_theory.plotting import (
+    exponent_text,
+    fit_rows,
+    look,
+    number_ticks,
+    plot_fit,
+    plot_thresholds,
+)
+
+SIMULATION = (
+    "../simulations/samples_patterns.py",
+    "../simulations/samples_digits.py",
+    "../simulations/training_time.py",
+)
+EPSILON = {"patterns": 0.05, "digits": 0.1}
+ARMS = {"separate": 2, "joint": 8}
+BOUNDS = {"N*": 8, "operations": 5}
+
+
+def draw(patterns: Results, digits: Results, time: Results) -> tuple[Figure, list[dict]]:
+    figure = Figure(figsize=(10.5, 8.4), layout="constrained")
+    table = []
+    for axes, name, samples in zip(figure.subplots(2, 2), EPSILON, (patterns, digits), strict=True):
+        flops = time.select(data=name, quantity="flops", epsilon=EPSILON[name])
+        n = max(row["n_patches"] for row in samples.rows if row["arm"] == "separate")
+        measured = {"N*": samples.select(epsilon=EPSILON[name]), "operations": flops}
+        for ax, (what, results) in zip(axes, measured.items(), strict=True):
+            dense = results.select(arm="dense", n_patches=n).rows[0]
+            for place, (arm, n_experts) in enumerate(ARMS.items()):
+                rows = saved(dense, results.select(arm=arm, n_patches=n, n_experts=n_experts).rows)
+                table += [{"data": name, "quantity": what, **row} for row in rows]
+                draw_savings(ax, rows, arm, n_experts, 1.03 ** (2 * place - 1))
+            xs = np.array([n / row["n_routed"] for row in results.rows if row["n_routed"]])
+            grid = np.geomspace(xs.min(), xs.max(), 50)
+            ax.plot(
+                grid, grid ** BOUNDS[what], color="0.3", linestyle=":",
+                label=f"separate by the bounds, $(n/l)^{BOUNDS[what]}$",
+            )  # fmt: skip
+            ax.axhline(1, color="C0", linewidth=1, label="dense")
+            number_ticks(ax, xs.tolist())
+            ax.set_ylim(0.1, 1000)
+            ax.set_xlabel("$n/l$")
+            ax.set_ylabel(f"{what} of dense over {what} of pMoE")
+            where = f", $N$ = {flops.rows[0]['n_train']}" if what == "operations" else ""
+            ax.set_title(f"{name}, $n$ = {n}, $ε$ = {EPSILON[name]}{where}", fontsize=9)
+            ax.legend(fontsize=7, loc="upper left")
+            ax.grid(alpha=0.3)
+    figure.suptitle(
+        "Savings with 95 % intervals; legend: exponent of n/l; arrows: one side not reached",
+        fontsize=10,
+    )
+    return figure, table
+
+
+def saved(dense: dict, rows: list[dict]) -> list[dict]:
+    """Return the ratios of ``dense`` to every row of a pMoE."""
+    made = []
+    for row in rows:
+        found = ratio(dense, row)
+        made.append(
+            {"arm": row["arm"], "n_patches": row["n_patches"], "n_routed": row["n_routed"],
+             "n_over_l": row["n_patches"] / row["n_routed"], "n_experts": row["n_experts"],
+             "epsilon": row["epsilon"], "dense": dense["value"], "pmoe": row["value"],
+             "saving": found.value, "low": found.low, "high": found.high, "text": str(found)}
+        )  # fmt: skip
+    return made
+
+
+def draw_savings(ax, rows: list[dict], arm: str, n_experts: int, shift: float) -> None:
+    """Draw ratios with intervals and the power law through those that were reached."""
+    shown = [{**row, "value": row["saving"]} for row in rows if row["saving"] > 0]
+    colour, marker = look(arm, [arm])
+    fit = fit_rows(shown, "n_over_l")
+    label = f"{arm}, $k$ = {n_experts}: {exponent_text(fit)}"
+    plot_thresholds(shown, ax, x="n_over_l", label=label, colour=colour, marker=marker, shift=shift)
+    plot_fit(fit, [row["n_over_l"] for row in shown] or [1], ax, colour=colour)
+    for row in rows:
+        if row["saving"] == 0:  # the pMoE did not reach ε
+            ax.errorbar(
+                row["n_over_l"] * shift, row["high"], 0.5 * row["high"], uplims=True,
+                color=colour, marker=marker, mfc="w",
+            )  # fmt: skip

@@ -1,0 +1,69 @@
+"""Where soft gates make l irrelevant: N* and gates against l, separate against joint training."""
+
+from matplotlib.figure import Figure
+
+from moe_theory import Results
+from moe_theory.plotting import look, number_ticks, plot_curves, plot_thresholds
+
+SIMULATION = (
+    "../simulations/samples_patterns.py",
+    "../simulations/samples_digits.py",
+    "../simulations/joint.py",
+)
+EPSILON = {"patterns": 0.05, "digits": 0.1}
+
+
+def draw(patterns: Results, digits: Results, joint: Results) -> tuple[Figure, list[dict]]:
+    figure = Figure(figsize=(14.5, 4.4), layout="constrained")
+    *panels, gates = figure.subplots(1, 3)
+    table = []
+    for ax, name, results in zip(panels, EPSILON, (patterns, digits), strict=True):
+        here = results.select(epsilon=EPSILON[name])
+        n = max(here.unique("n_patches"))
+        for place, (arm, n_experts) in enumerate((("separate", 2), ("joint", 8))):
+            rows = here.select(arm=arm, n_experts=n_experts).rows
+            n = rows[0]["n_patches"]
+            colour, marker = look(arm, [arm])
+            label = f"{arm}, $k$ = {n_experts}"
+            plot_thresholds(
+                rows, ax, x="n_routed", label=label, colour=colour, marker=marker,
+                shift=1.03 ** (2 * place - 1),
+            )  # fmt: skip
+            names = ("arm", "n_patches", "n_routed", "n_experts", "epsilon", "value", "low", "high")
+            table += [{"data": name, **{key: row[key] for key in names}} for row in rows]
+        dense = here.select(arm="dense", n_patches=n).rows[0]
+        if dense["value"] < float("inf"):
+            ax.axhline(dense["value"], color="C0", label="dense")
+            ax.axhspan(dense["low"], dense["high"], color="C0", alpha=0.15)
+        number_ticks(ax, [row["n_routed"] for row in here.rows if row.get("n_routed")])
+        ax.set_xlabel("patches per expert $l$")
+        ax.set_ylabel(f"$N^*$, samples to mean test error {EPSILON[name]}")
+        ax.set_title(f"{name}, $n$ = {n}; 95 % intervals; arrows: not reached", fontsize=9)
+        ax.legend(fontsize=8)
+        ax.grid(alpha=0.3)
+    rows = [{**row, "arm": row["data"]} for row in joint.select(n_experts=8).rows]
+    here = Results({}, rows)
+    arms = {
+        name: f"{name}, $n$ = {cell.rows[0]['n_patches']}, $N$ = {cell.rows[0]['n_train']}"
+        for name in ("patterns", "digits")
+        if (cell := here.select(arm=name)).rows
+    }
+    plot_curves(here, "gate", gates, arms=arms, x="n_routed")
+    values = sorted(here.unique("n_routed"))
+    gates.plot(values, [1 / value for value in values], "k--", label="equal gates, $1/l$")
+    number_ticks(gates, values)
+    gates.set_ylim(0, 1.02)
+    gates.set_xlabel("patches per expert $l$")
+    gates.set_ylabel("largest mean gate of the discriminative patch")
+    gates.set_title("joint, $k$ = 8; mean ± std over draws", fontsize=9)
+    gates.legend(fontsize=8)
+    for name in arms:
+        for value in values:
+            cell = here.select(arm=name, n_routed=value)
+            if cell.rows:
+                mean, std, count = cell.mean_std("gate")
+                keys = {"data": name, "arm": "joint", "n_routed": value, "n_experts": 8}
+                table.append({**keys, "gate_mean": mean, "gate_std": std, "n_draws": count})
+    figure.suptitle("Hard routing needs a small l, soft gates do not care", fontsize=10)
+    columns = list(dict.fromkeys(name for row in table for name in row))
+    return figure, [{name: row.get(name) for name in columns} for row in table]

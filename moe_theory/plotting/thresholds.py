@@ -1,0 +1,116 @@
+"""What it takes to reach an error, against sizes: points, fitted power laws, slopes of bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from moe_theory.statistics import ExponentFit, fit_exponents
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def plot_thresholds(
+    rows: Rows, ax: Axes, *, x: str, label: str, colour: str, marker: str = "o", shift: float = 1.0
+) -> None:
+    """Draw thresholds with their intervals; an arrow points up from where ε was not reached.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        Rows of `SampleStudy` or `TrainingStudy`.
+    ax : Axes
+        Both axes become logarithmic.
+    x : str
+        The column of the horizontal axis.
+    label, colour, marker : str
+        Legend and look.
+    shift : float
+        Factor on the horizontal places, to tell overlapping curves apart.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> rows = [{"n": n, "value": n**2.0, "low": n**2 / 1.2, "high": n**2 * 1.2} for n in (8, 16)]
+    >>> ax = Figure().subplots()
+    >>> plot_thresholds(rows, ax, x="n", label="dense", colour="C0")
+    >>> ax.get_yscale()
+    'log'
+    """
+    reached = [row for row in rows if np.isfinite(row["value"])]
+    places = shift * np.array([row[x] for row in reached], dtype=float)
+    value, low, high = (np.array([row[c] for row in reached]) for c in ("value", "low", "high"))
+    top = np.where(np.isfinite(high), high, 3 * value)
+    ax.errorbar(
+        places, value, [value - low, top - value],
+        color=colour, marker=marker, markersize=5, linestyle="none", capsize=2, label=label,
+    )  # fmt: skip
+    for row in rows:
+        if not np.isfinite(row["value"]):
+            at, bottom = shift * row[x], row["low"]
+            ax.errorbar(at, bottom, 0.5 * bottom, lolims=True, color=colour, marker=marker, mfc="w")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+
+
+def fit_rows(rows: Rows, x: str) -> ExponentFit | None:
+    """Return the power law through what is known on both sides, or None from less than three.
+
+    Left out are thresholds that were not reached, or were by the smallest size tried.
+
+    Examples
+    --------
+    >>> rows = [{"n": n, "value": n**2.0, "low": n**1.9, "high": n**2.1} for n in (8, 16, 32)]
+    >>> round(float(fit_rows(rows, "n").exponent[0]), 9)
+    2.0
+    """
+    good = [
+        row
+        for row in rows
+        if np.isfinite(row["high"]) and row["low"] > 0 and row.get("censored") != "below"
+    ]
+    if len({row[x] for row in good}) < 3:
+        return None
+    # The interval is taken as one of 95 %; an empty one, of a size known to a step, as no error.
+    errors = np.array([np.log(row["high"] / row["low"]) / 3.92 for row in good])
+    known = errors if np.all(errors > 0) else None
+    return fit_exponents([row[x] for row in good], [row["value"] for row in good], known)
+
+
+def exponent_text(fit: ExponentFit | None, k: int = 0) -> str:
+    """Return an exponent with its interval, and "curved" where a power law is rejected at 1 %.
+
+    Examples
+    --------
+    >>> exponent_text(None)
+    'no fit'
+    """
+    if fit is None:
+        return "no fit"
+    text = f"{fit.exponent[k]:.2f} [{fit.low[k]:.2f}, {fit.high[k]:.2f}]"
+    p_value = None if fit.curvature_p_value is None else fit.curvature_p_value[k]
+    return f"{text}, curved" if p_value is not None and p_value < 0.01 else text
+
+
+def plot_fit(fit: ExponentFit | None, xs: Sequence[float], ax: Axes, *, colour: str) -> None:
+    """Draw the fitted power law of one size over the range of ``xs``."""
+    if fit is not None:
+        places = np.geomspace(min(xs), max(xs), 50)
+        ax.plot(places, fit.predict(places), color=colour, linewidth=1)
+
+
+def plot_slope(
+    exponent: float, at: tuple[float, float], xs: Sequence[float], ax: Axes, *, label: str
+) -> NDArray[np.float64]:
+    """Draw a power law with the bound's exponent through the point ``at``; return its values.
+
+    Only the slope means something: the constant of a bound is not known.
+    """
+    places = np.geomspace(min(xs), max(xs), 50)
+    values: NDArray[np.float64] = at[1] * (places / at[0]) ** exponent
+    ax.plot(places, values, color="0.3", linestyle=":", linewidth=1.5, label=label)
+    return values
