@@ -112,6 +112,14 @@ class TrainingStudy:
         """Return the trainings behind the thresholds."""
         return Sweep(self.settings, self.n_test, self.n_draws, self.seed, training_curve)
 
+    def config(self) -> dict[str, Any]:
+        """Return everything the thresholds depend on, as JSON values."""
+        config = self.sweep().config()
+        names = ("epsilon", "confidence", "n_resamples")
+        own = {"type": "TrainingStudy", **{name: describe(getattr(self, name)) for name in names}}
+        config["experiment"] |= own
+        return config
+
     def run(
         self,
         path: str | os.PathLike[str] | None = None,
@@ -129,11 +137,7 @@ class TrainingStudy:
             then the fields of `Threshold`.
         """
         found = self.thresholds(path, n_workers=n_workers, batch_size=batch_size, progress=progress)
-        config = self.sweep().config()
-        names = ("epsilon", "confidence", "n_resamples")
-        own = {"type": "TrainingStudy", **{name: describe(getattr(self, name)) for name in names}}
-        config["experiment"] |= own
-        return Results(config, level([threshold.row() for threshold in found]))
+        return Results(self.config(), level([threshold.row() for threshold in found]))
 
     def thresholds(
         self,
