@@ -12,28 +12,15 @@ import numpy as np
 
 from moe_theory._random import stream
 from moe_theory._validation import integer, real, reject, set_fields
-from moe_theory.data import PatchData
 from moe_theory.experiments.crossing import Array, expanded_interval, resampled_means
 from moe_theory.experiments.describe import describe
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.settings import Label, Setting
-from moe_theory.experiments.store import Row
 from moe_theory.experiments.sweep import Sweep, level
-from moe_theory.experiments.threshold import Evaluation, Quantity, Threshold
-from moe_theory.training import TrainingRun
-from moe_theory.training.flops import expert_flops
+from moe_theory.experiments.threshold import Threshold
+from moe_theory.experiments.training_curves import Curves, Level, first_reach, training_curve
 
 METHOD = "first recorded step whose mean error is at most ε, bootstrap over draws"
-
-
-def training_curve(run: TrainingRun, test: PatchData, train: PatchData) -> dict[str, Any]:
-    """Return the recorded steps, the test errors there, and the operations spent so far."""
-    history = run.history
-    assert history.test_error is not None
-    own = train.subset(np.arange(run.n_train))  # a split leaves some samples to the routers
-    before = run.flops.total - run.flops.experts
-    flops = [before + expert_flops(run.model, own, run.sgd, int(step)) for step in history.steps]
-    return {"steps": history.steps, "errors": history.test_error, "flops": flops}
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +138,7 @@ class TrainingStudy:
         sweep = self.sweep()
         rows = sweep.run(path, n_workers=n_workers, batch_size=batch_size, progress=progress).rows
         curves = [
-            _Curves.of(setting, rows[i * self.n_draws : (i + 1) * self.n_draws])
+            Curves.of(setting, rows[i * self.n_draws : (i + 1) * self.n_draws])
             for i, setting in enumerate(sweep.settings)
         ]
         return [
@@ -161,13 +148,13 @@ class TrainingStudy:
             for name in ("n_steps", "flops")
         ]
 
-    def _levels_of(self, own: _Curves, curves: list[_Curves]) -> list[_Level]:
+    def _levels_of(self, own: Curves, curves: list[Curves]) -> list[Level]:
         if not isinstance(self.epsilon, Mapping):
             assert isinstance(self.epsilon, tuple)
-            return [_Level(level, np.full(self.n_resamples, level)) for level in self.epsilon]
+            return [Level(level, np.full(self.n_resamples, level)) for level in self.epsilon]
         reference = self._reference(own.setting)
         ends = next(c.errors[:, -1] for c in curves if c.setting is reference)
-        return [_Level(float(ends.mean()), self._resampled(ends))]
+        return [Level(float(ends.mean()), self._resampled(ends))]
 
     def _reference(self, setting: Setting) -> Setting:
         """Return the one setting with the labels ``epsilon``, and data and N of ``setting``."""
@@ -189,13 +176,13 @@ class TrainingStudy:
         """Return means over resampled draws, which are the same draws at every call."""
         return resampled_means(values, self.n_resamples, stream(self.seed, "bootstrap"))
 
-    def _threshold(self, curves: _Curves, level: _Level, quantity: Any) -> Threshold:
+    def _threshold(self, curves: Curves, level: Level, quantity: Any) -> Threshold:
         axis = curves.places(quantity)
-        value = _first(curves.errors.mean(axis=0), axis.mean(axis=0), level.value)
+        value = first_reach(curves.errors.mean(axis=0), axis.mean(axis=0), level.value)
         drawn = self._resampled(np.stack([curves.errors, axis], axis=1))
         resamples = np.array(
             [
-                _first(errors, places, own)
+                first_reach(errors, places, own)
                 for (errors, places), own in zip(drawn, level.resamples, strict=True)
             ]
         )
@@ -240,53 +227,6 @@ def flops_to_error(setting: Setting, epsilon: float, **options: Any) -> Threshol
     return TrainingStudy([setting], epsilon, **options).thresholds(progress=False)[1]
 
 
-@dataclass(frozen=True, eq=False)
-class _Level:
-    """ε, and ε of every bootstrap resample."""
-
-    value: float
-    resamples: Array
-
-
-@dataclass(frozen=True, eq=False)
-class _Curves:
-    """Errors and operations of D draws at the R steps that were to be recorded."""
-
-    setting: Setting
-    steps: Array
-    errors: Array
-    flops: Array
-    n_diverged: int
-
-    @classmethod
-    def of(cls, setting: Setting, rows: list[Row]) -> _Curves:
-        sgd, n_samples = setting.sgd, setting.n_train
-        if setting.holds_out_part:
-            n_samples -= sgd.router_split(n_samples)
-        steps = np.array(sgd.record_steps(sgd.steps(n_samples)), dtype=float)
-        errors, flops = np.ones((2, len(rows), len(steps)))
-        for i, row in enumerate(rows):
-            if not row["diverged"]:
-                last = np.searchsorted(row["steps"], steps, side="right") - 1
-                errors[i], flops[i] = np.array(row["errors"])[last], np.array(row["flops"])[last]
-        diverged = np.array([row["diverged"] for row in rows])
-        # Operations depend on the draw only by early stopping.
-        flops[diverged] = 0.0 if diverged.all() else flops[~diverged].mean(axis=0)
-        return cls(setting, steps, errors, flops, int(diverged.sum()))
-
-    def places(self, quantity: Quantity) -> Array:
-        """Return what was spent until each recorded step, shape (D, R)."""
-        if quantity == "flops":
-            return self.flops
-        return np.broadcast_to(self.steps, self.errors.shape)
-
-    def evaluations(self) -> tuple[Evaluation, ...]:
-        means, stds = self.errors.mean(axis=0), self.errors.std(axis=0, ddof=1)
-        points = zip(self.steps, means, stds, strict=True)
-        n_draws = len(self.errors)
-        return tuple(Evaluation(int(s), float(m), float(d), n_draws) for s, m, d in points)
-
-
 def _levels(epsilon: object) -> tuple[float, ...] | dict[str, Label]:
     if isinstance(epsilon, Mapping):
         return dict(epsilon)
@@ -294,8 +234,3 @@ def _levels(epsilon: object) -> tuple[float, ...] | dict[str, Label]:
     if not levels:
         raise reject("epsilon", levels, "at least one number")
     return tuple(real("epsilon", level, 0, 1, open_low=True, open_high=True) for level in levels)
-
-
-def _first(errors: Array, places: Array, level: float) -> float:
-    reached = errors <= level + 1e-12  # means of the same numbers may differ in the last bits
-    return float(places[np.argmax(reached)]) if reached.any() else math.inf
