@@ -12,7 +12,7 @@ SOURCES = {
     "held_out": ("$N$ further samples", "C2", "^"),
 }
 
-SIZES = {"patterns": (10, 20, 40, 80, 160, 320), "digits": (25, 50, 100, 200, 400, 800)}
+SIZES = {"patterns": (10, 20, 40, 80, 160, 320), "digits": (25, 50, 100, 200, 400)}
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:

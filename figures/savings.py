@@ -20,7 +20,8 @@ SIMULATION = (
     "../simulations/training_time.py",
 )
 EPSILON = {"patterns": 0.05, "digits": 0.1}
-ARMS = {"separate": 2, "joint": 8}
+ARMS = {"separate": 2, "joint": 8, "joint_l2": 8}
+NAMES = {"separate": "separate,", "joint": "joint,", "joint_l2": "joint, $η$ = 0.2 $l²$,"}
 BOUNDS = {"N*": 8, "operations": 5}
 
 
@@ -35,6 +36,8 @@ def draw(patterns: Results, digits: Results, time: Results) -> tuple[Figure, lis
             dense = results.select(arm="dense", n_patches=n).rows[0]
             for place, (arm, n_experts) in enumerate(ARMS.items()):
                 rows = saved(dense, results.select(arm=arm, n_patches=n, n_experts=n_experts).rows)
+                if not rows:
+                    continue
                 table += [{"data": name, "quantity": what, **row} for row in rows]
                 draw_savings(ax, rows, arm, n_experts, 1.03 ** (2 * place - 1))
             xs = np.array([n / row["n_routed"] for row in results.rows if row["n_routed"]])
@@ -78,7 +81,7 @@ def draw_savings(ax, rows: list[dict], arm: str, n_experts: int, shift: float) -
     shown = [{**row, "value": row["saving"]} for row in rows if row["saving"] > 0]
     colour, marker = look(arm, [arm])
     fit = fit_rows(shown, "n_over_l")
-    label = f"{arm}, $k$ = {n_experts}: {exponent_text(fit)}"
+    label = f"{NAMES[arm]} $k$ = {n_experts}: {exponent_text(fit)}"
     plot_thresholds(shown, ax, x="n_over_l", label=label, colour=colour, marker=marker, shift=shift)
     plot_fit(fit, [row["n_over_l"] for row in shown] or [1], ax, colour=colour)
     for row in rows:

@@ -37,6 +37,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
                 [
                     ("separate", "separate, $k$ = 2", {"arm": "separate"}),
                     ("joint", "joint, $k$ = 8", {"arm": "joint", "n_experts": 8}),
+                    ("joint_l2", "joint, $η$ = 0.2 $l²$", {"arm": "joint_l2"}),
                 ],
             ),
             (
@@ -74,6 +75,8 @@ def draw_curve(ax, rows, x, arm, text, quantity):
     plot_thresholds(rows, ax, x=x, label=label, colour=colour, marker=marker)
     xs = [row[x] for row in rows]
     plot_fit(fit, xs, ax, colour=colour)
+    if arm not in ("dense", "separate", "joint"):
+        return
     exponent = float(complexity(quantity, arm).exponent(x))
     top = max(row["high"] for row in rows if row["high"] < float("inf"))
     plot_slope(

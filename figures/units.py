@@ -42,7 +42,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
             label=", ".join([arm, *(f"{SYMBOLS[k]} = {v}" for k, v in labels.items())]),
         )  # fmt: skip
     errors.axhline(EPSILON, color="0.5", linestyle="--", label=f"$ε$ = {EPSILON}")
-    number_ticks(errors, results.unique("n_hidden"))
+    number_ticks(errors, [m for m in results.unique("n_hidden") if m & (m - 1) == 0])
     errors.set_xlabel("hidden units $m$ in all")
     errors.set_ylabel("test error")
     for arm, (x, labels) in FAMILIES.items():

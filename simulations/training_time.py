@@ -1,6 +1,8 @@
 """Steps and operations to ε at a fixed N that is enough for all: over n, l and k.
 
-Learning rates are those of the sample-complexity simulations.
+Learning rates are those of the sample-complexity simulations: 0.2 per pooled patch on patterns. In
+joint training gates start at 1/l, so that a patch moves the weights l times less; arm "joint_l2"
+makes up for that by the rate 0.2 l².
 """
 
 from moe_theory import (
@@ -23,6 +25,7 @@ def experiment(scale: str) -> TrainingStudy:
             "dense": DenseCNN(40, init_std=0.01),
             "separate": SeparateMoE(2, 40, 1, init_std=0.01),
             "joint": JointMoE(8, 40, 1),
+            "joint_l2": JointMoE(8, 40, 1),
         },
         SGD(1.0, batch_size=20, n_steps=150 if quick else 400, router_n_epochs=100, record=1),
         n_train=400,
@@ -31,7 +34,11 @@ def experiment(scale: str) -> TrainingStudy:
             "model.n_routed": (1, 2, 4, 8, 16, 32),
             "model.n_experts": (2, 4, 8) if quick else (2, 4, 8, 20, 40),
         },
-        links={"sgd.learning_rate": lambda at: 0.2 * at["n_pooled"]},
+        links={
+            "sgd.learning_rate": lambda at: (
+                0.2 * at["n_pooled"] ** (2 if at["arm"] == "joint_l2" else 1)
+            )
+        },
         where=is_wanted,
         labels={"data": "patterns"},
     )
@@ -72,4 +79,4 @@ def is_wanted(at) -> bool:
         return False
     if at["arm"] == "separate":
         return n_experts == 2
-    return n_routed > 1 and (n_experts == 8 or n_routed == 4)
+    return n_routed > 1 and (n_experts == 8 or (n_routed == 4 and at["arm"] == "joint"))
