@@ -1,0 +1,74 @@
+"""Pictures show what their rows hold."""
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from moe_theory import Results
+from moe_theory.plotting import (
+    exponent_text,
+    fit_rows,
+    number_ticks,
+    plot_fit,
+    plot_gates,
+    plot_slope,
+    plot_thresholds,
+)
+
+ROWS = [
+    {"n": n, "value": 3.0 * n**1.5, "low": 2.7 * n**1.5, "high": 3.3 * n**1.5, "censored": None}
+    for n in (8, 16, 32, 64)
+]
+NEVER = {"n": 128, "value": math.inf, "low": 640.0, "high": math.inf, "censored": "above"}
+EDGE = {"n": 4, "value": 2.0, "low": 2.0, "high": 2.5, "censored": "below"}
+
+
+def test_thresholds_are_where_they_were_measured():
+    ax = Figure().subplots()
+    plot_thresholds([*ROWS, NEVER], ax, x="n", label="dense", colour="C0")
+    points, arrow = ax.containers
+    np.testing.assert_allclose(points.lines[0].get_ydata(), [row["value"] for row in ROWS])
+    segments = np.array(points.lines[2][0].get_segments())
+    np.testing.assert_allclose(segments[:, 0, 1], [row["low"] for row in ROWS])
+    np.testing.assert_allclose(segments[:, 1, 1], [row["high"] for row in ROWS])
+    assert arrow.lines[0].get_ydata() == [640.0]
+
+
+def test_fits_leave_out_what_is_known_on_one_side_only():
+    fit = fit_rows([EDGE, *ROWS, NEVER], "n")
+    assert fit.n_points == 4
+    assert fit.exponent[0] == pytest.approx(1.5)
+    assert exponent_text(fit).startswith("1.50 [")
+    assert fit_rows([*ROWS[:2], NEVER], "n") is None
+    ax = Figure().subplots()
+    plot_fit(fit, [8, 64], ax, colour="C0")
+    np.testing.assert_allclose(ax.lines[0].get_ydata()[[0, -1]], 3.0 * np.array([8, 64]) ** 1.5)
+    plot_fit(None, [8, 64], ax, colour="C0")
+    assert len(ax.lines) == 1
+
+
+def test_slopes_go_through_their_point():
+    values = plot_slope(8, (16.0, 12.0), [16, 32], Figure().subplots(), label="bound")
+    assert values[0] == pytest.approx(12)
+    assert values[-1] == pytest.approx(12 * 2**8)
+
+
+def test_curved_laws_are_said_to_be():
+    sizes = np.array([8, 16, 32, 64, 128])
+    values = np.exp(3 * np.log(sizes) - 0.3 * np.log(sizes) ** 2)
+    curved = [
+        {"n": n, "value": v, "low": v / 1.02, "high": v * 1.02}
+        for n, v in zip(sizes, values, strict=True)
+    ]
+    assert exponent_text(fit_rows(curved, "n")).endswith("curved")
+
+
+def test_gates_and_ticks():
+    rows = [{"gates_positive": [0.9, 0.1 * i], "gates_negative": [0.0, 0.8]} for i in range(2)]
+    ax = plot_gates(Results({}, rows), Figure().subplots(), n_routed=4)
+    np.testing.assert_allclose([bar.get_height() for bar in ax.patches], [0.9, 0.05, 0.0, 0.8])
+    number_ticks(ax, [4, 1, 4], axis="y")
+    assert ax.get_yticks().tolist() == [1, 4]
+    assert ax.get_yscale() == "log"
