@@ -57,7 +57,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
             ax.axhline(reference["value"], color="C0", linewidth=1, label="dense, $n$ = 64")
             ax.axhspan(reference["low"], reference["high"], color="C0", alpha=0.15)
             ax.set_title(f"$ε$ = {EPSILON}", fontsize=9)
-        ax.set_ylim(1.5, 3000)
+        ax.set_ylim(1.5, 40_000)
         ax.set_xlabel(label)
         ax.set_ylabel("$N^*$, training samples to mean test error $ε$")
         ax.legend(fontsize=7, loc="upper left")

@@ -43,7 +43,7 @@ def experiment(scale: str) -> Sweep:
         n_train=(20, 40, 80, 160, 320)
         if quick
         else (20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640),
-        axes={"model.n_routed": (1, 2, 4, 8) if quick else (1, 2, 3, 4, 6, 8, 12, 16)},
+        axes={"model.n_routed": (1, 2, 4, 8) if quick else (1, 2, 4, 8, 12, 16)},
         labels={"data": "digits", "n_patches": 16, "target": 0.1},
     )  # fmt: skip
     return Sweep([*patterns, *digits], n_test=500, n_draws=20, measure=measure)

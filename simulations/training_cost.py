@@ -21,7 +21,7 @@ def experiment(scale: str) -> TrainingStudy:
             "separate": SeparateMoE(2, 40, 2, init_std=0.01),
             "joint": JointMoE(8, 40, 8),
         },
-        SGD(1.0, batch_size=20, n_steps=1500 if quick else 6000, router_n_epochs=100, record=20),
+        SGD(1.0, batch_size=20, n_steps=1500 if quick else 3000, router_n_epochs=100, record=20),
         n_train=(20, 40, 80, 160) if quick else (20, 30, 40, 60, 80, 100, 120, 160),
         links={"sgd.learning_rate": lambda at: 0.2 * at["n_pooled"]},
         labels={"data": "patterns", "n_patches": 64},

@@ -27,7 +27,7 @@ def experiment(scale: str) -> TrainingStudy:
             "joint": JointMoE(8, 40, 1),
             "joint_l2": JointMoE(8, 40, 1),
         },
-        SGD(1.0, batch_size=20, n_steps=150 if quick else 400, router_n_epochs=100, record=1),
+        SGD(1.0, batch_size=20, n_steps=150 if quick else 250, router_n_epochs=100, record=1),
         n_train=400,
         axes={
             "data.n_patches": (16, 32, 64, 128),
@@ -39,7 +39,7 @@ def experiment(scale: str) -> TrainingStudy:
                 0.2 * at["n_pooled"] ** (2 if at["arm"] == "joint_l2" else 1)
             )
         },
-        where=is_wanted,
+        where=lambda at: is_wanted(at, 64),
         labels={"data": "patterns"},
     )
     n = 8 if quick else 16
@@ -63,19 +63,19 @@ def experiment(scale: str) -> TrainingStudy:
         links={
             "sgd.learning_rate": lambda at: 0.05 * (at["n_pooled"] if at["arm"] == "joint" else 1)
         },
-        where=is_wanted,
+        where=lambda at: is_wanted(at, n),
         labels={"data": "digits"},
     )  # fmt: skip
     epsilon = (0.2, 0.1, 0.05) if quick else (0.2, 0.15, 0.1, 0.05, 0.02)
     return TrainingStudy([*patterns, *digits], epsilon, n_draws=6 if quick else 20, n_test=300)
 
 
-def is_wanted(at) -> bool:
+def is_wanted(at, n: int) -> bool:
     """Dense over n; pMoE at one n over l, and joint training over k at l = 4."""
     if at["arm"] == "dense":
         return True
     n_routed, n_experts = at["model.n_routed"], at["model.n_experts"]
-    if at["data.n_patches"] not in (8, 64) or n_routed > at["data.n_patches"] // 2:
+    if at["data.n_patches"] != n or n_routed > n // 2:
         return False
     if at["arm"] == "separate":
         return n_experts == 2
