@@ -19,6 +19,7 @@ from moe_theory import (
 
 def experiment(scale: str) -> TrainingStudy:
     quick = scale == "quick"
+    n_steps = 150 if quick else 250  # gates make a step of joint training dear
     patterns = grid(
         PatchPatterns(n_patches=64, n_irrelevant=256, patch_dim=258),
         {
@@ -27,7 +28,7 @@ def experiment(scale: str) -> TrainingStudy:
             "joint": JointMoE(8, 40, 1),
             "joint_l2": JointMoE(8, 40, 1),
         },
-        SGD(1.0, batch_size=20, n_steps=150 if quick else 250, router_n_epochs=100, record=1),
+        SGD(1.0, batch_size=20, n_steps=1500, router_n_epochs=100, record=1),
         n_train=400,
         axes={
             "data.n_patches": (16, 32, 64, 128),
@@ -37,7 +38,8 @@ def experiment(scale: str) -> TrainingStudy:
         links={
             "sgd.learning_rate": lambda at: (
                 0.2 * at["n_pooled"] ** (2 if at["arm"] == "joint_l2" else 1)
-            )
+            ),
+            "sgd.n_steps": lambda at: n_steps if at["arm"].startswith("joint") else 1500,
         },
         where=lambda at: is_wanted(at, 64),
         labels={"data": "patterns"},

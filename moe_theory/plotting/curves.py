@@ -12,7 +12,7 @@ from moe_theory.experiments import Results
 
 # One look per architecture in every figure; other arms take what is left, in order.
 LOOKS = {"dense": ("C0", "o"), "separate": ("C1", "s"), "joint": ("C2", "^")}
-OTHERS = (("C3", "D"), ("C4", "v"), ("C5", "P"), ("C6", "X"), ("C7", "*"))
+OTHERS = (("C3", "D"), ("C4", "v"), ("C5", "P"), ("C6", "X"), ("C7", "*"), ("C8", "<"), ("C9", ">"))
 
 
 def plot_curves(
