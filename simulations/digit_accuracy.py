@@ -24,7 +24,7 @@ def experiment(scale: str) -> Sweep:
         n_train=(100, 300, 500, 700, 900, 1000),
     )
     few = 10 if file else 5
-    n_draws = few if scale == "quick" else 40
+    n_draws = few if scale == "quick" else 20
     return Sweep(settings, n_test=1000, n_draws=n_draws, measure=measure)
 
 

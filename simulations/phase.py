@@ -42,7 +42,7 @@ def experiment(scale: str) -> Sweep:
         ),
         n_train=(20, 40, 80, 160, 320)
         if quick
-        else (20, 30, 40, 60, 80, 120, 160, 240, 320, 480, 640),
+        else (20, 40, 80, 160, 320, 640),
         axes={"model.n_routed": (1, 2, 4, 8) if quick else (1, 2, 4, 8, 12, 16)},
         labels={"data": "digits", "n_patches": 16, "target": 0.1},
     )  # fmt: skip

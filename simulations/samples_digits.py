@@ -19,7 +19,7 @@ def experiment(scale: str) -> SampleStudy:
         DigitPatches(),
         {"dense": DenseCNN(40, init_std=0.01)},
         sgd,
-        axes={"data.n_patches": (2, 4, 8) if quick else (2, 4, 8, 16)},
+        axes={"data.n_patches": (2, 4, 8) if quick else (4, 8, 16)},
     )
     pmoe = grid(
         DigitPatches(n_patches=n),
@@ -35,6 +35,6 @@ def experiment(scale: str) -> SampleStudy:
     search = (
         Search(n_max=640, per_octave=2, n_draws=6, min_draws=8, max_draws=10, precision=0.2)
         if quick
-        else Search(n_max=1000, n_draws=10, min_draws=20, max_draws=40, precision=0.1)
+        else Search(n_max=1000, n_draws=8, min_draws=16, max_draws=24, precision=0.1)
     )
     return SampleStudy([*dense, *pmoe], (0.15, 0.1), search, n_test=1000)

@@ -36,7 +36,7 @@ def experiment(scale: str) -> SampleStudy:
         sgd,
         axes={
             "model.n_routed": (1, 2, 4, 8, 16, 32),
-            "model.n_experts": (2, 4, 8) if quick else (2, 4, 8, 20, 40),
+            "model.n_experts": (2, 4, 8) if quick else (2, 4, 8, 20),
         },
         links=links,
         where=lambda at: is_wanted(at["arm"], at["model.n_routed"], at["model.n_experts"], quick),
@@ -45,7 +45,7 @@ def experiment(scale: str) -> SampleStudy:
     search = (
         Search(n_max=640, per_octave=2, n_draws=8, min_draws=12, max_draws=16, precision=0.15)
         if quick
-        else Search(n_max=1280, n_draws=16, min_draws=40, max_draws=64, precision=0.1)
+        else Search(n_max=1280, n_draws=12, min_draws=30, max_draws=48, precision=0.1)
     )
     epsilon = (0.2, 0.1, 0.05) if quick else (0.2, 0.1, 0.05, 0.02)
     return SampleStudy([*dense, *pmoe], epsilon, search, n_test=1000)

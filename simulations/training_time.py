@@ -33,7 +33,7 @@ def experiment(scale: str) -> TrainingStudy:
         axes={
             "data.n_patches": (16, 32, 64, 128),
             "model.n_routed": (1, 2, 4, 8, 16, 32),
-            "model.n_experts": (2, 4, 8) if quick else (2, 4, 8, 20, 40),
+            "model.n_experts": (2, 4, 8) if quick else (2, 4, 8, 20),
         },
         links={
             "sgd.learning_rate": lambda at: (
@@ -69,7 +69,7 @@ def experiment(scale: str) -> TrainingStudy:
         labels={"data": "digits"},
     )  # fmt: skip
     epsilon = (0.2, 0.1, 0.05) if quick else (0.2, 0.15, 0.1, 0.05, 0.02)
-    return TrainingStudy([*patterns, *digits], epsilon, n_draws=6 if quick else 20, n_test=300)
+    return TrainingStudy([*patterns, *digits], epsilon, n_draws=6 if quick else 12, n_test=300)
 
 
 def is_wanted(at, n: int) -> bool:
