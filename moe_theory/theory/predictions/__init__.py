@@ -1,4 +1,8 @@
-"""Exact statements on the data models, from the same objects that the simulator takes."""
+"""Predictions from the same objects that the simulator takes, without fitted parameters.
+
+Routers, their success and the error after one step are exact; networks trained to a small loss
+follow from a cavity theory, whose accuracy docs/theory/trained.md states.
+"""
 
 from moe_theory.theory.predictions.aligned import (
     AlignedSuccess,
@@ -22,6 +26,8 @@ from moe_theory.theory.predictions.router_success import (
 )
 from moe_theory.theory.predictions.routers import expected_router_gradient, trained_routers
 from moe_theory.theory.predictions.success import RouterSuccess
+from moe_theory.theory.predictions.trained import TrainedError, trained_error
+from moe_theory.theory.predictions.trained_samples import trained_samples
 
 __all__ = [
     "ONE_STEP_ERROR",
@@ -29,6 +35,7 @@ __all__ = [
     "AlignedSuccess",
     "OneStepError",
     "RouterSuccess",
+    "TrainedError",
     "aligned_success",
     "certain_n_routed",
     "expected_router_gradient",
@@ -38,5 +45,7 @@ __all__ = [
     "one_step_samples_asymptotic",
     "router_success",
     "router_success_gaussian",
+    "trained_error",
     "trained_routers",
+    "trained_samples",
 ]

@@ -1,0 +1,93 @@
+"""What the theory of trained networks takes for granted, and the numbers that it needs."""
+
+from __future__ import annotations
+
+import math
+
+from moe_theory._validation import integer, reject
+from moe_theory.data.patterns import PatchPatterns
+from moe_theory.models import DenseCNN, SeparateMoE
+from moe_theory.theory.predictions.domain import check_orthogonal
+from moe_theory.theory.predictions.trained_population import Setting
+from moe_theory.training.sgd import SGD
+
+FEWEST_SAMPLES, FEWEST_UNITS, FEWEST_PATTERNS = 4, 4, 16
+# The largest initial output of a pattern, against what the discriminative one learns.
+SMALL_START = 0.05
+
+
+def setting_of(
+    patterns: PatchPatterns, model: DenseCNN | SeparateMoE, sgd: SGD, n_train: int
+) -> Setting:
+    """Return what decides the outcome of a training.
+
+    Raises
+    ------
+    ValueError
+        If an assumption fails; the message names it.
+    """
+    n_train = integer("n_train", n_train, FEWEST_SAMPLES)
+    _check_data(patterns)
+    n_routed = model.routed(patterns.n_patches)
+    n_experts = model.n_experts
+    if not isinstance(model, DenseCNN | SeparateMoE):
+        raise reject("model", type(model).__name__, "a DenseCNN or a SeparateMoE")
+    if isinstance(model, SeparateMoE) and n_experts != 2:
+        raise reject("n_experts", n_experts, "2: more pairs are not derived")
+    if model.output_weights != "signs":
+        raise reject("output_weights", model.output_weights, '"signs"')
+    units = model.n_hidden // n_experts
+    if units < FEWEST_UNITS:
+        raise reject("units per expert", units, f">= {FEWEST_UNITS}")
+    _check_training(sgd)
+    scale = model.output_scale(patterns.n_patches)
+    target = sgd.stop_loss or 0.0
+    final = -math.log(math.expm1(target)) / (scale * units / 4)
+    if model.init_std > SMALL_START * final or model.init_std == 0:
+        allowed = f"positive and at most {SMALL_START * final:.2g}, so that what is learned rules"
+        raise reject("init_std", model.init_std, allowed)
+    noise = 0.0
+    if isinstance(model, SeparateMoE):
+        reach = sgd.router_rate * sgd.router_steps(n_train)
+        noise = model.router_init_std * n_train / reach
+    return Setting(
+        n=patterns.n_patches,
+        p=patterns.n_irrelevant,
+        n_train=n_train,
+        n_positive=n_train // 2,
+        n_experts=n_experts,
+        n_routed=n_routed,
+        units=(math.ceil(units / 2), units // 2),
+        init_std=model.init_std,
+        scale=scale,
+        rate=sgd.learning_rate * scale,
+        batch_size=min(sgd.batch_size, n_train),
+        target=target,
+        router_noise=noise,
+        own_routers=sgd.router_samples == "train",
+    )
+
+
+def _check_data(patterns: PatchPatterns) -> None:
+    check_orthogonal(patterns)
+    if patterns.delta_d != 0:
+        raise reject("delta_d", patterns.delta_d, "0: o₁ and o₂ must learn apart from each other")
+    if not patterns.balanced or patterns.positive_fraction != 0.5:
+        given = (patterns.balanced, patterns.positive_fraction)
+        raise reject("(balanced, positive_fraction)", given, "(True, 0.5)")
+    if patterns.n_irrelevant < FEWEST_PATTERNS:
+        raise reject("n_irrelevant", patterns.n_irrelevant, f">= {FEWEST_PATTERNS}")
+    if patterns.n_patches < 2:
+        raise reject("n_patches", patterns.n_patches, ">= 2")
+
+
+def _check_training(sgd: SGD) -> None:
+    if sgd.loss != "logistic":
+        raise reject("loss", sgd.loss, '"logistic"')
+    if sgd.stop_loss is None or not sgd.stop_loss < math.log(2) / 2:
+        allowed = "given and below 0.35: the theory is of networks trained to a small loss"
+        raise reject("stop_loss", sgd.stop_loss, allowed)
+    if sgd.stop_at_zero_error:
+        raise reject("stop_at_zero_error", True, "False: training must go on to stop_loss")
+    if sgd.router_samples == "split":
+        raise reject("router_samples", "split", '"train" or "held_out"')
