@@ -45,7 +45,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
             color=colour, marker="o", markersize=4, linestyle="none",
         )  # fmt: skip
     left.plot([], [], "k-", label="exact prediction")
-    number_ticks(left, here.unique("n_train"))
+    number_ticks(left, sorted(here.unique("n_train"))[::3])
     left.set_xlabel("router training samples $N$")
     left.set_ylabel("P(discriminative patch of a fresh input in top $l$)")
     left.legend(fontsize=8)
