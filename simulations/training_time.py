@@ -68,7 +68,7 @@ def experiment(scale: str) -> TrainingStudy:
         where=lambda at: is_wanted(at, n),
         labels={"data": "digits"},
     )  # fmt: skip
-    epsilon = (0.2, 0.1, 0.05) if quick else (0.2, 0.15, 0.1, 0.05, 0.02)
+    epsilon = (0.2, 0.15, 0.1, 0.05) if quick else (0.2, 0.15, 0.1, 0.05, 0.02)
     return TrainingStudy([*patterns, *digits], epsilon, n_draws=6 if quick else 12, n_test=300)
 
 

@@ -51,8 +51,9 @@ def savings_lines(rows, quantity):
             for row in rows
             if (row["data"], row["arm"], row["quantity"]) == (data, arm, quantity)
         }
-        shown = (cells.get(at, "–") for at in (2, 4, 8, 16, 32))
-        yield f"| {data}, {arm}, *k* = {n_experts} | " + " | ".join(shown) + " |"
+        shown = [cells.get(at, "–") for at in (2, 4, 8, 16, 32)]
+        if cells:
+            yield f"| {data}, {arm}, *k* = {n_experts} | " + " | ".join(shown) + " |"
 
 
 def verdict_lines(rows):
