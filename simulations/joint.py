@@ -45,4 +45,4 @@ def experiment(scale: str) -> Sweep:
         links={"sgd.learning_rate": lambda at: 0.05 * at["n_pooled"]},
         labels={"data": "digits", "n_patches": 16},
     )
-    return Sweep([*patterns, *digits], n_test=300, n_draws=10 if quick else 20, measure=measure)
+    return Sweep([*patterns, *digits], n_test=300, n_draws=6 if quick else 20, measure=measure)

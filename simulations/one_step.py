@@ -21,7 +21,7 @@ def experiment(scale: str) -> Sweep:
             "sgd.batch_size": lambda at: at["n_train"],
         },
     )  # fmt: skip
-    return Sweep(settings, n_test=500, n_draws=40 if quick else 200, measure=measure)
+    return Sweep(settings, n_test=500, n_draws=20 if quick else 200, measure=measure)
 
 
 def measure(run, test, train):

@@ -39,4 +39,4 @@ def experiment(scale: str) -> Sweep:
     digits_dense = grid(digits, {"dense": DenseCNN(40, init_std=0.01)}, sgd, **how)
     digits_separate = grid(digits, arms, sgd, axes=axes, **how)
     settings = [*dense, *separate, *digits_dense, *digits_separate]
-    return Sweep(settings, n_test=1000, n_draws=8 if quick else 40)
+    return Sweep(settings, n_test=1000, n_draws=6 if quick else 40)

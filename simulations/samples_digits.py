@@ -33,7 +33,7 @@ def experiment(scale: str) -> SampleStudy:
         labels={"n_patches": n},
     )
     search = (
-        Search(n_max=640, per_octave=2, n_draws=6, min_draws=8, max_draws=10, precision=0.2)
+        Search(n_max=640, per_octave=2, n_draws=5, min_draws=6, max_draws=8, precision=0.2)
         if quick
         else Search(n_max=1000, n_draws=8, min_draws=16, max_draws=24, precision=0.1)
     )

@@ -43,7 +43,7 @@ def experiment(scale: str) -> SampleStudy:
         labels={"n_patches": 64},
     )
     search = (
-        Search(n_max=640, per_octave=2, n_draws=8, min_draws=12, max_draws=16, precision=0.15)
+        Search(n_max=640, per_octave=2, n_draws=6, min_draws=8, max_draws=10, precision=0.2)
         if quick
         else Search(n_max=1280, n_draws=12, min_draws=30, max_draws=48, precision=0.1)
     )

@@ -59,4 +59,4 @@ def experiment(scale: str) -> Sweep:
         links={"sgd.learning_rate": lambda at: 0.2 if at["arm"] == "joint" else 0.05},
         labels={"data": "digits", "n_patches": 8},
     )
-    return Sweep([*patterns, *digits], n_test=1000, n_draws=10 if quick else 20, measure=measure)
+    return Sweep([*patterns, *digits], n_test=1000, n_draws=6 if quick else 20, measure=measure)

@@ -43,4 +43,4 @@ def experiment(scale: str) -> TrainingStudy:
         labels={"data": "digits", "n_patches": n},
     )  # fmt: skip
     settings = [*patterns, *digits]
-    return TrainingStudy(settings, {"arm": "dense"}, n_draws=8 if quick else 12, n_test=300)
+    return TrainingStudy(settings, {"arm": "dense"}, n_draws=5 if quick else 12, n_test=300)

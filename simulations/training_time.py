@@ -19,7 +19,8 @@ from moe_theory import (
 
 def experiment(scale: str) -> TrainingStudy:
     quick = scale == "quick"
-    n_steps = 150 if quick else 250  # gates make a step of joint training dear
+    # Gates make a step of joint training dear.
+    n_steps, longer = (150, 400) if quick else (250, 1500)
     patterns = grid(
         PatchPatterns(n_patches=64, n_irrelevant=256, patch_dim=258),
         {
@@ -39,7 +40,7 @@ def experiment(scale: str) -> TrainingStudy:
             "sgd.learning_rate": lambda at: (
                 0.2 * at["n_pooled"] ** (2 if at["arm"] == "joint_l2" else 1)
             ),
-            "sgd.n_steps": lambda at: n_steps if at["arm"].startswith("joint") else 1500,
+            "sgd.n_steps": lambda at: n_steps if at["arm"].startswith("joint") else longer,
         },
         where=lambda at: is_wanted(at, 64),
         labels={"data": "patterns"},
@@ -69,7 +70,7 @@ def experiment(scale: str) -> TrainingStudy:
         labels={"data": "digits"},
     )  # fmt: skip
     epsilon = (0.2, 0.15, 0.1, 0.05) if quick else (0.2, 0.15, 0.1, 0.05, 0.02)
-    return TrainingStudy([*patterns, *digits], epsilon, n_draws=6 if quick else 12, n_test=300)
+    return TrainingStudy([*patterns, *digits], epsilon, n_draws=5 if quick else 12, n_test=300)
 
 
 def is_wanted(at, n: int) -> bool:

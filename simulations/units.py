@@ -27,7 +27,7 @@ def experiment(scale: str) -> Sweep:
         links={"sgd.learning_rate": lambda at: 0.2 * at["n_pooled"]},
         where=is_wanted,
     )
-    return Sweep(settings, n_test=300, n_draws=8 if quick else 40)
+    return Sweep(settings, n_test=300, n_draws=5 if quick else 40)
 
 
 def is_wanted(at) -> bool:
