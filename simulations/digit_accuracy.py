@@ -12,6 +12,7 @@ from moe_theory.experiments import gates_per_expert, measurements
 
 
 def experiment(scale: str) -> Sweep:
+    quick = scale == "quick"
     file = os.environ.get("MOE_THEORY_DIGITS")
     settings = grid(
         data=DigitPatches.from_npz(file) if file else DigitPatches(),
@@ -21,10 +22,10 @@ def experiment(scale: str) -> Sweep:
             "joint": JointMoE(8, 40, 6, "all", output_weights="gaussian"),
         },
         sgd=SGD(learning_rate=0.2, batch_size=20, n_epochs=150, router_n_epochs=100),
-        n_train=(100, 300, 500, 700, 900, 1000),
+        n_train=(100, 300, 600, 1000) if quick else (100, 300, 500, 700, 900, 1000),
     )
     few = 10 if file else 5
-    n_draws = few if scale == "quick" else 20
+    n_draws = few if quick else 20
     return Sweep(settings, n_test=1000, n_draws=n_draws, measure=measure)
 
 

@@ -9,7 +9,7 @@ def experiment(scale: str) -> Sweep:
         PatchPatterns(n_patches=16, n_irrelevant=64, patch_dim=66),
         {"dense": DenseCNN(40, init_std=1e-5)},
         SGD(1.0, batch_size=1, n_steps=1),
-        n_train=(10, 20, 40, 80, 160, 320),
+        n_train=(10, 40, 160) if quick else (10, 20, 40, 80, 160, 320),
         axes={
             ("data.n_patches", "data.n_irrelevant"): (
                 (16, 64), (32, 256), (64, 256), (64, 1024), (128, 256),

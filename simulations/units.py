@@ -8,7 +8,7 @@ from moe_theory import SGD, DenseCNN, JointMoE, PatchPatterns, SeparateMoE, Swee
 
 def experiment(scale: str) -> Sweep:
     quick = scale == "quick"
-    units = (2, 4, 8, 16, 32, 64) if quick else (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+    units = (2, 4, 8, 16, 32) if quick else (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
     settings = grid(
         PatchPatterns(n_patches=64, n_irrelevant=256, patch_dim=258),
         {
