@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 MNIST  := .data/mnist.npz
 
 .DEFAULT_GOAL := help
-.PHONY: help install fresh-kernels reproduce simulate figures theory test test-all lint format bench mnist mnist-figures clean
+.PHONY: help install kernels reproduce simulate figures theory test test-all lint format bench mnist mnist-figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 18
@@ -17,13 +17,13 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[dev]"
 	@touch $@
 
-install: $(VENV)/.installed fresh-kernels ## make the environment and install the package with its tools
+install: $(VENV)/.installed kernels ## make the environment, install the package with its tools, compile
 
 # Numba renews a cached kernel when its own file changes, but not when one that it calls does.
-fresh-kernels:
+kernels: $(VENV)/.installed
 	@cd moe_theory/kernels && mkdir -p __pycache__ && \
 	  if [ ! -e __pycache__/.stamp ] || [ -n "$$(find . -name '*.py' -newer __pycache__/.stamp)" ]; \
-	  then rm -f __pycache__/*.nb[ci]; touch __pycache__/.stamp; fi
+	  then rm -f __pycache__/*.nb[ci] && ../../$(BIN)/moe-theory compile && touch __pycache__/.stamp; fi
 
 reproduce: figures theory ## install, run the main job at quick scale, draw its figures
 

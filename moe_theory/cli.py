@@ -14,7 +14,7 @@ from moe_theory.data import DigitPatches, read_idx
 from moe_theory.experiments.scripts import SCALES, draw_figure, run_simulation
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
 from moe_theory.theory import complexity_table, cost_table, savings_table, write_tables
-from moe_theory.training import SGD, DivergenceError, train
+from moe_theory.training import SGD, DivergenceError, compile_kernels, train
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     tables.add_argument("--out", default="figures/theory", help="folder (default %(default)s)")
     tables.set_defaults(run=_theory)
 
+    ahead = commands.add_parser("compile", help="compile all kernels, so that no run has to wait")
+    ahead.set_defaults(run=_compile)
+
     pack = commands.add_parser("pack-digits", help="pack IDX files, such as MNIST's, into an npz")
     for name in ("images", "labels", "test_images", "test_labels"):
         pack.add_argument(name, help="IDX file, gzipped or not")
@@ -98,6 +101,11 @@ def _theory(options: argparse.Namespace) -> None:
         print(table, end="\n\n")
     for path in write_tables(options.out):
         print(os.path.relpath(path))
+
+
+def _compile(options: argparse.Namespace) -> None:
+    print("compiling kernels, once (a minute)", file=sys.stderr)
+    compile_kernels()
 
 
 def _pack(options: argparse.Namespace) -> None:

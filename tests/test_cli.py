@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 
 from moe_theory.cli import main
+from moe_theory.kernels.fixed import train_fixed
+from moe_theory.kernels.joint import train_joint
+from moe_theory.kernels.pattern_fixed import train_pattern_fixed
+from moe_theory.kernels.pattern_joint import train_pattern_joint
 
 SIMULATION = """
 from moe_theory import *
@@ -91,3 +95,10 @@ def test_pack_digits(folder, capsys):
     (folder / "train-labels").write_bytes(header)
     assert main(["pack-digits", *files, "digits.npz"]) == 2
     assert "as long as its shape (20,) says" in capsys.readouterr().err
+
+
+def test_compiled_kernels_are_on_disk(capsys):
+    assert main(["compile"]) == 0
+    for kernel in (train_fixed, train_joint, train_pattern_fixed, train_pattern_joint):
+        assert len(kernel.signatures) >= 2, kernel
+        assert sum(kernel.stats.cache_hits.values()) + sum(kernel.stats.cache_misses.values()) >= 2

@@ -1,8 +1,17 @@
 """Training by SGD and its results."""
 
+from moe_theory.training.compiled import compile_kernels
 from moe_theory.training.many import train_many
 from moe_theory.training.run import DivergenceError, History, TrainingRun
 from moe_theory.training.sgd import SGD
 from moe_theory.training.train import train
 
-__all__ = ["SGD", "DivergenceError", "History", "TrainingRun", "train", "train_many"]
+__all__ = [
+    "SGD",
+    "DivergenceError",
+    "History",
+    "TrainingRun",
+    "compile_kernels",
+    "train",
+    "train_many",
+]
