@@ -61,7 +61,7 @@ def route(
     shape = (len(indices), len(routers), n_routed)
     positions = np.empty(shape, np.int64)
     gates = np.empty(shape, scores.dtype)
-    kernels.route(scores, indices, n_routed, positions, gates)
+    kernels.route(scores, read_only(indices), n_routed, positions, gates)
     return positions, gates
 
 

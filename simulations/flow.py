@@ -25,8 +25,8 @@ def experiment(scale: str) -> Sweep:
             "separate": SeparateMoE(2, 40, 2),
             "joint": JointMoE(4, 40, 4, init_std=0.1, router_init_std=0.1),
         },
-        SGD(1.0, 20, n_steps=2000 if quick else 4000, record=99, router_learning_rate=0.2, router_n_epochs=100,
-            router_batch_size=20, dtype="float64"),
+        SGD(1.0, 20, n_steps=2000 if quick else 4000, record=99, router_learning_rate=0.2,
+            router_n_epochs=100, router_batch_size=20, dtype="float64"),
         n_train=60,
         links={
             "sgd.learning_rate": lambda at: 0.05 * at["n_pooled"],

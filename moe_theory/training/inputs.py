@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._validation import read_only
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.fixed import outputs_fixed
 from moe_theory.kernels.joint import outputs_joint
@@ -21,7 +22,7 @@ VECTOR_BYTES = 64
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Samples as the kernels take them.
+    """Samples as the kernels take them: read-only, since Numba compiles anew for other arrays.
 
     ``table`` (P, d) holds the patches that occur, `padded`, in the dtype of the training; ``rows``
     is (N, n) for joint networks, and (N, k, l), what each expert receives, for the others.
@@ -30,6 +31,10 @@ class Inputs:
     table: Array
     rows: Array
     labels: Array
+
+    def __post_init__(self) -> None:
+        for name in ("table", "rows", "labels"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
 
 def prepare(model: Model, weights: Weights, data: PatchData) -> Inputs:
@@ -43,21 +48,21 @@ def received_rows(model: Model, routers: Array | None, table: Array, indices: Ar
     """Return ``indices`` (N, n), or where routing is fixed those that each expert receives."""
     n_routed = model.routed(indices.shape[1])
     if isinstance(model, JointMoE):
-        return indices
+        return read_only(indices)
     if isinstance(model, SeparateMoE):
         assert routers is not None
         positions, _ = route(table, indices, routers, n_routed)
-        return np.take_along_axis(indices[:, None, :], positions, axis=2)
-    return indices[:, None, :]
+        return read_only(np.take_along_axis(indices[:, None, :], positions, axis=2))
+    return read_only(indices[:, None, :])
 
 
 def occurring(data: PatchData, dtype: Any) -> tuple[Array, Array]:
     """Return the dictionary rows that occur in ``data`` and the indices into them."""
     if data.n_patterns <= data.indices.size:
-        return np.asarray(data.dictionary, dtype=dtype), data.indices
+        return read_only(np.asarray(data.dictionary, dtype=dtype)), read_only(data.indices)
     used, inverse = np.unique(data.indices, return_inverse=True)
     indices = inverse.reshape(data.indices.shape).astype(np.int32)
-    return data.dictionary[used].astype(dtype, copy=False), indices
+    return read_only(data.dictionary[used].astype(dtype, copy=False)), read_only(indices)
 
 
 def padded(array: Array) -> Array:
@@ -73,12 +78,12 @@ def padded(array: Array) -> Array:
 
 def outputs(model: Model, weights: Weights, inputs: Inputs, scale: float) -> Array:
     """Return f of every input, shape (N,)."""
-    experts = padded(weights.experts)
+    experts = read_only(padded(weights.experts))
     f: Array
     if isinstance(model, JointMoE) and weights.routers is not None:
         f = outputs_joint(
-            inputs.table, inputs.rows, experts, weights.output, padded(weights.routers),
-            model.n_routed, scale,
+            inputs.table, inputs.rows, experts, weights.output,
+            read_only(padded(weights.routers)), model.n_routed, scale,
         )  # fmt: skip
     else:
         f = outputs_fixed(inputs.table, inputs.rows, experts, weights.output, scale)
