@@ -3,17 +3,68 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, SeparateMoE
 from moe_theory.theory.predictions.domain import check_orthogonal
-from moe_theory.theory.predictions.trained_population import Setting
 from moe_theory.training.sgd import SGD
 
 FEWEST_SAMPLES, FEWEST_UNITS, FEWEST_PATTERNS = 4, 4, 16
 # The largest initial output of a pattern, against what the discriminative one learns.
 SMALL_START = 0.05
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The numbers of one training that matter to its outcome.
+
+    Attributes
+    ----------
+    n, p, n_train : int
+        Patches of an input, irrelevant patterns and samples N.
+    n_positive : int
+        N₊, the number of positive samples.
+    n_experts, n_routed : int
+        1 and n for the dense network, 2 and l for separate training.
+    units : (int, int)
+        Hidden units of one expert with positive and with negative output weight.
+    init_std : float
+        σ₀.
+    scale : float
+        The factor in front of the output, 1/n or 1/l.
+    rate : float
+        η times the output scale, by how much a patch moves a unit at slope 1.
+    batch_size : int
+        B <= N.
+    target : float
+        The mean loss at which training stops.
+    router_noise : float
+        ν = σ_r N/(η_r T_r), the initial router in units of one patch.
+    own_routers : bool
+        Whether the routers were trained on the same samples as the experts.
+    """
+
+    n: int
+    p: int
+    n_train: int
+    n_positive: int
+    n_experts: int
+    n_routed: int
+    units: tuple[int, int]
+    init_std: float
+    scale: float
+    rate: float
+    batch_size: int
+    target: float
+    router_noise: float = 0.0
+    own_routers: bool = True
+
+    @property
+    def carriers(self) -> float:
+        """κ̄, the mean number of units that carry a discriminative pattern in its expert."""
+        return sum(self.units) / 4
 
 
 def setting_of(
