@@ -19,8 +19,18 @@ from moe_theory.theory.predictions import (
     router_success,
     router_success_gaussian,
 )
+from moe_theory.theory.predictions.router_success import (
+    training_router_success,
+    training_router_success_gaussian,
+)
 
 NO_SPREAD = st.just(0.0)
+PREDICTIONS = (
+    router_success,
+    router_success_gaussian,
+    training_router_success,
+    training_router_success_gaussian,
+)
 
 
 @st.composite
@@ -258,10 +268,10 @@ def simulated(case, seeds, n_test=100):
 
 
 def check_scores(cases, seeds):
-    """Each mean within 3 standard errors; their squares together as chi-squared says."""
+    """No mean off by more than the largest of so many may be; all together as chi-squared says."""
     results = [simulated(case, seeds) for case in cases]
     scores = np.array([(mean - predicted) / error for mean, error, predicted in results])
-    assert np.abs(scores).max() < 3, scores.round(2)
+    assert np.abs(scores).max() < stats.norm.isf(0.0005 / len(scores)), scores.round(2)
     assert stats.chi2.sf(scores @ scores, len(scores)) > 1e-4, scores.round(2)
     return scores
 
@@ -272,7 +282,15 @@ def test_trained_success_against_simulation():
 
 @pytest.mark.slow
 def test_trained_success_against_long_simulation():
-    check_scores(SIMULATED, range(10_000, 15_000))
+    check_scores([case for case in SIMULATED if case[-1] > 0], range(10_000, 15_000))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [case for case in SIMULATED if case[-1] == 0])
+def test_ties_by_rounding_are_near_the_limit_of_a_small_start(case):
+    """The sums of a router are rounded alike for many patterns, which no law here describes."""
+    mean, error, predicted = simulated(case, range(10_000, 15_000))
+    assert mean == pytest.approx(predicted, abs=3 * error + 0.01)
 
 
 def test_held_out_samples_follow_the_same_law():
@@ -368,7 +386,6 @@ def test_gaussian_success_tends_to_the_dossiers_formula():
 @pytest.mark.parametrize(
     ("options", "changes", "message"),
     [
-        ({"spread": 0.1}, {}, "spread must be 0"),
         ({"n_closer": (1, 0)}, {}, r"n_closer must be \(0, 0\)"),
         ({}, {"router_batch_size": 3}, "router batch size must be a divisor"),
         ({}, {"router_batch_size": 5, "router_n_steps": 3}, "router steps must be a whole number"),
@@ -378,7 +395,7 @@ def test_gaussian_success_tends_to_the_dossiers_formula():
 def test_outside_the_domain(options, changes, message):
     patterns = PatchPatterns(8, 8, 10, **options)
     sgd = SGD(**{"learning_rate": 1.0, "batch_size": 10, "n_steps": 1} | changes)
-    for predict in (router_success, router_success_gaussian):
+    for predict in PREDICTIONS:
         with pytest.raises(ValueError, match=message):
             predict(patterns, SeparateMoE(2, 2, 2), sgd, 10)
 

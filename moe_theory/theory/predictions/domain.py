@@ -50,6 +50,11 @@ def check_orthogonal(patterns: PatchPatterns) -> None:
     """Raise ``ValueError`` unless irrelevant patches are p exact patterns orthogonal to o₁, o₂."""
     if patterns.spread > 0:
         raise reject("spread", patterns.spread, "0: the statement is for a finite dictionary")
+    check_neutral(patterns)
+
+
+def check_neutral(patterns: PatchPatterns) -> None:
+    """Raise ``ValueError`` unless the irrelevant centres are orthogonal to o₁ and o₂."""
     if any(patterns.n_closer):
         allowed = "(0, 0): the statement is for irrelevant patterns orthogonal to o₁ and o₂"
         raise reject("n_closer", patterns.n_closer, allowed)

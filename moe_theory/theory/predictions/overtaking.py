@@ -38,23 +38,8 @@ class Overtaking:
         """Return the success in a class of which the router saw ``own`` samples."""
         if self.n_routed == self.n:
             return 1.0
-        given = _normal_mean(lambda start: self._given_start(own, other, start))
+        given = float(normal_mean(lambda start: self._given_start(own, other, start)))
         return min(max(given, 0.0), 1.0)
-
-    def gaussian_success(self, own: int, other: int) -> float:
-        """Return `success` with independent Gaussian scores of the irrelevant patterns."""
-        if self.n_routed == self.n:
-            return 1.0
-        mean = (self.n - 1) * (own - other) / self.p - (own - self.delta_d * other)
-        variance = (self.n - 1) * (own + other) / self.p * (1 - 1 / self.p) + self.noise**2
-
-        def given_start(start: Real) -> Real:
-            ahead = special.ndtr((mean - self.noise * start) / math.sqrt(variance))
-            chances = stats.binom.pmf(np.arange(self.p + 1), self.p, ahead[:, None])
-            success: Real = chances @ self._kept
-            return success
-
-        return _normal_mean(given_start)
 
     @cached_property
     def _kept(self) -> Real:
@@ -127,21 +112,20 @@ def _parts(n_rows: int, means: tuple[float, float], n_columns: int) -> Iterator[
         yield slice(first, first + step)
 
 
-def _normal_mean(function: Callable[[Real], Real]) -> float:
-    """Return the mean of ``function`` over a standard normal variable.
+def normal_mean(function: Callable[[Real], Real], reach: float = 7.0) -> Real:
+    """Return the mean of ``function`` over a standard normal variable, in its last axis.
 
     The trapezoidal rule errs less than exponentially in 1/step, so that the change by halving
     the step, once it is small, is far above the error that is left.
     """
-    step, reach = 1.0, 7.0
-    nodes = np.arange(-reach, reach + 1)
-    weighted, weight, mean = 0.0, 0.0, math.inf
+    step, nodes = 1.0, np.arange(-reach, reach + 1)
+    weight, weighted, mean = 0.0, np.zeros(()), np.array(math.inf)
     while True:
         density = np.exp(-(nodes**2) / 2)
-        weighted += float(density @ function(nodes))
+        weighted = weighted + function(nodes) @ density
         weight += float(density.sum())
         previous, mean = mean, weighted / weight
-        if abs(mean - previous) < 1e-7 or step < 1 / 32:
+        if np.max(np.abs(mean - previous)) < 1e-7 or step < 1 / 32:
             return mean
         nodes = np.arange(-reach + step / 2, reach, step)
         step /= 2

@@ -9,7 +9,7 @@ from moe_theory.data.patterns import PatchPatterns
 
 @dataclass(frozen=True)
 class RouterSuccess:
-    """Chance that the discriminative patch of a fresh input is among the l of its experts.
+    """Chance that the discriminative patch of an input is among the l of its experts.
 
     Attributes
     ----------
