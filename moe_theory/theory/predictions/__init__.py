@@ -1,7 +1,8 @@
 """Predictions from the same objects that the simulator takes, without fitted parameters.
 
-Routers, their success and the error after one step are exact; networks trained to a small loss
-follow from a cavity theory, whose accuracy docs/theory/trained.md states.
+Routers, their success without spread and the error after one step are exact; a few steps follow
+from the cavity method; networks trained to a small loss from reduced equations, averaged over
+training sets. Their accuracy is stated in docs/theory.
 """
 
 from moe_theory.theory.predictions.aligned import (
@@ -11,18 +12,26 @@ from moe_theory.theory.predictions.aligned import (
 )
 from moe_theory.theory.predictions.asymptotic import (
     ONE_STEP_ERROR,
+    ONE_STEP_EXPONENTS,
     ONE_STEP_SAMPLES,
     one_step_error_asymptotic,
     one_step_samples_asymptotic,
 )
+from moe_theory.theory.predictions.few_steps import FewStepsError, few_steps_error
+from moe_theory.theory.predictions.joint import JointError, joint_error
+from moe_theory.theory.predictions.joint_race import JointRace, joint_race, opening_time
+from moe_theory.theory.predictions.joint_samples import JointSamples, joint_samples
 from moe_theory.theory.predictions.one_step import (
     OneStepError,
     one_step_error,
     one_step_error_gaussian,
 )
+from moe_theory.theory.predictions.router_needed import trained_n_routed
 from moe_theory.theory.predictions.router_success import (
     router_success,
     router_success_gaussian,
+    training_router_success,
+    training_router_success_gaussian,
 )
 from moe_theory.theory.predictions.routers import expected_router_gradient, trained_routers
 from moe_theory.theory.predictions.success import RouterSuccess
@@ -31,21 +40,34 @@ from moe_theory.theory.predictions.trained_samples import trained_samples
 
 __all__ = [
     "ONE_STEP_ERROR",
+    "ONE_STEP_EXPONENTS",
     "ONE_STEP_SAMPLES",
     "AlignedSuccess",
+    "FewStepsError",
+    "JointError",
+    "JointRace",
+    "JointSamples",
     "OneStepError",
     "RouterSuccess",
     "TrainedError",
     "aligned_success",
     "certain_n_routed",
     "expected_router_gradient",
+    "few_steps_error",
+    "joint_error",
+    "joint_race",
+    "joint_samples",
     "one_step_error",
     "one_step_error_asymptotic",
     "one_step_error_gaussian",
     "one_step_samples_asymptotic",
+    "opening_time",
     "router_success",
     "router_success_gaussian",
     "trained_error",
+    "trained_n_routed",
     "trained_routers",
     "trained_samples",
+    "training_router_success",
+    "training_router_success_gaussian",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +29,7 @@ Array = NDArray[Any]
 N_GROUPS, GROUP_SIZE = 8, 16
 N_FRESH = 500
 FEW_FAILURES = 0.1
+_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,8 @@ def trained_error(
     True
     """
     setting = setting_of(patterns, model, sgd, n_train)
-    with single_blas_thread():
+    # Threads that ask for the same wait for the first, rather than solve it too.
+    with _LOCK, single_blas_thread():
         trained = _solve(setting)
     if setting.p < setting.n:
         _warn(

@@ -78,7 +78,7 @@ def setting_of(
         If an assumption fails; the message names it.
     """
     n_train = integer("n_train", n_train, FEWEST_SAMPLES)
-    _check_data(patterns)
+    check_data(patterns)
     n_routed = model.routed(patterns.n_patches)
     n_experts = model.n_experts
     if not isinstance(model, DenseCNN | SeparateMoE):
@@ -119,7 +119,8 @@ def setting_of(
     )
 
 
-def _check_data(patterns: PatchPatterns) -> None:
+def check_data(patterns: PatchPatterns) -> None:
+    """Raise ValueError unless patterns are orthonormal, δ_d = 0, balanced and not few."""
     check_orthogonal(patterns)
     if patterns.delta_d != 0:
         raise reject("delta_d", patterns.delta_d, "0: o₁ and o₂ must learn apart from each other")
