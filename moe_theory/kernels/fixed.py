@@ -51,22 +51,6 @@ def _buffers(table, routed, output, batch_size):
 
 
 @kernel
-def outputs_fixed(table, routed, experts, output, scale):
-    """Return f of every input, shape (N,)."""
-    chunk = 64
-    n_samples = routed.shape[0]
-    factor = table.dtype.type(scale)
-    picked, hidden, f = _buffers(table, routed, output, chunk)
-    out = np.empty(n_samples, table.dtype)
-    everything = np.arange(n_samples)
-    for start in range(0, n_samples, chunk):
-        rows = everything[start : start + chunk]
-        _forward(table, routed, rows, experts, output, factor, picked, hidden, f)
-        out[start : start + len(rows)] = f[: len(rows)]
-    return out
-
-
-@kernel
 def _first_failure(
     table, routed, labels, experts, output, scale, cursor, loss, target, picked, hidden, f
 ):

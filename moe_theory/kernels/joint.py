@@ -74,22 +74,6 @@ def _buffers(table, indices, n_experts, n_routed, output, batch_size):
 
 
 @kernel
-def outputs_joint(table, indices, experts, output, routers, n_routed, scale):
-    """Return f of every input, shape (N,)."""
-    chunk = 64
-    n_samples = indices.shape[0]
-    factor = table.dtype.type(scale)
-    buffers = _buffers(table, indices, len(routers), n_routed, output, chunk)
-    out = np.empty(n_samples, table.dtype)
-    everything = np.arange(n_samples)
-    for start in range(0, n_samples, chunk):
-        rows = everything[start : start + chunk]
-        _forward(table, indices, rows, experts, output, routers, factor, *buffers)
-        out[start : start + len(rows)] = buffers[6][: len(rows)]
-    return out
-
-
-@kernel
 def _first_failure(
     table, indices, labels, experts, output, routers, scale, cursor, loss, target, buffers
 ):

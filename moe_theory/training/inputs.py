@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from moe_theory._validation import read_only
 from moe_theory.data.patch_data import PatchData
-from moe_theory.kernels.fixed import outputs_fixed
-from moe_theory.kernels.joint import outputs_joint
+from moe_theory.kernels.table import outputs_fixed, outputs_joint
 from moe_theory.models import JointMoE, Model, SeparateMoE, Weights
 from moe_theory.routing import route
 
