@@ -245,10 +245,22 @@ def test_outside_the_domain(data, network, training, message):
         trained_error(PatchPatterns(**data), DenseCNN(**network), SGD(**training), 20)
 
 
-def test_more_pairs_of_experts_are_refused():
+def test_more_pairs_of_experts_are_one_pair_with_their_units():
+    """Simulated errors of k = 2 and k = 10 agree, and the prediction is the same."""
     patterns, _, sgd = problem(16, 64, 4)
-    with pytest.raises(ValueError, match="n_experts must be 2"):
-        trained_error(patterns, SeparateMoE(4, 40, 4, init_std=0.01), sgd, 20)
+    few, many = (
+        np.array(train_many(
+            SeparateMoE(k, 40, 4, init_std=0.01), patterns, sgd, range(N_SEEDS), n_train=20,
+            n_test=500, reduce=lambda run: run.history.test_error[-1],
+        ))
+        for k in (2, 10)
+    )  # fmt: skip
+    spread = np.sqrt((few.var(ddof=1) + many.var(ddof=1)) / N_SEEDS)
+    assert abs(few.mean() - many.mean()) < 4 * spread
+    known = [
+        trained_error(patterns, SeparateMoE(k, 40, 4, init_std=0.01), sgd, 20) for k in (2, 10)
+    ]
+    assert known[0] == known[1]
 
 
 @pytest.mark.parametrize(

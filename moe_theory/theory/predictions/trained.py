@@ -89,7 +89,7 @@ def trained_error(
     patterns : PatchPatterns
         Without spread and closer patterns, δ_d = 0, balanced classes, p >= 16.
     model : DenseCNN or SeparateMoE
-        With ``output_weights="signs"`` and at least 4 units per expert; k = 2 experts.
+        With ``output_weights="signs"`` and at least 4 units per expert or, for k > 2, per pair.
     sgd : SGD
         Logistic loss and a ``stop_loss``; routers of ``"train"`` or ``"held_out"`` samples (N of
         them).

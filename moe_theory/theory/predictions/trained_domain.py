@@ -83,17 +83,18 @@ def setting_of(
     n_experts = model.n_experts
     if not isinstance(model, DenseCNN | SeparateMoE):
         raise reject("model", type(model).__name__, "a DenseCNN or a SeparateMoE")
-    if isinstance(model, SeparateMoE) and n_experts != 2:
-        raise reject("n_experts", n_experts, "2: more pairs are not derived")
     if model.output_weights != "signs":
         raise reject("output_weights", model.output_weights, '"signs"')
-    units = model.n_hidden // n_experts
-    if units < FEWEST_UNITS:
-        raise reject("units per expert", units, f">= {FEWEST_UNITS}")
+    own = model.n_hidden // n_experts
+    # Pairs of experts are routed alike, and are one pair with the units of all.
+    n_pairs = max(1, n_experts // 2)
+    units = n_pairs * math.ceil(own / 2), n_pairs * (own // 2)
+    if min(units) < FEWEST_UNITS // 2:
+        raise reject("units per expert", own, f">= {FEWEST_UNITS}")
     _check_training(sgd)
     scale = model.output_scale(patterns.n_patches)
     target = sgd.stop_loss or 0.0
-    final = -math.log(math.expm1(target)) / (scale * units / 4)
+    final = -math.log(math.expm1(target)) / (scale * sum(units) / 4)
     if model.init_std > SMALL_START * final or model.init_std == 0:
         allowed = f"positive and at most {SMALL_START * final:.2g}, so that what is learned rules"
         raise reject("init_std", model.init_std, allowed)
@@ -106,9 +107,9 @@ def setting_of(
         p=patterns.n_irrelevant,
         n_train=n_train,
         n_positive=n_train // 2,
-        n_experts=n_experts,
+        n_experts=min(n_experts, 2),
         n_routed=n_routed,
-        units=(math.ceil(units / 2), units // 2),
+        units=units,
         init_std=model.init_std,
         scale=scale,
         rate=sgd.learning_rate * scale,
