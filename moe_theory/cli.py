@@ -10,10 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from moe_theory import __version__
-from moe_theory.data import DigitPatches, read_idx
+from moe_theory.data import DigitPatches, PatchPatterns, read_idx
 from moe_theory.experiments.scripts import SCALES, draw_figure, run_simulation
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
 from moe_theory.theory import complexity_table, cost_table, savings_table, write_tables
+from moe_theory.theory.advice import advise
+from moe_theory.theory.advice.tabulate import tabulate
 from moe_theory.training import SGD, DivergenceError, compile_kernels, train
 
 
@@ -58,6 +60,19 @@ def _parser() -> argparse.ArgumentParser:
     tables.add_argument("--out", default="figures/theory", help="folder (default %(default)s)")
     tables.set_defaults(run=_theory)
 
+    which = commands.add_parser("advise", help="say which network, l and k take least to reach ε")
+    which.add_argument("--n-patches", type=int, default=64, help="n (default %(default)s)")
+    which.add_argument("--n-irrelevant", type=int, default=256, help="p (default %(default)s)")
+    which.add_argument("--epsilon", type=float, default=0.05, help="ε (default %(default)s)")
+    which.add_argument("--minimise", choices=("samples", "flops"), default="samples")
+    which.set_defaults(run=_advise)
+
+    table = commands.add_parser(
+        "tabulate", help="predict what `advise` interpolates (half an hour)"
+    )
+    table.add_argument("file", help="csv file; if it exists, what it lacks is added")
+    table.set_defaults(run=_tabulate)
+
     ahead = commands.add_parser("compile", help="compile all kernels, so that no run has to wait")
     ahead.set_defaults(run=_compile)
 
@@ -101,6 +116,16 @@ def _theory(options: argparse.Namespace) -> None:
         print(table, end="\n\n")
     for path in write_tables(options.out):
         print(os.path.relpath(path))
+
+
+def _advise(options: argparse.Namespace) -> None:
+    p = options.n_irrelevant
+    patterns = PatchPatterns(n_patches=options.n_patches, n_irrelevant=p, patch_dim=p + 2)
+    print(advise(patterns, options.epsilon, options.minimise))
+
+
+def _tabulate(options: argparse.Namespace) -> None:
+    print(f"{tabulate(options.file)} networks predicted in {options.file}")
 
 
 def _compile(options: argparse.Namespace) -> None:
