@@ -14,7 +14,7 @@ from scipy.interpolate import RegularGridInterpolator
 from moe_theory._validation import real, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.theory.advice.conventions import EPSILON, N_PATCHES, RATIOS, networks
-from moe_theory.theory.predictions.trained_domain import check_data
+from moe_theory.theory.predictions.domain import check_neutral_patterns
 
 Network = tuple[str, int, int]
 
@@ -106,7 +106,7 @@ def predicted_samples(patterns: PatchPatterns, epsilon: float) -> list[Predicted
     >>> dense.arm, 50 < dense.samples < 90
     ('dense', True)
     """
-    check_data(patterns)
+    check_neutral_patterns(patterns)
     epsilon = real("epsilon", epsilon, min(EPSILON), max(EPSILON))
     n, p = patterns.n_patches, patterns.n_irrelevant
     if not N_PATCHES[0] <= n <= N_PATCHES[-1]:

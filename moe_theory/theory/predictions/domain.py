@@ -12,6 +12,8 @@ from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.training.sgd import SGD, steps_per_epoch
 
+FEWEST_PATTERNS = 16
+
 
 def positive_counts(
     patterns: PatchPatterns, n_train: int, negligible: float = 0.0
@@ -74,3 +76,28 @@ def check_router_training(sgd: SGD, n_samples: int) -> None:
     if n_steps % per_epoch:
         allowed = f"a whole number of epochs of {per_epoch} steps, {equal}"
         raise reject("router steps", n_steps, allowed)
+
+
+def check_neutral_patterns(patterns: PatchPatterns) -> None:
+    """Raise ValueError unless patterns are orthonormal, δ_d = 0, balanced and not few."""
+    check_orthogonal(patterns)
+    if patterns.delta_d != 0:
+        raise reject("delta_d", patterns.delta_d, "0: patterns must learn apart from each other")
+    if not patterns.balanced or patterns.positive_fraction != 0.5:
+        given = (patterns.balanced, patterns.positive_fraction)
+        raise reject("(balanced, positive_fraction)", given, "(True, 0.5)")
+    if patterns.n_irrelevant < FEWEST_PATTERNS:
+        raise reject("n_irrelevant", patterns.n_irrelevant, f">= {FEWEST_PATTERNS}")
+    if patterns.n_patches < 2:
+        raise reject("n_patches", patterns.n_patches, ">= 2")
+
+
+def check_small_loss(sgd: SGD) -> None:
+    """Raise ValueError unless training goes on to a small logistic loss."""
+    if sgd.loss != "logistic":
+        raise reject("loss", sgd.loss, '"logistic"')
+    if sgd.stop_loss is None or not sgd.stop_loss < math.log(2) / 2:
+        allowed = "given and below 0.35: the theory is of networks trained to a small loss"
+        raise reject("stop_loss", sgd.stop_loss, allowed)
+    if sgd.stop_at_zero_error:
+        raise reject("stop_at_zero_error", True, "False: training must go on to stop_loss")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
-from moe_theory.theory.predictions.domain import check_orthogonal
+from moe_theory.theory.predictions.domain import check_neutral_patterns, check_small_loss
 from moe_theory.training.sgd import SGD, steps_per_epoch
 
-FEWEST_SAMPLES, FEWEST_PATTERNS = 2, 16
+FEWEST_SAMPLES = 2
 # The largest initial pre-activation, against the u at which gates open.
 SMALL_START = 0.1
 # Scores are in a random order as long as u is no more than so many initial standard deviations.
@@ -101,8 +101,8 @@ def joint_setting(patterns: PatchPatterns, model: JointMoE, sgd: SGD, n_train: i
         If an assumption fails; the message names it.
     """
     n_train = integer("n_train", n_train, FEWEST_SAMPLES)
-    _check_data(patterns)
-    _check_training(sgd)
+    check_neutral_patterns(patterns)
+    check_small_loss(sgd)
     if not isinstance(model, JointMoE):
         raise reject("model", type(model).__name__, "a JointMoE")
     if model.output_weights != "signs":
@@ -131,26 +131,3 @@ def joint_setting(patterns: PatchPatterns, model: JointMoE, sgd: SGD, n_train: i
         allowed = f"positive and at most {SMALL_START * setting.opening:.2g}, where gates open"
         raise reject("init_std", model.init_std, allowed)
     return setting
-
-
-def _check_data(patterns: PatchPatterns) -> None:
-    check_orthogonal(patterns)
-    if patterns.delta_d != 0:
-        raise reject("delta_d", patterns.delta_d, "0: every pattern must learn apart")
-    if not patterns.balanced or patterns.positive_fraction != 0.5:
-        given = (patterns.balanced, patterns.positive_fraction)
-        raise reject("(balanced, positive_fraction)", given, "(True, 0.5)")
-    if patterns.n_irrelevant < FEWEST_PATTERNS:
-        raise reject("n_irrelevant", patterns.n_irrelevant, f">= {FEWEST_PATTERNS}")
-    if patterns.n_patches < 2:
-        raise reject("n_patches", patterns.n_patches, ">= 2")
-
-
-def _check_training(sgd: SGD) -> None:
-    if sgd.loss != "logistic":
-        raise reject("loss", sgd.loss, '"logistic"')
-    if sgd.stop_loss is None or not sgd.stop_loss < math.log(2) / 2:
-        allowed = "given and below 0.35: the theory is of networks trained to a small loss"
-        raise reject("stop_loss", sgd.stop_loss, allowed)
-    if sgd.stop_at_zero_error:
-        raise reject("stop_at_zero_error", True, "False: training must go on to stop_loss")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, SeparateMoE
-from moe_theory.theory.predictions.domain import check_orthogonal
+from moe_theory.theory.predictions.domain import check_neutral_patterns, check_small_loss
 from moe_theory.training.sgd import SGD
 
-FEWEST_SAMPLES, FEWEST_UNITS, FEWEST_PATTERNS = 4, 4, 16
+FEWEST_SAMPLES, FEWEST_UNITS = 4, 4
 # The largest initial output of a pattern, against what the discriminative one learns.
 SMALL_START = 0.05
 
@@ -78,7 +78,7 @@ def setting_of(
         If an assumption fails; the message names it.
     """
     n_train = integer("n_train", n_train, FEWEST_SAMPLES)
-    check_data(patterns)
+    check_neutral_patterns(patterns)
     n_routed = model.routed(patterns.n_patches)
     n_experts = model.n_experts
     if not isinstance(model, DenseCNN | SeparateMoE):
@@ -120,27 +120,7 @@ def setting_of(
     )
 
 
-def check_data(patterns: PatchPatterns) -> None:
-    """Raise ValueError unless patterns are orthonormal, δ_d = 0, balanced and not few."""
-    check_orthogonal(patterns)
-    if patterns.delta_d != 0:
-        raise reject("delta_d", patterns.delta_d, "0: o₁ and o₂ must learn apart from each other")
-    if not patterns.balanced or patterns.positive_fraction != 0.5:
-        given = (patterns.balanced, patterns.positive_fraction)
-        raise reject("(balanced, positive_fraction)", given, "(True, 0.5)")
-    if patterns.n_irrelevant < FEWEST_PATTERNS:
-        raise reject("n_irrelevant", patterns.n_irrelevant, f">= {FEWEST_PATTERNS}")
-    if patterns.n_patches < 2:
-        raise reject("n_patches", patterns.n_patches, ">= 2")
-
-
 def _check_training(sgd: SGD) -> None:
-    if sgd.loss != "logistic":
-        raise reject("loss", sgd.loss, '"logistic"')
-    if sgd.stop_loss is None or not sgd.stop_loss < math.log(2) / 2:
-        allowed = "given and below 0.35: the theory is of networks trained to a small loss"
-        raise reject("stop_loss", sgd.stop_loss, allowed)
-    if sgd.stop_at_zero_error:
-        raise reject("stop_at_zero_error", True, "False: training must go on to stop_loss")
+    check_small_loss(sgd)
     if sgd.router_samples == "split":
         raise reject("router_samples", "split", '"train" or "held_out"')
