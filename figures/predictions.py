@@ -125,9 +125,13 @@ def judged(row: dict) -> dict:
     inside = abs(row["ratio"] - 1) <= bound
     surely_not = low > 1 + bound or high < 1 - bound
     verdict = "within" if inside else ("outside" if surely_not else "undecided")
-    noisy = "the interval reaches 0" if low <= 1 <= high else reason(row)
+    why = reason(row)
+    if low <= 1 <= high:
+        why = "equality lies within the interval"
+    elif verdict == "undecided" and why == "not known":
+        why = "the interval reaches the bound"
     return {**row, "wide": wide, "ratio_low": low, "ratio_high": high, "verdict": verdict,
-            "reason": "" if inside else noisy}  # fmt: skip
+            "reason": "" if inside else why}  # fmt: skip
 
 
 def reason(row: dict) -> str:
