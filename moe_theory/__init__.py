@@ -17,8 +17,14 @@ from moe_theory.experiments import (
     steps_to_error,
     threshold_table,
 )
-from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, Weights
-from moe_theory.routing import RoutingMetrics, route, routing_metrics
+from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE, Weights
+from moe_theory.routing import (
+    RoutingMetrics,
+    route,
+    route_tokens,
+    routing_metrics,
+    token_routing_metrics,
+)
 from moe_theory.training import SGD, DivergenceError, TrainingRun, train, train_many
 
 __all__ = [
@@ -39,16 +45,19 @@ __all__ = [
     "SpuriousPatch",
     "Sweep",
     "Threshold",
+    "TokenChoiceMoE",
     "TrainingRun",
     "TrainingStudy",
     "Weights",
     "flops_to_error",
     "grid",
     "route",
+    "route_tokens",
     "routing_metrics",
     "sample_complexity",
     "steps_to_error",
     "threshold_table",
+    "token_routing_metrics",
     "train",
     "train_many",
 ]

@@ -115,6 +115,55 @@ def joint_step(
     return forward + slope + backward
 
 
+def token_step(
+    *,
+    batch_size: Any,
+    n_patches: Any,
+    n_pairs: Any,
+    n_experts: Any,
+    units_per_expert: Any,
+    patch_dim: Any,
+    loss: str = "logistic",
+) -> Any:
+    """Operations of one step of training in which patches choose experts.
+
+    Parameters
+    ----------
+    batch_size, n_patches, n_experts, patch_dim : int or sympy expression
+        B, n, k, d.
+    n_pairs : int or sympy expression
+        E, the number of patches of one input that all experts receive together: n times the number
+        of experts that a patch chooses, where no patch is dropped.
+    units_per_expert : int or sympy expression
+        u = m/k.
+    loss : {"logistic", "hinge"}
+        The training loss.
+
+    Notes
+    -----
+    Forward: scores 2Bnkd, softmax 4Bnk, pre-activations 2BEud, patch values 2BEu, gating 2BE,
+    sum over patches Bn, scale B. Backward: slope of the loss and its three factors, slopes of
+    units BEu, of gates 2Bnk + BE, gradients 2BEud + 2Bnkd, updates 2k(u + 1)d.
+
+    Source: dossier §3, token-choice routing [D].
+
+    Examples
+    --------
+    >>> token_step(
+    ...     batch_size=1, n_patches=1, n_pairs=1, n_experts=1, units_per_expert=1, patch_dim=1
+    ... )
+    33
+    """
+    scored = batch_size * n_patches * n_experts
+    paired = batch_size * n_pairs
+    pooled = paired * units_per_expert
+    forward = 2 * scored * patch_dim + 4 * scored + 2 * pooled * patch_dim + 2 * pooled
+    forward += 2 * paired + batch_size * n_patches + batch_size
+    slope = (LOSS_SLOPE[loss] + 3) * batch_size
+    backward = pooled + 2 * scored + paired + 2 * (pooled + scored) * patch_dim
+    return forward + slope + backward + 2 * n_experts * (units_per_expert + 1) * patch_dim
+
+
 def over_steps(step: Callable[[Any], Any], *, n_visits: Any, n_steps: Any) -> Any:
     """Operations of many steps, given those of one as a function of its batch size.
 

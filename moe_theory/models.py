@@ -1,42 +1,28 @@
-"""Frozen specifications of the three architectures and the drawing of their initial weights."""
+"""Frozen specifications of the architectures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from moe_theory._experts import Experts, Outputs
+from moe_theory._random import Seed
+from moe_theory._validation import choice, integer, real, reject, set_fields
+from moe_theory.weights import Weights, draw_gaussian, draw_output
 
-from moe_theory._random import Seed, stream
-from moe_theory._validation import choice, integer, read_only, real, reject, set_fields
+__all__ = [
+    "DenseCNN",
+    "JointMoE",
+    "Model",
+    "Pooling",
+    "Priority",
+    "SeparateMoE",
+    "TokenChoiceMoE",
+    "Weights",
+]
 
 Pooling = Literal["routed", "all"]
-
-
-@dataclass(frozen=True, eq=False)
-class Weights:
-    """The parameters of one network.
-
-    Attributes
-    ----------
-    experts : array, shape (m, d)
-        Hidden weights w_r; the units of expert s are rows s·m/k to (s+1)·m/k.
-    output : array, shape (m,)
-        Output weights a_r, fixed in training.
-    routers : array, shape (k, d), or None
-        Routing weights w_s; None for a dense network.
-    """
-
-    experts: NDArray[np.floating[Any]]
-    output: NDArray[np.floating[Any]]
-    routers: NDArray[np.floating[Any]] | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("experts", "output", "routers"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, read_only(value))
+Priority = Literal["place", "score"]
 
 
 @dataclass(frozen=True)
@@ -101,43 +87,29 @@ class DenseCNN:
         seed : int or SeedSequence
             Equal seeds give equal weights.
         """
-        experts = _gaussian(self.init_std, (self.n_hidden, patch_dim), seed, "experts")
-        return Weights(experts, _output(self.output_weights, self.n_hidden, seed))
+        experts = draw_gaussian(self.init_std, (self.n_hidden, patch_dim), seed, "experts")
+        return Weights(experts, draw_output(self.output_weights, self.n_hidden, seed))
 
 
 @dataclass(frozen=True)
-class _PatchLevelMoE:
-    """What the two patch-level architectures share: shapes, pooling and initial weights."""
+class _PatchLevelMoE(Experts):
+    """What the two architectures with expert-choice routing share: shapes and pooling."""
 
     n_experts: int
     n_hidden: int
     n_routed: int
     pooling: Pooling = "routed"
-    output_weights: Literal["signs", "gaussian", "expert_signs"] = "signs"
+    output_weights: Outputs = "signs"
     init_std: float = 0.1
     router_init_std: float = 0.1
 
     def __post_init__(self) -> None:
-        n_experts = integer("n_experts", self.n_experts, 1)
-        n_hidden = integer("n_hidden", self.n_hidden, 1)
-        if n_hidden % n_experts:
-            raise reject("n_hidden", n_hidden, f"a multiple of n_experts = {n_experts}")
-        outputs = ("signs", "gaussian", "expert_signs")
+        self.check_experts()
         set_fields(
             self,
-            n_experts=n_experts,
-            n_hidden=n_hidden,
             n_routed=integer("n_routed", self.n_routed, 1),
             pooling=choice("pooling", self.pooling, ("routed", "all")),
-            output_weights=choice("output_weights", self.output_weights, outputs),
-            init_std=real("init_std", self.init_std, 0.0),
-            router_init_std=real("router_init_std", self.router_init_std, 0.0),
         )
-
-    @property
-    def units_per_expert(self) -> int:
-        """m/k, the number of hidden units of one expert."""
-        return self.n_hidden // self.n_experts
 
     def routed(self, n_patches: int) -> int:
         """Return l after checking it against the n patches of an input."""
@@ -149,16 +121,6 @@ class _PatchLevelMoE:
     def output_scale(self, n_patches: int) -> float:
         """Return the factor 1/l or 1/n in front of f."""
         return 1.0 / (self.n_routed if self.pooling == "routed" else n_patches)
-
-    def initial_weights(self, patch_dim: int, seed: Seed) -> Weights:
-        """Draw the weights before training, in float64; see `DenseCNN.initial_weights`."""
-        experts = _gaussian(self.init_std, (self.n_hidden, patch_dim), seed, "experts")
-        routers = _gaussian(self.router_init_std, (self.n_experts, patch_dim), seed, "routers")
-        if self.output_weights == "expert_signs":
-            output = np.repeat(_alternating(self.n_experts), self.units_per_expert)
-        else:
-            output = _output(self.output_weights, self.n_hidden, seed)
-        return Weights(experts, output, routers)
 
 
 @dataclass(frozen=True)
@@ -242,21 +204,90 @@ class JointMoE(_PatchLevelMoE):
     router_init_std: float = 1e-4
 
 
-Model = DenseCNN | SeparateMoE | JointMoE
+@dataclass(frozen=True)
+class TokenChoiceMoE(Experts):
+    """Patch-level MoE in which patches choose experts, trained together with its routers.
+
+    f(x) = (1/n) Σ_j Σ_s G_js Σ_r a_rs relu⟨w_rs, x⁽ʲ⁾⟩, where s runs over the experts that patch j
+    has chosen, the ``n_chosen`` whose routers score it highest, if they had room for it, and G_js
+    is the softmax of the scores of patch j over all k experts. Of equal scores the lower expert
+    number goes first. A patch for which an expert has no room adds nothing there.
+
+    Parameters
+    ----------
+    n_experts : int
+        k, any number that divides m.
+    n_hidden : int
+        m, the number of hidden units over all experts.
+    n_chosen : int
+        The number of experts that every patch chooses, in [1, k].
+    capacity : int, optional
+        C, the largest number of patches of one input that an expert takes; by default any number.
+    priority : {"place", "score"}
+        Who gets in where more than C patches have chosen an expert: those at the lower places, as
+        in Switch transformers and GShard, or those that it scores highest, of equal scores the
+        lower place, as in batch-prioritized routing. An expert does not prefer patches of which it
+        is the first choice.
+    output_weights, init_std, router_init_std
+        As for `JointMoE`.
+
+    Raises
+    ------
+    ValueError
+        If a value is impossible; the message names the field, the value and what is allowed.
+
+    Notes
+    -----
+    The softmax is over all experts, chosen or not, so that routers have a gradient even if every
+    patch chooses one. With k = 1 they have none.
+
+    Source: dossier §3, token-choice routing; [R] Fedus, Zoph, Shazeer, Switch Transformers, 2022;
+    Riquelme et al., Scaling Vision with Sparse Mixture of Experts, 2021.
+
+    Examples
+    --------
+    >>> TokenChoiceMoE(n_experts=8, n_hidden=40, capacity=5).routed(n_patches=16)
+    5
+    """
+
+    n_experts: int
+    n_hidden: int
+    n_chosen: int = 1
+    capacity: int | None = None
+    priority: Priority = "place"
+    output_weights: Outputs = "signs"
+    init_std: float = 0.01
+    router_init_std: float = 1e-4
+
+    def __post_init__(self) -> None:
+        self.check_experts()
+        set_fields(
+            self,
+            n_chosen=integer("n_chosen", self.n_chosen, 1, self.n_experts),
+            priority=choice("priority", self.priority, ("place", "score")),
+        )
+        if self.capacity is not None:
+            set_fields(self, capacity=integer("capacity", self.capacity, 1))
+
+    def routed(self, n_patches: int) -> int:
+        """Return min(n, C), the largest number of patches of one input that an expert receives."""
+        return n_patches if self.capacity is None else min(n_patches, self.capacity)
+
+    def n_pairs(self, n_patches: int) -> int:
+        """Return the largest number of patches of one input that all experts receive together.
+
+        Without a capacity it is always reached.
+
+        Examples
+        --------
+        >>> TokenChoiceMoE(n_experts=2, n_hidden=4, capacity=5).n_pairs(n_patches=16)
+        10
+        """
+        return min(n_patches * self.n_chosen, self.n_experts * self.routed(n_patches))
+
+    def output_scale(self, n_patches: int) -> float:
+        """Return the factor 1/n in front of f."""
+        return 1.0 / n_patches
 
 
-def _alternating(size: int) -> NDArray[np.float64]:
-    return np.where(np.arange(size) % 2 == 0, 1.0, -1.0)
-
-
-def _output(kind: str, n_hidden: int, seed: Seed) -> NDArray[np.float64]:
-    if kind == "gaussian":
-        return stream(seed, "output").normal(size=n_hidden)
-    return _alternating(n_hidden)
-
-
-def _gaussian(
-    std: float, shape: tuple[int, int], seed: Seed, stream_name: str
-) -> NDArray[np.float64]:
-    integer("patch_dim", shape[1], 1)
-    return std * stream(seed, stream_name).normal(size=shape)
+Model = DenseCNN | SeparateMoE | JointMoE | TokenChoiceMoE

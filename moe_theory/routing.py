@@ -1,4 +1,4 @@
-"""Expert-choice top-l routing and how well it keeps the discriminative patch."""
+"""Expert-choice and token-choice routing, and how well they keep the discriminative patch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory._blas import single_blas_thread
-from moe_theory._validation import integer, read_only, reject
+from moe_theory._validation import choice, integer, read_only, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels import routing as kernels
+from moe_theory.kernels import token_routing as token_kernels
+from moe_theory.models import TokenChoiceMoE
 
 Array = NDArray[Any]
 
@@ -65,6 +67,71 @@ def route(
     return positions, gates
 
 
+def route_tokens(
+    dictionary: Array,
+    indices: Array,
+    routers: Array,
+    n_chosen: int = 1,
+    *,
+    capacity: int | None = None,
+    priority: str = "place",
+) -> tuple[NDArray[np.int64], Array, NDArray[np.bool_]]:
+    """Let every patch choose the experts whose routers score it highest.
+
+    Parameters
+    ----------
+    dictionary, indices, routers
+        As for `route`.
+    n_chosen : int
+        Number of experts that each patch chooses, in [1, k].
+    capacity : int, optional
+        C, the largest number of patches of one input that an expert takes; by default any number.
+    priority : {"place", "score"}
+        Which patches an expert takes where more than C have chosen it, see `TokenChoiceMoE`.
+
+    Returns
+    -------
+    experts : integer array, shape (N, n, n_chosen)
+        The experts that each patch has chosen, best first; of equal scores the lower number first.
+    gates : array, shape (N, n, n_chosen)
+        Their shares in the softmax of the patch's scores over all k experts.
+    kept : bool array, shape (N, n, n_chosen)
+        Whether the expert had room for the patch.
+
+    Raises
+    ------
+    ValueError
+        If a value is impossible.
+
+    Notes
+    -----
+    Source: dossier §3, token-choice routing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> routers = np.array([[2.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> experts, _, kept = route_tokens(np.eye(3), np.array([[1, 0, 2]]), routers, capacity=1)
+    >>> experts[0, :, 0].tolist(), kept[0, :, 0].tolist()
+    ([0, 0, 1], [True, False, True])
+    >>> route_tokens(
+    ...     np.eye(3), np.array([[1, 0, 2]]), routers, capacity=1, priority="score"
+    ... )[2][0, :, 0].tolist()
+    [False, True, True]
+    """
+    n_samples, n_patches = indices.shape
+    n_chosen = integer("n_chosen", n_chosen, 1, len(routers))
+    limit = n_patches if capacity is None else integer("capacity", capacity, 1)
+    by_score = choice("priority", priority, ("place", "score")) == "score"
+    with single_blas_thread():
+        scores = np.ascontiguousarray((dictionary @ routers.T).T)
+    shape = (n_samples, n_patches, n_chosen)
+    experts, gates = np.empty(shape, np.int64), np.empty(shape, scores.dtype)
+    kept = np.empty(shape, np.bool_)
+    token_kernels.route_tokens(scores, read_only(indices), limit, by_score, experts, gates, kept)
+    return experts, gates, kept
+
+
 @dataclass(frozen=True, eq=False)
 class RoutingMetrics:
     """How routers treat the discriminative patch, per expert s and class.
@@ -72,7 +139,7 @@ class RoutingMetrics:
     Attributes
     ----------
     success : array, shape (k,)
-        Fraction of all inputs whose discriminative patch is among the l that expert s receives.
+        Fraction of all inputs whose discriminative patch expert s receives.
     success_positive, success_negative : array, shape (k,)
         The same among inputs with y = +1 and y = −1; NaN where there are none.
     gate_positive, gate_negative : array, shape (k,)
@@ -128,18 +195,75 @@ def routing_metrics(data: PatchData, routers: Array, n_routed: int) -> RoutingMe
     >>> routing_metrics(data, aligned, n_routed=1).own
     1.0
     """
+    positions, dictionary = _judged(data, routers)
+    places, gates = route(dictionary, data.indices, routers, n_routed)
+    hit = places == positions[:, None, None]
+    return _metrics(data, hit.any(axis=2), np.where(hit, gates, 0).sum(axis=2))
+
+
+def token_routing_metrics(data: PatchData, routers: Array, model: TokenChoiceMoE) -> RoutingMetrics:
+    """Measure how often, and with which gate, each expert receives a patch that chooses experts.
+
+    Parameters
+    ----------
+    data, routers
+        As for `routing_metrics`.
+    model : TokenChoiceMoE
+        The rule of routing.
+
+    Returns
+    -------
+    RoutingMetrics
+        An expert receives a patch that has chosen it and for which it has room.
+
+    Raises
+    ------
+    ValueError
+        As `routing_metrics` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moe_theory.data import PatchPatterns
+    >>> patterns = PatchPatterns(n_patches=8, n_irrelevant=16, patch_dim=18)
+    >>> aligned = np.stack([patterns.o1 - patterns.o2, patterns.o2 - patterns.o1])
+    >>> model = TokenChoiceMoE(2, 2, capacity=1, priority="score")
+    >>> token_routing_metrics(patterns.sample(100, seed=0), aligned, model).own
+    1.0
+    """
+    positions, dictionary = _judged(data, routers)
+    experts, gates, kept = route_tokens(
+        dictionary,
+        data.indices,
+        routers,
+        model.n_chosen,
+        capacity=model.capacity,
+        priority=model.priority,
+    )
+    rows = np.arange(data.n_samples)
+    received = kept[rows, positions]
+    shape = (data.n_samples, len(routers))
+    gate, hit = np.zeros(shape, gates.dtype), np.zeros(shape, np.bool_)
+    np.put_along_axis(hit, experts[rows, positions], received, axis=1)
+    gates_there = np.where(received, gates[rows, positions], 0)
+    np.put_along_axis(gate, experts[rows, positions], gates_there, axis=1)
+    return _metrics(data, hit, gate)
+
+
+def _judged(data: PatchData, routers: Array) -> tuple[Array, Array]:
+    """Return the places of the discriminative patches, and the dictionary in the routers' type."""
     if data.positions is None:
         raise reject("data.positions", None, "given, to judge the routing of that patch")
     if routers.ndim != 2 or routers.shape[1] != data.patch_dim:
         raise reject("routers.shape", routers.shape, f"(k, {data.patch_dim})")
-    dictionary = data.dictionary.astype(routers.dtype, copy=False)
-    places, gates = route(dictionary, data.indices, routers, n_routed)
-    hit = places == data.positions[:, None, None]
-    kept = hit.any(axis=2)
-    gate = np.where(hit, gates, 0).sum(axis=2)
+    return data.positions, data.dictionary.astype(routers.dtype, copy=False)
+
+
+def _metrics(data: PatchData, kept: Array, gate: Array) -> RoutingMetrics:
+    """Return the metrics, given who receives the discriminative patches, with what gates (N, k)."""
     positive = data.labels == 1
     own = np.nan
-    if len(routers) % 2 == 0:
+    if kept.shape[1] % 2 == 0:
         pairs = kept.reshape(len(kept), -1, 2)
         own = float(np.where(positive[:, None], pairs[:, :, 0], pairs[:, :, 1]).mean())
     return RoutingMetrics(

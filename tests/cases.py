@@ -3,11 +3,11 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from moe_theory import SGD, DenseCNN, JointMoE, PatchData, SeparateMoE
+from moe_theory import SGD, DenseCNN, JointMoE, PatchData, SeparateMoE, TokenChoiceMoE
 
 
 @st.composite
-def problems(draw, kinds=("dense", "separate", "joint")):
+def problems(draw, kinds=("dense", "separate", "joint", "token")):
     """A network, raw data that fit it, and the loss; n = 1, l = n, k = 1, m = k, N odd occur."""
     kind = draw(st.sampled_from(kinds))
     n_patches = draw(st.integers(1, 5))
@@ -29,6 +29,17 @@ def networks(draw, kind, n_patches):
     if kind == "dense":
         return DenseCNN(units, output_weights=outputs, init_std=0.7)
     n_experts = draw(st.integers(1, 3)) * (2 if kind == "separate" else 1)
+    if kind == "token":
+        return TokenChoiceMoE(
+            n_experts,
+            n_experts * units,
+            draw(st.integers(1, n_experts)),
+            draw(st.none() | st.integers(1, n_patches + 1)),
+            draw(st.sampled_from(["place", "score"])),
+            output_weights=outputs,
+            init_std=0.7,
+            router_init_std=0.5,
+        )
     return {"separate": SeparateMoE, "joint": JointMoE}[kind](
         n_experts,
         n_experts * units,

@@ -4,9 +4,10 @@ import math
 import numpy as np
 import pytest
 
-from moe_theory import SGD, DenseCNN, JointMoE, SeparateMoE
+from moe_theory import SGD, DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE
 
 GOOD = {"n_experts": 2, "n_hidden": 4, "n_routed": 2}
+TOKEN = {"n_experts": 2, "n_hidden": 4}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,21 @@ GOOD = {"n_experts": 2, "n_hidden": 4, "n_routed": 2}
         (JointMoE, GOOD | {"n_routed": 0}, "n_routed must be an integer >= 1; got 0"),
         (JointMoE, GOOD | {"pooling": "max"}, "pooling must be one of 'routed', 'all'; got 'max'"),
         (JointMoE, GOOD | {"router_init_std": math.inf}, "router_init_std must be a finite"),
+        (
+            TokenChoiceMoE,
+            TOKEN | {"n_chosen": 3},
+            r"n_chosen must be .* in \[1, 2\]; got 3",
+        ),
+        (
+            TokenChoiceMoE,
+            TOKEN | {"n_chosen": 0},
+            r"n_chosen must be .* in \[1, 2\]; got 0",
+        ),
+        (TokenChoiceMoE, TOKEN | {"capacity": 0}, "capacity must be an integer >= 1; got 0"),
+        (TokenChoiceMoE, TOKEN | {"capacity": 1.5}, "capacity must be an integer >= 1; got 1.5"),
+        (TokenChoiceMoE, TOKEN | {"priority": "gate"}, "priority must be one of 'place', 'score'"),
+        (TokenChoiceMoE, TOKEN | {"n_hidden": 5}, "n_hidden must be a multiple of n_experts = 2"),
+        (TokenChoiceMoE, TOKEN | {"init_std": -1.0}, "init_std must be .* got -1.0"),
     ],
 )
 def test_bad_models(kind, changes, message):
@@ -88,3 +104,15 @@ def test_output_scale():
     assert JointMoE(**GOOD).output_scale(8) == 1 / 2
     assert JointMoE(**GOOD, pooling="all").output_scale(8) == 1 / 8
     assert DenseCNN(4).output_scale(8) == 1 / 8
+    assert TokenChoiceMoE(**TOKEN, capacity=2).output_scale(8) == 1 / 8
+
+
+def test_patches_that_experts_receive():
+    for capacity, routed, pairs in ((None, 8, 8), (3, 3, 6), (5, 5, 8), (9, 8, 8)):
+        model = TokenChoiceMoE(**TOKEN, capacity=capacity)
+        assert (model.routed(8), model.n_pairs(8)) == (routed, pairs)
+    assert TokenChoiceMoE(**TOKEN, n_chosen=2).n_pairs(8) == 16
+    weights = TokenChoiceMoE(**TOKEN).initial_weights(3, seed=1)
+    joint = JointMoE(**GOOD).initial_weights(3, seed=1)
+    np.testing.assert_array_equal(weights.routers, joint.routers)
+    np.testing.assert_array_equal(weights.experts, joint.experts)

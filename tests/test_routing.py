@@ -1,10 +1,21 @@
 import numpy as np
 import pytest
 import twins
+from cases import networks, settings_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moe_theory import PatchData, PatchPatterns, route, routing_metrics
+from moe_theory import (
+    JointMoE,
+    PatchData,
+    PatchPatterns,
+    TokenChoiceMoE,
+    route,
+    route_tokens,
+    routing_metrics,
+    token_routing_metrics,
+    train,
+)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 4), st.integers(1, 6))
@@ -69,3 +80,116 @@ def test_bad_input():
         routing_metrics(known, np.ones((1, 1)), 4)
     with pytest.raises(ValueError, match=r"routers\.shape must be \(k, 1\); got \(1, 2\)"):
         routing_metrics(known, np.ones((1, 2)), 1)
+
+
+@given(st.data(), st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 5))
+def test_patches_choose_and_queue_as_in_the_twin(data, seed, n_patches, n_samples):
+    """Few different patterns and integer scores, so that most inputs hold ties."""
+    model = data.draw(networks("token", n_patches))
+    rng = np.random.default_rng(seed)
+    dictionary = rng.integers(-2, 3, size=(4, 2)).astype(float)
+    indices = rng.integers(4, size=(n_samples, n_patches)).astype(np.int32)
+    routers = rng.integers(-1, 2, size=(model.n_experts, 2)).astype(float)
+    experts, gates, kept = route_tokens(
+        dictionary, indices, routers, model.n_chosen,
+        capacity=model.capacity, priority=model.priority,
+    )  # fmt: skip
+    for i in range(n_samples):
+        scores = dictionary[indices[i]] @ routers.T
+        for j in range(n_patches):
+            chosen = twins.top_l(scores[j], model.n_chosen)
+            np.testing.assert_array_equal(experts[i, j], chosen)
+            np.testing.assert_allclose(gates[i, j], twins.softmax(scores[j])[chosen], rtol=1e-13)
+        found = {(j, experts[i, j, q]) for j, q in np.argwhere(kept[i])}
+        assert found == set(twins.choices(model, scores))
+        received = np.bincount(experts[i][kept[i]], minlength=model.n_experts)
+        assert received.max() <= model.routed(n_patches)
+        assert received.sum() <= model.n_pairs(n_patches)
+
+
+def test_who_is_dropped():
+    """Patches 0, 1 and 3 choose expert 0, which scores patch 3 highest; 2 and 4 choose expert 1."""
+    scores = np.array([[2.0, 1, 0, 3, 0], [0, 0, 5, 0, 5]])
+    data, indices = scores.T, np.arange(5)[None]
+    cases = {
+        (None, "place"): [True, True, True, True, True],
+        (2, "place"): [True, True, True, False, True],
+        (2, "score"): [True, False, True, True, True],
+        (1, "place"): [True, False, True, False, False],
+        (1, "score"): [False, False, True, True, False],
+    }
+    for (capacity, priority), expected in cases.items():
+        _, _, kept = route_tokens(data, indices, np.eye(2), capacity=capacity, priority=priority)
+        np.testing.assert_array_equal(kept[0, :, 0], expected)
+
+
+def test_a_queue_knows_no_first_and_second_choices():
+    """Patch 0 takes expert 0 as its second choice, and is still ahead of patch 1."""
+    scores = np.array([[1.0, 2.0], [2.0, 1.0]])
+    experts, _, kept = route_tokens(scores, np.array([[0, 1]]), np.eye(2), 2, capacity=1)
+    np.testing.assert_array_equal(experts[0], [[1, 0], [0, 1]])
+    np.testing.assert_array_equal(kept[0], [[True, True], [False, False]])
+
+
+def test_every_expert_sees_everything_if_all_are_chosen():
+    data = PatchPatterns(n_patches=5, n_irrelevant=7, patch_dim=9).sample(20, seed=0)
+    model = TokenChoiceMoE(3, 6, n_chosen=3, init_std=0.5, router_init_std=0.5)
+    run = train(model, data, settings_of(n_steps=5), seed=0)
+    x, weights = data.patches(), run.weights
+    hidden = np.maximum(x @ weights.experts.T, 0) * weights.output
+    values = hidden.reshape(20, 5, 3, 2).sum(axis=3)
+    gates = np.exp(x @ weights.routers.T)
+    expected = (gates * values / gates.sum(axis=2, keepdims=True)).sum(axis=(1, 2)) / 5
+    np.testing.assert_allclose(run.predict(data), expected, rtol=1e-12)
+    metrics = run.routing(data)
+    np.testing.assert_array_equal(metrics.success, 1.0)
+    assert metrics.gate_positive.sum() == pytest.approx(1.0)
+
+
+@given(st.data(), st.integers(0, 1000))
+def test_token_metrics_against_brute_force(draws, seed):
+    model = draws.draw(networks("token", 6))
+    data = PatchPatterns(n_patches=6, n_irrelevant=5, patch_dim=7).sample(30, seed)
+    k = model.n_experts
+    routers = np.random.default_rng(seed).normal(size=(k, 7))
+    metrics = token_routing_metrics(data, routers, model)
+    received, gate = np.zeros((30, k)), np.zeros((30, k))
+    for i in range(30):
+        scores = data.patches()[i] @ routers.T
+        for j, s in twins.choices(model, scores):
+            if j == data.positions[i]:
+                received[i, s], gate[i, s] = 1, twins.softmax(scores[j])[s]
+    positive = data.labels == 1
+    np.testing.assert_allclose(metrics.success, received.mean(axis=0))
+    np.testing.assert_allclose(metrics.success_positive, received[positive].mean(axis=0))
+    np.testing.assert_allclose(metrics.gate_negative, gate[~positive].mean(axis=0))
+    assert metrics.best == received.max(axis=1).mean()
+    if k % 2:
+        assert np.isnan(metrics.own)
+    else:
+        own = np.where(positive[:, None], received[:, ::2], received[:, 1::2]).mean()
+        assert metrics.own == pytest.approx(own)
+
+
+def test_a_run_routes_by_its_own_rule():
+    data = PatchPatterns(n_patches=6, n_irrelevant=5, patch_dim=7).sample(40, seed=0)
+    for priority in ("place", "score"):
+        model = TokenChoiceMoE(2, 4, capacity=2, priority=priority, router_init_std=1.0)
+        run = train(model, data, settings_of(), seed=0)
+        expected = token_routing_metrics(data, run.weights.routers, model)
+        np.testing.assert_array_equal(run.routing(data).success, expected.success)
+    joint = train(JointMoE(2, 4, 2, router_init_std=1.0), data, settings_of(), seed=0)
+    assert not np.array_equal(joint.routing(data).success, expected.success)
+
+
+def test_bad_token_routing():
+    arguments = (np.eye(3), np.array([[0, 1]]), np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"n_chosen must be an integer in \[1, 2\]; got 3"):
+        route_tokens(*arguments, 3)
+    with pytest.raises(ValueError, match="capacity must be an integer >= 1; got 0"):
+        route_tokens(*arguments, capacity=0)
+    with pytest.raises(ValueError, match="priority must be one of 'place', 'score'; got 'first'"):
+        route_tokens(*arguments, priority="first")
+    blind = PatchData.from_patches(np.ones((2, 3, 1)), [1, -1])
+    with pytest.raises(ValueError, match=r"data\.positions must be given"):
+        token_routing_metrics(blind, np.ones((2, 1)), TokenChoiceMoE(2, 2))

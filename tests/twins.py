@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_theory import DenseCNN, JointMoE
+from moe_theory import DenseCNN, JointMoE, TokenChoiceMoE
 
 
 def top_l(scores, n_routed):
@@ -21,12 +21,39 @@ def softmax(values):
     return weights / weights.sum()
 
 
+def choices(model, scores):
+    """Pairs (patch, expert) of one input that are kept, given its ``scores`` (n, k).
+
+    In the order of the queues: the patches as they come, or by score.
+    """
+    queues = [[] for _ in range(model.n_experts)]
+    for j, own in enumerate(scores):
+        for s in top_l(own, model.n_chosen):
+            queues[s].append(j)
+    if model.priority == "score":
+        queues = [sorted(q, key=lambda j: (-scores[j][s], j)) for s, q in enumerate(queues)]
+    return [(j, s) for s, queue in enumerate(queues) for j in queue[: model.capacity]]
+
+
+def token_output(model, weights, x):
+    experts, a = weights.experts.astype(float), weights.output.astype(float)
+    units = model.n_hidden // model.n_experts
+    scores = x @ weights.routers.astype(float).T
+    total = 0.0
+    for j, s in choices(model, scores):
+        own = slice(s * units, (s + 1) * units)
+        total += softmax(scores[j])[s] * a[own] @ np.maximum(experts[own] @ x[j], 0)
+    return total / len(x)
+
+
 def output(model, weights, x):
     """f(x) of one input x, shape (n, d), in float64."""
     experts, a = weights.experts.astype(float), weights.output.astype(float)
     n = len(x)
     if isinstance(model, DenseCNN):
         return (a @ np.maximum(experts @ x.T, 0)).sum() / n
+    if isinstance(model, TokenChoiceMoE):
+        return token_output(model, weights, x)
     units = model.n_hidden // model.n_experts
     total = 0.0
     for s in range(model.n_experts):
@@ -100,8 +127,8 @@ class CountingSGD:
 
     def step(self, xs, ys):
         """One SGD step on a batch; ``xs`` lists, per input, its n patches."""
-        joint = isinstance(self.model, JointMoE)
-        (self._joint_step if joint else self._fixed_step)(xs, ys)
+        steps = {JointMoE: self._joint_step, TokenChoiceMoE: self._token_step}
+        steps.get(type(self.model), self._fixed_step)(xs, ys)
 
     def _experts(self):
         units = self.model.n_hidden // self.model.n_experts
@@ -166,6 +193,41 @@ class CountingSGD:
                         unit_slope = c.mul(gated, self.a[r]) * active[r, j]
                         for q in range(x.shape[1]):
                             gradient[r, q] = c.add(gradient[r, q], c.mul(unit_slope, x[j, q]))
+        self._update(self.w, gradient, self.rate)
+        self._update(self.routers, router_gradient, self.router_rate)
+
+    def _token_step(self, xs, ys):
+        """``xs`` (B, n, d) holds all patches."""
+        c, size, model = self.c, len(xs), self.model
+        units = self._experts()
+        factor = model.output_scale(len(xs[0]))
+        gradient, router_gradient = np.zeros_like(self.w), np.zeros_like(self.routers)
+        for x, y in zip(xs, ys, strict=True):
+            scores = [[c.dot(router, patch) for router in self.routers] for patch in x]
+            gates = [self._softmax(own) for own in scores]
+            values, active, means, f = {}, {}, np.zeros(len(x)), 0.0
+            for j, s in choices(model, scores):
+                values[j, s] = 0.0
+                for r in units[s]:
+                    z = c.dot(self.w[r], x[j])
+                    active[r, j] = z > 0
+                    values[j, s] = c.add(values[j, s], c.mul(self.a[r], max(z, 0.0)))
+                means[j] = c.add(means[j], c.mul(gates[j][s], values[j, s]))
+            for mean in means:
+                f = c.add(f, mean)
+            slope = self.slope(y, c.mul(f, factor), factor, size)
+            for j, s in np.ndindex(len(x), model.n_experts):
+                gated = c.mul(slope, gates[j][s])
+                kept = (j, s) in values
+                lead = c.add(values[j, s], -means[j]) if kept else -means[j]
+                gate_slope = c.mul(gated, lead)
+                for q in range(x.shape[1]):
+                    change = c.mul(gate_slope, x[j, q])
+                    router_gradient[s, q] = c.add(router_gradient[s, q], change)
+                for r in units[s] if kept else ():
+                    unit_slope = c.mul(gated, self.a[r]) * active[r, j]
+                    for q in range(x.shape[1]):
+                        gradient[r, q] = c.add(gradient[r, q], c.mul(unit_slope, x[j, q]))
         self._update(self.w, gradient, self.rate)
         self._update(self.routers, router_gradient, self.router_rate)
 

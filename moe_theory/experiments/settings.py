@@ -11,7 +11,7 @@ import numpy as np
 
 from moe_theory._validation import integer, reject, set_fields
 from moe_theory.data import DataModel
-from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
+from moe_theory.models import Model, SeparateMoE
 from moe_theory.training import SGD
 
 Label = str | int | float | bool | None
@@ -29,7 +29,7 @@ class Setting:
         Columns that tell this setting from others; N has a column of its own.
     data : data model
         Anything with ``n_patches`` and ``sample(n_samples, seed, split=...)``.
-    model : DenseCNN, SeparateMoE or JointMoE
+    model : DenseCNN, SeparateMoE, JointMoE or TokenChoiceMoE
         The architecture.
     sgd : SGD
         How it is trained.
@@ -204,7 +204,7 @@ def _label(name: object, value: object) -> Label:
 
 
 def _pair(arm: str, given: Model | tuple[Model, SGD], sgd: SGD | None) -> tuple[Model, SGD]:
-    if isinstance(given, DenseCNN | SeparateMoE | JointMoE):
+    if isinstance(given, Model):
         if sgd is None:
             raise reject(f"arms[{arm!r}]", given, "(model, SGD) where no sgd is given")
         return given, sgd

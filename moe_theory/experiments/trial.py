@@ -15,7 +15,7 @@ from moe_theory._validation import integer, reject, set_fields
 from moe_theory.data import PatchData
 from moe_theory.experiments.settings import RESERVED, Setting
 from moe_theory.experiments.store import Row
-from moe_theory.models import DenseCNN, JointMoE
+from moe_theory.models import DenseCNN, JointMoE, TokenChoiceMoE
 from moe_theory.training import TrainingRun, train
 
 Measure = Callable[[TrainingRun, PatchData, PatchData], Mapping[str, Any]]
@@ -44,7 +44,7 @@ def measurements(run: TrainingRun, test: PatchData, train: PatchData) -> dict[st
         return row
     metrics = run.routing(test)
     row["router_success"] = metrics.own
-    if isinstance(run.model, JointMoE):
+    if isinstance(run.model, JointMoE | TokenChoiceMoE):
         positive = np.mean(test.labels == 1)
         weights = np.array([positive, 1.0 - positive])
         success = [metrics.success_positive.max(), metrics.success_negative.max()]
@@ -71,7 +71,7 @@ def gates_per_expert(run: TrainingRun, test: PatchData) -> dict[str, Any]:
     >>> gates_per_expert(train(DenseCNN(4), data, SGD(1.0, 10, n_steps=5), seed=0), data)
     {'gates_positive': None, 'gates_negative': None}
     """
-    if not isinstance(run.model, JointMoE):
+    if not isinstance(run.model, JointMoE | TokenChoiceMoE):
         return {"gates_positive": None, "gates_negative": None}
     metrics = run.routing(test)
     order = np.argsort(metrics.gate_negative - metrics.gate_positive, kind="stable")

@@ -11,7 +11,7 @@ import numpy as np
 from moe_theory.kernels.jit import kernel
 from moe_theory.kernels.losses import fails, loss_slope
 from moe_theory.kernels.pattern_fixed import pattern_values
-from moe_theory.kernels.pattern_gram import apply_gram
+from moe_theory.kernels.pattern_gram import move_products
 from moe_theory.kernels.routing import softmax, top_l
 from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER, REACHED
 
@@ -77,19 +77,6 @@ def _first_failure(values, scores, indices, labels, scale, cursor, loss, target,
 
 
 @kernel
-def _move(step, slopes, coefficients, gram_start, gram_column, gram_value, products):
-    """Add ``step`` times the patterns weighted by ``slopes`` to one weight vector's products."""
-    if len(gram_start) == 0:
-        for p in range(len(slopes)):
-            products[p] += step * slopes[p]
-    else:
-        for p in range(len(slopes)):
-            slopes[p] *= step
-            coefficients[p] += slopes[p]
-        apply_gram(slopes, gram_start, gram_column, gram_value, products)
-
-
-@kernel
 def train_pattern_joint(
     z, scores, coefficients, router_coefficients, gram_start, gram_column, gram_value, indices,
     labels, output, n_routed, scale, order, bounds, learning_rate, router_rate, loss, stop, target,
@@ -139,11 +126,11 @@ def train_pattern_joint(
             for r in range(s * n_units, (s + 1) * n_units):
                 for p in range(n_patterns):
                     masked[p] = slopes[s, p] if z[r, p] > 0 else zero
-                _move(
+                move_products(
                     -rate * output[r], masked, coefficients[r] if len(gram_start) else masked,
                     gram_start, gram_column, gram_value, z[r],
                 )  # fmt: skip
-            _move(
+            move_products(
                 -gate_rate, gate_slopes[s], router_coefficients[s] if len(gram_start) else masked,
                 gram_start, gram_column, gram_value, scores[s],
             )  # fmt: skip

@@ -5,6 +5,7 @@ import numpy as np
 from moe_theory.kernels.jit import kernel
 from moe_theory.kernels.pattern_fixed import outputs_pattern_fixed, pattern_values
 from moe_theory.kernels.pattern_joint import outputs_pattern_joint
+from moe_theory.kernels.pattern_token import outputs_pattern_token
 from moe_theory.kernels.products import inner_products
 
 
@@ -24,6 +25,16 @@ def outputs_joint(table, indices, experts, output, routers, n_routed, scale):
     values = np.empty((len(routers), len(table)), table.dtype)
     pattern_values(z, output, values)
     return outputs_pattern_joint(values, _products(table, routers), indices, n_routed, scale)
+
+
+@kernel
+def outputs_token(table, indices, experts, output, routers, n_chosen, capacity, by_score, scale):
+    """Return f of every input, shape (N,)."""
+    z = _products(table, experts)
+    values = np.empty((len(routers), len(table)), table.dtype)
+    pattern_values(z, output, values)
+    scores = _products(table, routers)
+    return outputs_pattern_token(values, scores, indices, n_chosen, capacity, by_score, scale)
 
 
 @kernel

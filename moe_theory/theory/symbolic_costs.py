@@ -6,11 +6,12 @@ from typing import Any
 
 from moe_theory import costs
 from moe_theory._validation import choice, integer, reject
-from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
+from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE, TokenChoiceMoE
 from moe_theory.theory.bounds import ARCHITECTURES
 from moe_theory.theory.formula import Formula
 from moe_theory.theory.parameters import SYMBOL
 from moe_theory.training.batches import n_visits
+from moe_theory.training.flops import token_step
 from moe_theory.training.sgd import SGD
 
 _FIXED = ("batch_size", "n_hidden", "patch_dim")
@@ -162,7 +163,8 @@ def predict_flops(
     Returns
     -------
     int
-        ``TrainingRun.flops.total`` of a training that no stopping rule ends early.
+        ``TrainingRun.flops.total`` of a training that no stopping rule ends early. For a
+        `TokenChoiceMoE` with a capacity both are an upper bound.
 
     Raises
     ------
@@ -179,6 +181,14 @@ def predict_flops(
     True
     """
     n_own, n_theirs = _samples(model, sgd, integer("n_train", n_train, 1), router_n_train)
+    if isinstance(model, TokenChoiceMoE):
+        n_steps = sgd.steps(n_own)
+        total = costs.over_steps(
+            lambda size: token_step(model, size, n_patches, patch_dim, sgd.loss),
+            n_visits=n_visits(n_own, sgd.batch_size, n_steps),
+            n_steps=n_steps,
+        )
+        return int(total)
     values: dict[str, int] = {
         "n_patches": n_patches,
         "patch_dim": patch_dim,
@@ -202,12 +212,19 @@ def predict_flops(
 def architecture_of(model: Model) -> str:
     """Return the name of a model's architecture in the complexity table.
 
+    Raises
+    ------
+    ValueError
+        If the table has no such architecture.
+
     Examples
     --------
     >>> architecture_of(DenseCNN(4))
     'dense'
     """
     names = {DenseCNN: "dense", SeparateMoE: "separate", JointMoE: "joint"}
+    if type(model) not in names:
+        raise reject("model", type(model).__name__, "a DenseCNN, a SeparateMoE or a JointMoE")
     return names[type(model)]
 
 

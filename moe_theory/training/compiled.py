@@ -6,7 +6,7 @@ from itertools import product
 from typing import Literal
 
 from moe_theory.data import PatchPatterns
-from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
+from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE, TokenChoiceMoE
 from moe_theory.training.sgd import SGD
 from moe_theory.training.train import Engine, train
 
@@ -29,12 +29,19 @@ def compile_kernels() -> int:
     Examples
     --------
     >>> compile_kernels()
-    12
+    16
     """
-    models: tuple[Model, ...] = (DenseCNN(2), SeparateMoE(2, 2, 1), JointMoE(2, 2, 2))
+    models: tuple[Model, ...] = (
+        DenseCNN(2),
+        SeparateMoE(2, 2, 1),
+        JointMoE(2, 2, 2),
+        TokenChoiceMoE(2, 2),
+    )
     data = PatchPatterns(n_patches=4, n_irrelevant=6, patch_dim=8).sample(4, seed=0)
     combinations = list(product(models, _DTYPES, _ENGINES))
     for model, dtype, engine in combinations:
         run = train(model, data, SGD(0.1, 2, n_steps=2, dtype=dtype), 0, test=data, engine=engine)
         run.error(data)
+        if run.weights.routers is not None:
+            run.routing(data)
     return len(combinations)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from moe_theory._validation import read_only
 from moe_theory.data.patch_data import PatchData
-from moe_theory.kernels.table import outputs_fixed, outputs_joint
-from moe_theory.models import JointMoE, Model, SeparateMoE, Weights
+from moe_theory.kernels.table import outputs_fixed, outputs_joint, outputs_token
+from moe_theory.models import JointMoE, Model, SeparateMoE, TokenChoiceMoE, Weights
 from moe_theory.routing import route
 
 Array = NDArray[Any]
@@ -24,7 +24,8 @@ class Inputs:
     """Samples as the kernels take them: read-only, since Numba compiles anew for other arrays.
 
     ``table`` (P, d) holds the patches that occur, `padded`, in the dtype of the training; ``rows``
-    is (N, n) for joint networks, and (N, k, l), what each expert receives, for the others.
+    is (N, n) where routers learn with the experts, and (N, k, l), what each expert receives, for
+    other networks.
     """
 
     table: Array
@@ -46,7 +47,7 @@ def prepare(model: Model, weights: Weights, data: PatchData) -> Inputs:
 def received_rows(model: Model, routers: Array | None, table: Array, indices: Array) -> Array:
     """Return ``indices`` (N, n), or where routing is fixed those that each expert receives."""
     n_routed = model.routed(indices.shape[1])
-    if isinstance(model, JointMoE):
+    if isinstance(model, JointMoE | TokenChoiceMoE):
         return read_only(indices)
     if isinstance(model, SeparateMoE):
         assert routers is not None
@@ -83,6 +84,12 @@ def outputs(model: Model, weights: Weights, inputs: Inputs, scale: float) -> Arr
         f = outputs_joint(
             inputs.table, inputs.rows, experts, weights.output,
             read_only(padded(weights.routers)), model.n_routed, scale,
+        )  # fmt: skip
+    elif isinstance(model, TokenChoiceMoE) and weights.routers is not None:
+        f = outputs_token(
+            inputs.table, inputs.rows, experts, weights.output,
+            read_only(padded(weights.routers)), model.n_chosen, model.routed(inputs.rows.shape[1]),
+            model.priority == "score", scale,
         )  # fmt: skip
     else:
         f = outputs_fixed(inputs.table, inputs.rows, experts, weights.output, scale)

@@ -15,8 +15,9 @@ from moe_theory.kernels.pattern_fixed import (
     train_pattern_fixed,
 )
 from moe_theory.kernels.pattern_joint import outputs_pattern_joint, train_pattern_joint
+from moe_theory.kernels.pattern_token import outputs_pattern_token, train_pattern_token
 from moe_theory.kernels.state import new_state
-from moe_theory.models import JointMoE, Model, Weights
+from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.gram import gram
 from moe_theory.training.inputs import Inputs, outputs, prepare, received_rows
@@ -52,7 +53,7 @@ class PatternTrainee:
         self._gram_value = self._gram.value.astype(dtype)
         self._z = np.ascontiguousarray(weights.experts @ self._dictionary.T)
         self._scores = np.empty((0, 0), dtype)
-        if isinstance(model, JointMoE) and weights.routers is not None:
+        if isinstance(model, JointMoE | TokenChoiceMoE) and weights.routers is not None:
             self._scores = np.ascontiguousarray(weights.routers @ self._dictionary.T)
         self._first = (self._z.copy(), self._scores.copy())
         shapes = ((0, 0), (0, 0)) if self._gram.orthonormal else (self._z.shape, self._scores.shape)
@@ -66,7 +67,7 @@ class PatternTrainee:
             learned = (self._z - self._first[0], self._scores - self._first[1])
         experts = self._start.experts + learned[0] @ self._dictionary
         routers = self._start.routers
-        if isinstance(self.model, JointMoE) and routers is not None:
+        if isinstance(self.model, JointMoE | TokenChoiceMoE) and routers is not None:
             routers = routers + learned[1] @ self._dictionary
         return Weights(experts, self._start.output, routers)
 
@@ -88,6 +89,11 @@ class PatternTrainee:
             f = outputs_pattern_joint(
                 values, self._scores, inputs.rows, self.model.n_routed, self.scale
             )
+        elif isinstance(self.model, TokenChoiceMoE):
+            f = outputs_pattern_token(
+                values, self._scores, inputs.rows, self.model.n_chosen,
+                self.model.routed(inputs.rows.shape[1]), self.model.priority == "score", self.scale,
+            )  # fmt: skip
         else:
             f = outputs_pattern_fixed(values, inputs.rows, self.scale)
         return f
@@ -112,6 +118,14 @@ class PatternTrainee:
                 self._z, self._scores, self._coefficients, self._router_coefficients,
                 matrix.start, matrix.column, self._gram_value, rows, labels, self._start.output,
                 self.model.n_routed, self.scale, block.order, block.bounds,
+                self.sgd.learning_rate, self.sgd.router_rate, loss, stop, target, self.state,
+            )  # fmt: skip
+        elif isinstance(self.model, TokenChoiceMoE):
+            finite = train_pattern_token(
+                self._z, self._scores, self._coefficients, self._router_coefficients,
+                matrix.start, matrix.column, self._gram_value, rows, labels, self._start.output,
+                self.model.n_chosen, self.model.routed(rows.shape[1]),
+                self.model.priority == "score", self.scale, block.order, block.bounds,
                 self.sgd.learning_rate, self.sgd.router_rate, loss, stop, target, self.state,
             )  # fmt: skip
         else:

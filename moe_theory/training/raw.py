@@ -11,7 +11,8 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.fixed import train_fixed
 from moe_theory.kernels.joint import train_joint
 from moe_theory.kernels.state import new_state
-from moe_theory.models import JointMoE, Model, Weights
+from moe_theory.kernels.token import train_token
+from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.inputs import Inputs, outputs, padded, prepare
 from moe_theory.training.sgd import LOSS_CODES, SGD
@@ -66,6 +67,14 @@ class RawTrainee:
             finite = train_joint(
                 table, rows, labels, self._experts, self._output, self._routers,
                 self.model.n_routed, self.scale, block.order, block.bounds, rate,
+                self.sgd.router_rate, loss, stop, target, self.state,
+            )  # fmt: skip
+            return bool(finite)
+        if isinstance(self.model, TokenChoiceMoE):
+            finite = train_token(
+                table, rows, labels, self._experts, self._output, self._routers,
+                self.model.n_chosen, self.model.routed(rows.shape[1]),
+                self.model.priority == "score", self.scale, block.order, block.bounds, rate,
                 self.sgd.router_rate, loss, stop, target, self.state,
             )  # fmt: skip
             return bool(finite)

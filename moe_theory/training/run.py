@@ -13,8 +13,8 @@ from moe_theory._blas import single_blas_thread
 from moe_theory._validation import read_only, reject
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import DenseCNN, Model, Weights
-from moe_theory.routing import RoutingMetrics, routing_metrics
+from moe_theory.models import DenseCNN, Model, TokenChoiceMoE, Weights
+from moe_theory.routing import RoutingMetrics, routing_metrics, token_routing_metrics
 from moe_theory.training.inputs import outputs, prepare
 from moe_theory.training.sgd import SGD, steps_per_epoch
 
@@ -149,6 +149,8 @@ class TrainingRun:
         """
         routers = self._routers(self.weights)
         self._check_usable(data)
+        if isinstance(self.model, TokenChoiceMoE):
+            return token_routing_metrics(data, routers, self.model)
         return routing_metrics(data, routers, self.model.routed(self.n_patches))
 
     def _routers(self, weights: Weights) -> Array:

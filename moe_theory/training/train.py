@@ -42,7 +42,7 @@ def train(
 
     Parameters
     ----------
-    model : DenseCNN, SeparateMoE or JointMoE
+    model : DenseCNN, SeparateMoE, JointMoE or TokenChoiceMoE
         The architecture.
     data : PatchData
         Training samples.

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from moe_theory import SGD, JointMoE, PatchPatterns, Results, Sweep, grid, train
-from moe_theory.experiments import crossing, gates_per_expert, ratio, size_thresholds
+from moe_theory import SGD, JointMoE, PatchPatterns, Results, Sweep, TokenChoiceMoE, grid, train
+from moe_theory.experiments import crossing, gates_per_expert, measurements, ratio, size_thresholds
 
 POSITIVE = st.floats(0.01, 100)
 WIDTH = st.floats(1.0, 4.0)
@@ -105,6 +105,19 @@ def test_gates_per_expert():
     assert sorted(pairs) == sorted(
         zip(found["gates_positive"], found["gates_negative"], strict=True)
     )
+
+
+def test_patches_that_choose_experts_are_measured_as_joint_training_is():
+    data = PatchPatterns(n_patches=8, n_irrelevant=32, patch_dim=34)
+    sample, test = data.sample(60, seed=1), data.sample(200, seed=1, split="test")
+    run = train(TokenChoiceMoE(4, 8), sample, SGD(1.0, 20, n_steps=100), seed=1, test=test)
+    metrics, row = run.routing(test), measurements(run, test, sample)
+    gates = gates_per_expert(run, test)
+    # Without a capacity the patch reaches the one expert that it chooses.
+    assert row["router_success"] == 1.0
+    received = [gates["gates_positive"].max(), gates["gates_negative"].max()]
+    assert row["router_gate"] == pytest.approx(np.mean(received))
+    np.testing.assert_array_equal(np.sort(gates["gates_positive"]), np.sort(metrics.gate_positive))
 
 
 def test_gates_are_stored_as_lists():

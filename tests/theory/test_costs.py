@@ -6,7 +6,15 @@ from cases import networks, settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_theory import SGD, DenseCNN, JointMoE, PatchPatterns, SeparateMoE, train
+from moe_theory import (
+    SGD,
+    DenseCNN,
+    JointMoE,
+    PatchPatterns,
+    SeparateMoE,
+    TokenChoiceMoE,
+    train,
+)
 from moe_theory.theory import (
     ARCHITECTURES,
     cost_table,
@@ -23,7 +31,7 @@ PATTERNS = PatchPatterns(n_patches=5, n_irrelevant=7, patch_dim=9)
 
 @settings(max_examples=60)
 @given(
-    st.sampled_from(ARCHITECTURES).flatmap(lambda kind: networks(kind, 5)),
+    st.sampled_from([*ARCHITECTURES, "token"]).flatmap(lambda kind: networks(kind, 5)),
     st.sampled_from(["logistic", "hinge"]),
     st.integers(2, 23),
     st.integers(1, 30),
@@ -66,6 +74,8 @@ def test_bad_requests():
         predict_flops(JointMoE(2, 4, 6), sgd, 10, n_patches=5, patch_dim=9)
     with pytest.raises(ValueError, match="architecture must be one of"):
         step_flops("sparse")
+    with pytest.raises(ValueError, match=r"model must be a DenseCNN, .* got 'TokenChoiceMoE'"):
+        architecture_of(TokenChoiceMoE(2, 4))
     with pytest.raises(ValueError, match="n_routed must be at most the number of patches n = 4"):
         cost_table(n_patches=4)
 

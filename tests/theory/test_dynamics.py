@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_theory import SGD, DenseCNN, JointMoE, PatchData, PatchPatterns, SeparateMoE, train
+from moe_theory import (
+    SGD,
+    DenseCNN,
+    JointMoE,
+    PatchData,
+    PatchPatterns,
+    SeparateMoE,
+    TokenChoiceMoE,
+    train,
+)
 from moe_theory.theory.dynamics import (
     FlowError,
     Tolerances,
@@ -357,6 +366,7 @@ QUICK = SGD(0.1, batch_size=12, n_steps=10, router_n_epochs=10)
         (DenseCNN(4), DATA, {"batch_size": 5}, {"correction": "batch"}, "a divisor of N = 12"),
         (JointMoE(2, 4, 2), DATA, {"batch_size": 6}, {"correction": "batch"}, "fixed routing"),
         (SeparateMoE(2, 4, 9), DATA, {}, {}, "n_routed must be at most"),
+        (TokenChoiceMoE(2, 4), DATA, {}, {}, "model must be a DenseCNN, a SeparateMoE or a Joint"),
         (SeparateMoE(2, 4, 2), DATA, {"router_samples": "held_out"}, {}, "router_data must be"),
         (SeparateMoE(2, 4, 2), DATA, {"router_samples": "split"}, {}, "router_samples must be"),
         (SeparateMoE(2, 4, 2), DATA, {"router_batch_size": 5}, {}, "router batch size must be"),
@@ -377,6 +387,7 @@ BIG = PatchPatterns(30, 40, 42)
         (DenseCNN(4), replace(PATTERNS, n_closer=(1, 0), max_closer=1), {}, {"method": "law"},
          "max_closer must be None"),
         (DenseCNN(4), PATTERNS, {"loss": "hinge"}, {"method": "law"}, "loss must be"),
+        (TokenChoiceMoE(2, 4), PATTERNS, {}, {"method": "sample"}, "model must be a DenseCNN"),
         (SeparateMoE(2, 4, 2), PATTERNS, {}, {"method": "law"}, "unless the network is dense"),
         (JointMoE(2, 4, 2), BIG, {}, {"method": "enumerate"}, "number of possible inputs"),
         (DenseCNN(4), PATTERNS, {}, {"method": "exact"}, "method must be one of"),

@@ -6,7 +6,15 @@ from cases import networks, settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_theory import DenseCNN, DigitPatches, JointMoE, PatchPatterns, SeparateMoE, train
+from moe_theory import (
+    DenseCNN,
+    DigitPatches,
+    JointMoE,
+    PatchPatterns,
+    SeparateMoE,
+    TokenChoiceMoE,
+    train,
+)
 from moe_theory.training.gram import gram, suits_pattern_space
 
 
@@ -28,7 +36,7 @@ def pattern_data(draw, n_patches):
 
 
 @settings(max_examples=60)
-@given(st.data(), st.sampled_from(["dense", "separate", "joint"]))
+@given(st.data(), st.sampled_from(["dense", "separate", "joint", "token"]))
 def test_same_trajectory(data, kind):
     n_patches = data.draw(st.integers(1, 8))
     model = data.draw(networks(kind, n_patches))
@@ -57,7 +65,10 @@ def test_same_trajectory(data, kind):
     assert pattern.flops == raw.flops
 
 
-@pytest.mark.parametrize("model", [DenseCNN(6), SeparateMoE(2, 6, 3), JointMoE(2, 6, 3)])
+@pytest.mark.parametrize(
+    "model",
+    [DenseCNN(6), SeparateMoE(2, 6, 3), JointMoE(2, 6, 3), TokenChoiceMoE(2, 6, 1, 3)],
+)
 def test_single_precision_and_foreign_test_data(model):
     patterns = PatchPatterns(n_patches=6, n_irrelevant=12, patch_dim=16)
     foreign = PatchPatterns(n_patches=6, n_irrelevant=12, patch_dim=16, dictionary_seed=9)
@@ -74,7 +85,12 @@ def test_single_precision_and_foreign_test_data(model):
 
 def test_divergence_is_seen():
     patterns = PatchPatterns(n_patches=2, n_irrelevant=4, patch_dim=6)
-    for model in (DenseCNN(64), SeparateMoE(2, 64, 1), JointMoE(2, 64, 1)):
+    for model in (
+        DenseCNN(64),
+        SeparateMoE(2, 64, 1),
+        JointMoE(2, 64, 1),
+        TokenChoiceMoE(1, 64),
+    ):
         sgd = settings_of(dtype="float32", learning_rate=3e38, n_steps=9, router_learning_rate=1.0)
         run = train(model, patterns.sample(8, 0), sgd, engine="pattern", raise_on_divergence=False)
         assert run.diverged_at is not None

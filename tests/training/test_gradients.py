@@ -8,7 +8,7 @@ import twins
 from cases import problems, settings_of
 from hypothesis import assume, given, settings
 
-from moe_theory import DenseCNN, JointMoE, Weights, train
+from moe_theory import JointMoE, SeparateMoE, TokenChoiceMoE, Weights, train
 
 STEP = 1e-6
 # Central differences of a function with curvature of order 10 in float64: truncation ~ 10·h²,
@@ -20,9 +20,16 @@ def far_from_kinks(model, weights, data, loss):
     """No pre-activation, routing gap or hinge margin may change sign within a step."""
     x = data.patches()
     gaps = [np.abs(x @ weights.experts.T).min()]
-    if weights.routers is not None and model.n_routed < data.n_patches:
-        scores = np.sort(x @ weights.routers.T, axis=1)
-        gaps.append(np.diff(scores, axis=1).min())
+    if weights.routers is not None:
+        scores = x @ weights.routers.T
+        if isinstance(model, TokenChoiceMoE):
+            if model.n_chosen < model.n_experts:
+                gaps.append(np.diff(np.sort(scores, axis=2), axis=2).min())
+            ranked = model.priority == "score" and model.routed(data.n_patches) < data.n_patches
+        else:
+            ranked = model.n_routed < data.n_patches
+        if ranked:
+            gaps.append(np.diff(np.sort(scores, axis=1), axis=1).min())
     if loss == "hinge":
         f = np.array([twins.output(model, weights, patches) for patches in x])
         gaps.append(np.abs(1 - data.labels * f).min())
@@ -49,13 +56,13 @@ def test_step_is_finite_difference_gradient(problem):
     sgd = settings_of(loss=loss, router_learning_rate=0.3, router_n_steps=1)
     run = train(model, data, sgd, seed=3)
     start = run.initial
-    if not isinstance(model, JointMoE) and not isinstance(model, DenseCNN):
+    if isinstance(model, SeparateMoE):
         start = Weights(start.experts, start.output, run.weights.routers)
     assume(far_from_kinks(model, start, data, loss))
     measured = (start.experts - run.weights.experts) / sgd.learning_rate
     expected = numeric_gradient(model, start, data, loss, "experts")
     np.testing.assert_allclose(measured, expected, atol=TOLERANCE, rtol=1e-6)
-    if isinstance(model, JointMoE):
+    if isinstance(model, JointMoE | TokenChoiceMoE):
         measured = (start.routers - run.weights.routers) / 0.3
         expected = numeric_gradient(model, start, data, loss, "routers")
         np.testing.assert_allclose(measured, expected, atol=TOLERANCE, rtol=1e-6)

@@ -18,6 +18,7 @@ from moe_theory import (
     PatchData,
     PatchPatterns,
     SeparateMoE,
+    TokenChoiceMoE,
     train,
 )
 from moe_theory.training import batches
@@ -27,6 +28,7 @@ MODELS = [
     DenseCNN(6),
     SeparateMoE(2, 6, 4),
     JointMoE(3, 6, 2, init_std=0.1, router_init_std=0.1),
+    TokenChoiceMoE(3, 6, 1, 3, "score", init_std=0.1, router_init_std=0.1),
 ]
 
 
@@ -97,7 +99,7 @@ def test_loss_target(model, loss, engine):
 def test_divergence_never_looks_like_a_result():
     """Unbounded inputs and a huge rate overflow single precision."""
     data = PatchData.from_patches(1e20 * np.ones((4, 1, 2)), [1, -1, 1, -1], positions=[0] * 4)
-    for model in (DenseCNN(2), SeparateMoE(2, 2, 1), JointMoE(2, 2, 1)):
+    for model in (DenseCNN(2), SeparateMoE(2, 2, 1), JointMoE(2, 2, 1), TokenChoiceMoE(1, 2)):
         sgd = SGD(learning_rate=1e30, batch_size=3, n_steps=50)
         with pytest.raises(DivergenceError, match="learning_rate below 1e"):
             train(model, data, sgd)

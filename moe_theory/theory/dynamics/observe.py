@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory._blas import single_blas_thread
+from moe_theory._validation import reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE, Weights
+from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE, TokenChoiceMoE, Weights
 from moe_theory.theory.dynamics.averages import Average, CountAverage, GateAverage, loss_values
 from moe_theory.theory.dynamics.inputs import WeightedInputs
 from moe_theory.theory.dynamics.result import Flow
@@ -25,6 +26,8 @@ def average_over(
     model: Model, inputs: WeightedInputs, patterns: Patterns, start: Weights, loss: str
 ) -> Sampled:
     """Return the mean loss over weighted inputs; separate routing is that of ``start``."""
+    if isinstance(model, TokenChoiceMoE):
+        raise reject("model", type(model).__name__, "a DenseCNN, a SeparateMoE or a JointMoE")
     scale = model.output_scale(inputs.indices.shape[1])
     rows = received_rows(model, start.routers, patterns.dictionary, inputs.indices)
     if isinstance(model, JointMoE):
@@ -154,7 +157,7 @@ def _losses(
 
 
 def _mean_gates(
-    model: SeparateMoE | JointMoE, inputs: WeightedInputs, scores: Array, *, soft: bool
+    model: Model, inputs: WeightedInputs, scores: Array, *, soft: bool
 ) -> tuple[Any, Any]:
     """Return the weighted mean gates of the discriminative patch, shape (k,), by class."""
     n_routed = model.routed(inputs.indices.shape[1])
