@@ -50,6 +50,7 @@ class Setting:
     Examples
     --------
     >>> from moe_theory.data import PatchPatterns
+    >>> from moe_theory.models import DenseCNN
     >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10)
     >>> Setting({"arm": "dense"}, data, DenseCNN(4), SGD(1.0, 10, n_steps=50), 20).at(40).n_train
     40
@@ -154,6 +155,7 @@ def grid(
     Examples
     --------
     >>> from moe_theory.data import PatchPatterns
+    >>> from moe_theory.models import DenseCNN, SeparateMoE
     >>> settings = grid(
     ...     PatchPatterns(n_patches=8, n_irrelevant=32, patch_dim=34),
     ...     {"dense": DenseCNN(8), "separate": SeparateMoE(2, 8, 2)},

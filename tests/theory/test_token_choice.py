@@ -15,6 +15,8 @@ from moe_theory.theory.predictions import (
     ranked_success,
     rivals,
     token_choice_success,
+    untrained_expert_success,
+    untrained_token_success,
 )
 
 PATTERNS = PatchPatterns(12, 10, 13, delta_d=0.3, n_closer=(2, 1), closeness=0.7)
@@ -194,3 +196,50 @@ def test_bad_requests():
             success(4, 0, 0.5)
     with pytest.raises(ValueError, match=r"tied must be a finite number in \[0, 0\.5\]; got 0\.6"):
         ranked_success(4, 2, 0.5, 0.6)
+
+
+NEUTRAL = PatchPatterns(12, 9, 12)
+
+
+@pytest.mark.parametrize("rooms", [1, 3, 7])
+def test_means_over_random_routers(rooms):
+    """The exact success of each of 400 draws of routers against its mean."""
+    rng = np.random.default_rng(rooms)
+    draws = [rng.normal(size=(4, 12)) for _ in range(400)]
+    for n_chosen, priority in product((1, 3), ("place", "score")):
+        model = TokenChoiceMoE(4, 4, n_chosen, rooms, priority)
+        successes = [token_choice_success(NEUTRAL, routers, model).positive for routers in draws]
+        means = [success[success > 0].mean() for success in successes]
+        expected = untrained_token_success(NEUTRAL, model)
+        assert abs(np.mean(means) - expected) < 4 * np.std(means) / np.sqrt(len(means))
+    best = [expert_choice_success(NEUTRAL, routers, rooms).negative.max() for routers in draws]
+    expected = untrained_expert_success(NEUTRAL, 4, rooms)
+    assert abs(np.mean(best) - expected) < 4 * np.std(best) / np.sqrt(len(best))
+
+
+@settings(max_examples=15)
+@given(st.integers(2, 15), st.integers(1, 6), st.data())
+def test_random_routers_on_many_patterns(n, n_experts, data):
+    """Priority by place and by score agree, and experts' choice has a product form."""
+    room = data.draw(st.integers(1, n))
+    many = PatchPatterns(n, 800, 802)
+    place, score = (
+        untrained_token_success(many, TokenChoiceMoE(n_experts, n_experts, 1, room, priority))
+        for priority in ("place", "score")
+    )
+    # Ranks are among M + 1 rather than in [0, 1], which adds terms of order n/p.
+    assert score == pytest.approx(place, abs=0.01)
+    others = n - 1 - np.arange(room)
+    product_form = 1 - np.prod(others / (others + n_experts))
+    found = untrained_expert_success(many, n_experts, room)
+    assert found == pytest.approx(product_form, abs=0.02)
+
+
+def test_untrained_domain():
+    with pytest.raises(ValueError, match="n_closer must be"):
+        untrained_token_success(PATTERNS, TokenChoiceMoE(2, 2))
+    with pytest.raises(ValueError, match="spread must be 0"):
+        untrained_expert_success(PatchPatterns(4, 6, 8, spread=0.1), 2, 2)
+    with pytest.raises(ValueError, match=r"n_routed must be an integer in \[1, 12\]; got 13"):
+        untrained_expert_success(NEUTRAL, 2, 13)
+    assert untrained_token_success(PatchPatterns(1, 0, 2), TokenChoiceMoE(2, 2, 1, 1)) == 1.0

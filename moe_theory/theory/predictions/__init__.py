@@ -45,6 +45,10 @@ from moe_theory.theory.predictions.token_choice import (
 )
 from moe_theory.theory.predictions.trained import TrainedError, trained_error
 from moe_theory.theory.predictions.trained_samples import trained_samples
+from moe_theory.theory.predictions.untrained import (
+    untrained_expert_success,
+    untrained_token_success,
+)
 
 __all__ = [
     "ONE_STEP_ERROR",
@@ -85,4 +89,6 @@ __all__ = [
     "trained_samples",
     "training_router_success",
     "training_router_success_gaussian",
+    "untrained_expert_success",
+    "untrained_token_success",
 ]

@@ -1,0 +1,164 @@
+"""Patches that choose experts against experts that choose patches: predicted and simulated."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from moe_theory import PatchPatterns, Results, TokenChoiceMoE
+from moe_theory.plotting import n_draws, number_ticks
+from moe_theory.theory.predictions import (
+    place_success,
+    ranked_success,
+    untrained_expert_success,
+    untrained_token_success,
+)
+
+SIMULATION = "../simulations/token_choice.py"
+RULES = {
+    "place": ("patches choose, first come", "C0", "o"),
+    "score": ("patches choose, highest scores", "C1", "s"),
+    "expert": ("experts choose their top $l$", "C2", "^"),
+}
+TIMES = {"untrained": "random routers", "trained": "trained routers"}
+N, C, K = 32, 4, 8
+
+
+def summary(here: Results, when: str) -> dict:
+    """Return means over draws and classes, their spread, and what sampling of inputs leaves."""
+    simulated, predicted, inputs = (
+        np.array([row[name] for row in here.rows])
+        for name in (f"{when}_simulated", f"{when}_predicted", "n_inputs")
+    )
+    variance = predicted * (1 - predicted) / inputs
+    errors = [row["test_error"] for row in here.rows]
+    return {
+        "n_draws": len(here.rows),
+        "simulated": simulated.mean(),
+        "standard_error": np.sqrt(variance.sum()) / variance.size,
+        "predicted": predicted.mean(),
+        "predicted_std": predicted.mean(axis=1).std(ddof=1),
+        "any_expert": np.mean([row[f"{when}_any"] for row in here.rows]),
+        "mean_q": np.mean([row[f"{when}_q"] for row in here.rows]),
+        "mean_steps": np.mean([row["n_steps"] for row in here.rows]),
+        "test_error": np.mean(errors),
+        "test_error_std": np.std(errors, ddof=1),
+    }
+
+
+def draw_success(ax, table, x, when, **fixed):
+    for arm, (label, colour, marker) in RULES.items():
+        rows = [r for r in table if r["arm"] == arm and r["routers"] == when
+                and all(r[name] == value for name, value in fixed.items())]  # fmt: skip
+        rows.sort(key=lambda r: r[x])
+        places, mean, std = (np.array([r[name] for r in rows])
+                             for name in (x, "predicted", "predicted_std"))  # fmt: skip
+        ax.fill_between(places, mean - std, mean + std, color=colour, alpha=0.15, linewidth=0)
+        ax.plot(places, mean, color=colour)
+        ax.errorbar(
+            places, [r["simulated"] for r in rows], [1.96 * r["standard_error"] for r in rows],
+            color=colour, marker=marker, markersize=5, linestyle="none", capsize=2, label=label,
+        )  # fmt: skip
+    number_ticks(ax, places.tolist())
+    ax.set_ylim(0, 1.03)
+    ax.set_ylabel("P(best expert receives discr. patch)")
+
+
+def draw_untrained(ax):
+    patterns, rooms = PatchPatterns(N, 256, 258), (1, 2, 4, 8, 16)
+    for arm, (_, colour, _) in RULES.items():
+        if arm == "expert":
+            means = [untrained_expert_success(patterns, K, room) for room in rooms]
+        else:
+            models = [TokenChoiceMoE(K, 40, 1, room, arm) for room in rooms]
+            means = [untrained_token_success(patterns, model) for model in models]
+        ax.plot(rooms, means, color=colour, linestyle="--", linewidth=1)
+
+
+def draw_rates(ax, results, arms, success, rates):
+    for arm in arms:
+        label, colour, marker = RULES[arm]
+        rows = results.select(arm=arm, n_patches=N, capacity=C).rows
+        for when, face in (("untrained", "none"), ("trained", colour)):
+            q, simulated, inputs = (
+                np.concatenate([row[name] for row in rows])
+                for name in (f"{when}_q", f"{when}_simulated", "n_inputs")
+            )
+            known = np.array([success(N, C, value) for value in q])
+            bars = 1.96 * np.sqrt(known * (1 - known) / inputs)
+            ax.errorbar(
+                q, simulated, bars, color=colour, markerfacecolor=face, marker=marker,
+                markersize=4, linestyle="none", linewidth=0.8,
+                label=f"{label}; {TIMES[when].split()[0]}",
+            )  # fmt: skip
+    ax.plot(rates, [success(N, C, q) for q in rates], "k-", linewidth=1, label="theory")
+    ax.set_ylim(0, 1.03)
+    ax.set_ylabel("P(best expert receives discr. patch)")
+
+
+def deviates(results: Results) -> np.ndarray:
+    """Return (simulated − predicted) / standard error, where the outcome is not certain."""
+    found = []
+    for row in results.rows:
+        for when in TIMES:
+            simulated, known = (np.array(row[f"{when}_{name}"])
+                                for name in ("simulated", "predicted"))  # fmt: skip
+            error = np.sqrt(known * (1 - known) / np.array(row["n_inputs"]))
+            # A binomial is near normal only where a few inputs are expected on either side.
+            usual = error > 3 / np.array(row["n_inputs"])
+            found += ((simulated - known)[usual] / error[usual]).tolist()
+    return np.array(found)
+
+
+def draw(results: Results) -> tuple[Figure, list[dict]]:
+    table = []
+    labels = ("arm", "n_patches", "capacity", "n_experts")
+    for place in sorted({tuple(row[name] for name in labels) for row in results.rows}):
+        at = dict(zip(labels, place, strict=True))
+        here = results.select(**at)
+        table += [{**at, "routers": when, **summary(here, when)} for when in TIMES]
+    figure = Figure(figsize=(14.5, 8.2), layout="constrained")
+    axes = figure.subplots(2, 3)
+    for ax, when in zip(axes[0], TIMES, strict=False):
+        draw_success(ax, table, "capacity", when, n_patches=N, n_experts=K)
+        ax.set_xlabel("patches that an expert takes, $C$ = $l$")
+        ax.set_title(f"{TIMES[when]}, $n$ = {N}, $k$ = {K}", fontsize=9)
+    draw_untrained(axes[0, 0])
+    axes[0, 0].plot([], [], "k-", label="theory, given the routers")
+    axes[0, 0].plot([], [], "k--", label="theory, mean over random routers")
+    axes[0, 0].legend(fontsize=8, loc="lower right")
+    for arm, (_, colour, marker) in RULES.items():
+        rows = [r for r in table if r["arm"] == arm and r["routers"] == "trained"
+                and r["n_patches"] == N and r["n_experts"] == K]  # fmt: skip
+        rows.sort(key=lambda r: r["capacity"])
+        places, mean, std = (np.array([r[name] for r in rows])
+                             for name in ("capacity", "test_error", "test_error_std"))  # fmt: skip
+        ax = axes[0, 2]
+        ax.plot(places, mean, color=colour, marker=marker)
+        ax.fill_between(places, mean - std, mean + std, color=colour, alpha=0.15, linewidth=0)
+    number_ticks(ax, places.tolist())
+    ax.set_ylim(-0.02, 0.6)
+    ax.set_xlabel("patches that an expert takes, $C$ = $l$")
+    ax.set_ylabel("test error, fraction of inputs")
+    ax.set_title(f"trained networks, $n$ = {N}, $k$ = {K}; mean ± std", fontsize=9)
+    draw_success(axes[1, 0], table, "n_patches", "trained", capacity=C, n_experts=K)
+    axes[1, 0].set_xlabel("patches of an input $n$")
+    axes[1, 0].set_title(f"{TIMES['trained']}, $C$ = $l$ = {C}, $k$ = {K}", fontsize=9)
+    rates = np.linspace(0.01, 0.75, 100)
+    draw_rates(axes[1, 1], results, ("place",), place_success, rates)
+    limit = np.minimum(1, C / (N * rates))
+    axes[1, 1].plot(rates, limit, "k:", linewidth=1, label="min(1, $C/nq$)")
+    axes[1, 1].set_xlabel("patterns that choose the expert, fraction $q$")
+    rates = np.linspace(0, 0.5, 100)
+    draw_rates(axes[1, 2], results, ("score", "expert"), ranked_success, rates)
+    axes[1, 2].set_xlabel("patterns ahead of the discriminative one, fraction $q'$ or $q_i$")
+    for ax in axes[1, 1:]:
+        ax.set_title(f"each draw and class, $n$ = {N}, $C$ = $l$ = {C}, all $k$", fontsize=9)
+        ax.legend(fontsize=8)
+    z = deviates(results)
+    figure.suptitle(
+        f"Who receives the discriminative patch; patterns, $p$ = 256, $N$ = 40, "
+        f"{n_draws(results)} draws; points with 95 % intervals, bands ± std over draws\n"
+        f"(simulated − predicted) / standard error: rms {np.sqrt(np.mean(z**2)):.2f}, "
+        f"largest {np.abs(z).max():.1f} of {len(z)}",
+        fontsize=10,
+    )
+    return figure, table
