@@ -34,9 +34,10 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
                       for row in rows]  # fmt: skip
             plot(ax, goal, rows, f"$n$ = {n}, $p$ = {p}: choice {verdict}")
     figure.suptitle(
-        f"What it takes to reach $ε$ = {EPSILON} on data models outside the table: predicted, and "
-        "simulated with 95 % intervals", fontsize=11,
-    )  # fmt: skip
+        f"What it takes to reach $ε$ = {EPSILON} on data models outside\n"
+        "the table: predicted, and simulated with 95 % intervals",
+        fontsize=10,
+    )
     return figure, table
 
 

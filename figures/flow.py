@@ -23,13 +23,12 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     figure = Figure(figsize=(12, 12), layout="constrained")
     axes = figure.subplots(len(PANELS), len(ARMS), sharex="col")
     for column, (arm, title) in enumerate(ARMS.items()):
-        row = results.select(arm=arm, draw=0).rows[0]
-        times = np.array(row["times"])
+        rows = results.select(arm=arm).rows
         for ax, (name, label) in zip(axes[:, column], PANELS.items(), strict=True):
-            if row[f"flow_{name}"] is None:
+            if rows[0][f"flow_{name}"] is None:
                 ax.set_axis_off()
                 continue
-            draw_curves(ax, row, name, times)
+            draw_curves(ax, rows, name)
             ax.set_ylabel(label)
             ax.grid(alpha=0.3)
         axes[0, column].set_title(title, fontsize=10)
@@ -40,34 +39,48 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     axes[2, 0].legend(handles, labels, loc="center", fontsize=9)
     figure.suptitle(
         "Gradient flow and SGD from the same weights, $N$ = 60, $n$ = 16, $p$ = 64, $B$ = 20; "
-        "one colour per expert",
+        f"means over {len(results.unique('draw'))} seeds of data and weights, 10 orders of batches "
+        "each;\none colour per expert, ordered by its alignment in the end",
         fontsize=10,
     )
-    return figure, [deviations(row) for row in results.rows]
+    return figure, [deviations(row, results) for row in results.rows]
 
 
-def draw_curves(ax, row, name, times):
-    """Draw one quantity; a column of the arrays for each expert."""
-    sgd, std, flow, limit = (
-        np.array(row[column]).reshape(len(times), -1)
-        for column in (f"sgd_{name}", f"sgd_{name}_std", f"flow_{name}", f"population_{name}")
+def draw_curves(ax, rows, name):
+    """Draw one quantity, averaged over seeds; a column of the arrays for each expert."""
+    times = np.array(rows[0]["times"])
+    sgd, flow, limit = (
+        np.stack([ordered(row, f"{kind}_{name}") for row in rows])
+        for kind in ("sgd", "flow", "population")
     )
-    for s in range(sgd.shape[1]):
-        low, high = sgd[:, s] - std[:, s], sgd[:, s] + std[:, s]
-        names = ["SGD, mean ± std over orders of batches", "flow on the samples",
+    mean, std = sgd.mean(axis=0), sgd.std(axis=0, ddof=1)
+    for s in range(mean.shape[1]):
+        names = ["SGD, mean ± std over seeds", "flow on the samples",
                  "flow on the population"] if s == 0 else [None] * 3  # fmt: skip
         colour = f"C{s}"
-        ax.fill_between(times, low, high, color=colour, alpha=0.35, linewidth=0)
-        ax.plot(times[::4], sgd[::4, s], ".", color=colour, label=names[0])
-        ax.plot(times, flow[:, s], color=colour, label=names[1])
-        ax.plot(times, limit[:, s], color=colour, linestyle=":", label=names[2])
+        low, high = mean[:, s] - std[:, s], mean[:, s] + std[:, s]
+        ax.fill_between(times, low, high, color=colour, alpha=0.2, linewidth=0)
+        ax.plot(times[::4], mean[::4, s], ".", color=colour, label=names[0])
+        ax.plot(times, flow[:, :, s].mean(axis=0), color=colour, label=names[1])
+        ax.plot(times, limit[:, :, s].mean(axis=0), color=colour, linestyle=":", label=names[2])
 
 
-def deviations(row):
-    """Return the largest distance of the mean of SGD from both flows, and its deviation."""
+def ordered(row, column):
+    """Return a curve as (times, experts), the most aligned expert first."""
+    curve = np.array(row[column]).reshape(len(row["times"]), -1)
+    if curve.shape[1] == 1:
+        return curve
+    return curve[:, np.argsort(-np.array(row["sgd_alignment"])[-1])]
+
+
+def deviations(row, results):
+    """Return the largest distance of the mean of SGD from both flows, and its deviations.
+
+    ``std`` is over orders of batches and ``seed_std`` over seeds, where it is largest.
+    """
     out = {"arm": row["arm"], "draw": row["draw"]}
     for name in (*PANELS, "test_error"):
-        for column in ("off_flow", "off_corrected", "std"):
+        for column in ("off_flow", "off_corrected", "std", "seed_std"):
             out[f"{name}_{column}"] = None
         if row[f"flow_{name}"] is None:
             continue
@@ -75,5 +88,9 @@ def deviations(row):
         for kind in ("flow", "corrected"):
             gap = np.abs(mean - np.array(row[f"{kind}_{name}"])).max()
             out[f"{name}_off_{kind}"] = round(float(gap), 6)
+        over_seeds = [
+            ordered(other, f"sgd_{name}") for other in results.select(arm=row["arm"]).rows
+        ]
+        out[f"{name}_seed_std"] = round(float(np.std(over_seeds, axis=0, ddof=1).max()), 6)
         out[f"{name}_std"] = round(float(np.max(row[f"sgd_{name}_std"])), 6)
     return out

@@ -34,7 +34,7 @@ def experiment(scale: str) -> Sweep:
             "sgd.router_learning_rate": lambda at: 0.05 * at["n_pooled"],
         },
     )  # fmt: skip
-    return Sweep(settings, n_test=1000, n_draws=1 if quick else 8, measure=measure)
+    return Sweep(settings, n_test=1000, n_draws=2 if quick else 8, measure=measure)
 
 
 def measure(run, test, train):
