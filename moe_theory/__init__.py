@@ -2,7 +2,14 @@
 
 __version__ = "0.1.0"
 
-from moe_theory.data import DataModel, DigitPatches, PatchData, PatchPatterns, SpuriousPatch
+from moe_theory.data import (
+    DataModel,
+    DigitPatches,
+    PatchData,
+    PatchPatterns,
+    SpuriousPatch,
+    TaskPatterns,
+)
 from moe_theory.experiments import (
     Results,
     SampleStudy,
@@ -44,6 +51,7 @@ __all__ = [
     "Setting",
     "SpuriousPatch",
     "Sweep",
+    "TaskPatterns",
     "Threshold",
     "TokenChoiceMoE",
     "TrainingRun",

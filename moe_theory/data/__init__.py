@@ -6,5 +6,14 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.data.protocol import DataModel
 from moe_theory.data.spurious import SpuriousPatch
+from moe_theory.data.tasks import TaskPatterns
 
-__all__ = ["DataModel", "DigitPatches", "PatchData", "PatchPatterns", "SpuriousPatch", "read_idx"]
+__all__ = [
+    "DataModel",
+    "DigitPatches",
+    "PatchData",
+    "PatchPatterns",
+    "SpuriousPatch",
+    "TaskPatterns",
+    "read_idx",
+]

@@ -33,6 +33,8 @@ class PatchData:
         Place of the spurious patch, where the data have one.
     spurious_signs : integer array, shape (N,), optional
         The label, +1 or −1, that the spurious patch speaks for.
+    tasks : integer array, shape (N,), optional
+        Number >= 0 of the task that each input belongs to, where the data have several.
     image_shape : (int, int), optional
         Height and width in pixels, where a patch is an image (their product is d).
 
@@ -62,6 +64,7 @@ class PatchData:
     positions: NDArray[np.int32] | None = None
     spurious_positions: NDArray[np.int32] | None = None
     spurious_signs: NDArray[np.int8] | None = None
+    tasks: NDArray[np.int32] | None = None
     image_shape: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
@@ -90,6 +93,10 @@ class PatchData:
             signs = _signs("spurious_signs", self.spurious_signs, n_samples)
             put(self, "spurious_signs", _frozen(signs, np.int8))
         self._check_spurious()
+        if self.tasks is not None:
+            largest = int(np.iinfo(np.int32).max)
+            tasks = _integers("tasks", np.asarray(self.tasks), (n_samples,), 0, largest)
+            put(self, "tasks", _frozen(tasks, np.int32))
         if self.image_shape is not None:
             put(self, "image_shape", _image_shape(self.image_shape, dictionary.shape[1]))
 
@@ -198,6 +205,7 @@ class PatchData:
             positions=pick(self.positions),
             spurious_positions=pick(self.spurious_positions),
             spurious_signs=pick(self.spurious_signs),
+            tasks=pick(self.tasks),
         )
 
 

@@ -80,6 +80,8 @@ class TrainingRun:
         Seconds, with recording and, in a first call, loading of the compiled kernels.
     diverged_at : int or None
         The step whose outputs were not finite. Such a run gives no predictions.
+    compression : tuple
+        What was pruned and quantized after the training, in order; see `moe_theory.inference`.
     """
 
     model: Model
@@ -97,6 +99,7 @@ class TrainingRun:
     flops: Flops
     wall_time: float
     diverged_at: int | None = None
+    compression: tuple[Any, ...] = ()
 
     @property
     def epochs_to_zero_error(self) -> float | None:
@@ -127,7 +130,7 @@ class TrainingRun:
         DivergenceError
             If the training diverged.
         """
-        self._check_usable(data)
+        self.check_fits(data)
         with single_blas_thread():
             inputs = prepare(self.model, self.weights, data)
             scale = self.model.output_scale(self.n_patches)
@@ -148,7 +151,7 @@ class TrainingRun:
             If the training diverged.
         """
         routers = self._routers(self.weights)
-        self._check_usable(data)
+        self.check_fits(data)
         if isinstance(self.model, TokenChoiceMoE):
             return token_routing_metrics(data, routers, self.model)
         return routing_metrics(data, routers, self.model.routed(self.n_patches))
@@ -158,9 +161,14 @@ class TrainingRun:
             raise reject("model", self.model, "a network with routers")
         return weights.routers
 
-    def _check_usable(self, data: PatchData) -> None:
+    def check_usable(self) -> None:
+        """Raise `DivergenceError` if the training diverged."""
         if self.diverged_at is not None:
             raise DivergenceError(f"the training diverged at step {self.diverged_at}")
+
+    def check_fits(self, data: PatchData) -> None:
+        """Raise `DivergenceError` as `check_usable`, or ``ValueError`` if n or d do not fit."""
+        self.check_usable()
         if (data.n_patches, data.patch_dim) != (self.n_patches, self.patch_dim):
             given = (data.n_patches, data.patch_dim)
             raise reject("data (n, d)", given, f"{(self.n_patches, self.patch_dim)} as trained")

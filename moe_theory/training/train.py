@@ -13,7 +13,7 @@ from moe_theory._validation import choice, reject
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
-from moe_theory.models import Model, SeparateMoE, Weights
+from moe_theory.models import DenseCNN, Model, SeparateMoE, Weights
 from moe_theory.training.batches import Block, blocks
 from moe_theory.training.flops import expert_flops
 from moe_theory.training.gram import suits_pattern_space
@@ -33,6 +33,7 @@ def train(
     sgd: SGD,
     seed: Seed = 0,
     *,
+    initial: Weights | None = None,
     test: PatchData | None = None,
     router_data: PatchData | None = None,
     raise_on_divergence: bool = True,
@@ -50,6 +51,8 @@ def train(
         Settings of the training.
     seed : int or SeedSequence
         Draws initial weights, batches and, where asked for, the split of the samples.
+    initial : Weights, optional
+        Where to start, in fine-tuning for instance, instead of at weights drawn from the seed.
     test : PatchData, optional
         Samples whose loss and error the history records.
     router_data : PatchData, optional
@@ -90,7 +93,11 @@ def train(
     _check_fit(model, data, sgd, test, router_data)
     choice("engine", engine, ("auto", "raw", "pattern"))
     with single_blas_thread():
-        initial = _cast(model.initial_weights(data.patch_dim, seed), sgd)
+        if initial is None:
+            initial = model.initial_weights(data.patch_dim, seed)
+        else:
+            _check_shapes(initial, model, data.patch_dim)
+        initial = _cast(initial, sgd)
         weights, own, spent = initial, data, Flops(0)
         if isinstance(model, SeparateMoE):
             weights, own, spent = train_routers(
@@ -143,6 +150,19 @@ def _check_fit(
     if router_data is not None and not wanted:
         allowed = 'None unless a SeparateMoE is trained with router_samples="held_out"'
         raise reject("router_data", "PatchData", allowed)
+
+
+def _check_shapes(initial: Weights, model: Model, patch_dim: int) -> None:
+    n_routers = 0 if isinstance(model, DenseCNN) else model.n_experts
+    shapes = {
+        "experts": (model.n_hidden, patch_dim),
+        "output": (model.n_hidden,),
+        "routers": (n_routers, patch_dim) if n_routers else None,
+    }
+    for name, expected in shapes.items():
+        array = getattr(initial, name)
+        if (given := None if array is None else array.shape) != expected:
+            raise reject(f"initial.{name}.shape", given, f"{expected}, as the model has it")
 
 
 def _in_pattern_space(engine: Engine, data: PatchData) -> bool:

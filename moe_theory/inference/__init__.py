@@ -1,0 +1,23 @@
+"""Efficient inference: which experts may go, and which must keep their bits."""
+
+from moe_theory.inference.allocation import ALLOCATIONS, allocate_bits, largest_variances
+from moe_theory.inference.pruning import Pruning, fine_tune, prune
+from moe_theory.inference.quantization import Quantization, quantize
+from moe_theory.inference.quantizer import Quantizer
+from moe_theory.inference.received import received_gates
+from moe_theory.inference.scores import SCORES, expert_scores
+
+__all__ = [
+    "ALLOCATIONS",
+    "SCORES",
+    "Pruning",
+    "Quantization",
+    "Quantizer",
+    "allocate_bits",
+    "expert_scores",
+    "fine_tune",
+    "largest_variances",
+    "prune",
+    "quantize",
+    "received_gates",
+]

@@ -1,0 +1,139 @@
+"""Mixed precision: which expert gets how many bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moe_theory._random import Seed
+from moe_theory._validation import choice, integer, real, reject
+from moe_theory.data.patch_data import PatchData
+from moe_theory.inference.quantizer import MAX_BITS
+from moe_theory.inference.received import expert_slices
+from moe_theory.inference.scores import SCORES, expert_scores
+from moe_theory.training import TrainingRun
+
+ALLOCATIONS = ("uniform", *SCORES)
+
+
+def allocate_bits(
+    run: TrainingRun,
+    average_bits: float,
+    allocation: str = "router_norm_change",
+    *,
+    levels: Sequence[int] | None = None,
+    lift: float | None = None,
+    data: PatchData | None = None,
+    seed: Seed = 0,
+) -> NDArray[np.int64]:
+    """Return the bits of each expert, at most ``average_bits`` on average.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        The network.
+    average_bits : float
+        Bits per expert weight.
+    allocation : str
+        ``uniform``, the same for all; or a score that ranks experts, see `expert_scores`. A
+        larger score gets more bits, except that of ``router_norm_change``: experts whose router
+        changed *least* get most, as they are held to carry rare features.
+    levels : sequence of two or three int
+        Bit-widths to choose from; not for ``uniform``. Of all ways to spend the bits, the one
+        that wastes least; among these, with three levels, the one whose middle level is nearest
+        to a third of the experts.
+    lift : float, optional
+        ζ > 0: experts whose largest variance within a neuron exceeds ζ times the median over
+        experts are served before all others, since their grids are coarsest.
+    data, seed
+        As for `expert_scores`.
+
+    Returns
+    -------
+    array of int64, shape (k,)
+
+    Raises
+    ------
+    ValueError
+        If a value is impossible, or as `expert_scores` does.
+    DivergenceError
+        If the training diverged.
+
+    Notes
+    -----
+    Source: dossier §4 [S: P26; R: the form of the ζ-threshold].
+
+    Examples
+    --------
+    >>> from moe_theory import SGD, JointMoE, PatchPatterns, train
+    >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
+    >>> run = train(JointMoE(4, 8, 3), data, SGD(1.0, 10, n_steps=50))
+    >>> sorted(allocate_bits(run, 2.5, levels=(4, 2)).tolist())
+    [2, 2, 2, 4]
+    """
+    choice("allocation", allocation, ALLOCATIONS)
+    k = run.model.n_experts
+    average = real("average_bits", average_bits, 1, MAX_BITS)
+    if allocation == "uniform":
+        if average != int(average):
+            raise reject("average_bits", average_bits, "an integer where all experts get the same")
+        if levels is not None or lift is not None:
+            raise reject("(levels, lift)", (levels, lift), "None where all experts get the same")
+        return np.full(k, int(average))
+    widths = _levels(levels, average)
+    ranked = expert_scores(run, allocation, data=data, seed=seed)
+    if allocation == "router_norm_change":
+        ranked = -ranked
+    order = np.argsort(-ranked, kind="stable")
+    if lift is not None:
+        lift = real("lift", lift, 0, open_low=True)
+        largest = largest_variances(run)
+        first = largest > lift * np.median(largest)
+        order = np.concatenate([order[first[order]], order[~first[order]]])
+    bits = np.empty(k, np.int64)
+    bits[order] = np.repeat(widths, _counts(k, average, widths))
+    return bits
+
+
+def largest_variances(run: TrainingRun) -> NDArray[np.float64]:
+    """Return the largest variance of the weights of one neuron, per expert, shape (k,).
+
+    Examples
+    --------
+    >>> from moe_theory import SGD, JointMoE, PatchPatterns, train
+    >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
+    >>> largest_variances(train(JointMoE(4, 8, 3), data, SGD(1.0, 10, n_steps=50))).shape
+    (4,)
+    """
+    variances = run.weights.experts.astype(np.float64).var(axis=1)
+    return np.array([variances[own].max() for own in expert_slices(run)])
+
+
+def _levels(levels: Sequence[int] | None, average: float) -> list[int]:
+    if levels is None or len(levels) not in (2, 3):
+        raise reject("levels", levels, "two or three bit-widths")
+    widths = sorted({integer("levels", level, 1, MAX_BITS) for level in levels}, reverse=True)
+    if len(widths) != len(levels):
+        raise reject("levels", levels, "different bit-widths")
+    if not widths[-1] <= average <= widths[0]:
+        raise reject("average_bits", average, f"in [{widths[-1]}, {widths[0]}], between the levels")
+    return widths
+
+
+def _counts(k: int, average: float, widths: list[int]) -> list[int]:
+    """Return how many of k experts get each of the ``widths``, which fall."""
+    extra = int(np.floor((average - widths[-1]) * k + 1e-9))
+    gains = [width - widths[-1] for width in widths[:-1]]
+    if len(gains) == 1:
+        n_high = min(k, extra // gains[0])
+        return [n_high, k - n_high]
+    best = (-1, 0.0, 0, 0)
+    for n_middle in range(k + 1):
+        left = extra - gains[1] * n_middle
+        if left >= 0:
+            n_high = min(k - n_middle, left // gains[0])
+            used = gains[0] * n_high + gains[1] * n_middle
+            best = max(best, (used, -abs(n_middle - k / 3), n_high, n_middle))
+    return [best[2], best[3], k - best[2] - best[3]]

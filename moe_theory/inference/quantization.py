@@ -1,0 +1,111 @@
+"""`quantize`: store the weights of experts in fewer bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from moe_theory._random import Seed
+from moe_theory._validation import integer, reject
+from moe_theory.data.patch_data import PatchData
+from moe_theory.inference.allocation import allocate_bits
+from moe_theory.inference.quantizer import MAX_BITS, Quantizer
+from moe_theory.inference.received import expert_slices
+from moe_theory.models import Weights
+from moe_theory.training import TrainingRun
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How expert weights are stored.
+
+    Attributes
+    ----------
+    bits : tuple of int
+        Bits per weight of each expert.
+    quantizer : Quantizer
+        The grids.
+    """
+
+    bits: tuple[int, ...]
+    quantizer: Quantizer
+
+    @property
+    def average_bits(self) -> float:
+        """Mean over experts, which are all of one size."""
+        return float(np.mean(self.bits))
+
+
+def quantize(
+    run: TrainingRun,
+    bits: float | Sequence[int],
+    *,
+    allocation: str = "uniform",
+    levels: Sequence[int] | None = None,
+    lift: float | None = None,
+    data: PatchData | None = None,
+    seed: Seed = 0,
+    quantizer: Quantizer | None = None,
+) -> TrainingRun:
+    """Round the hidden weights of every expert to its grid; routers and output weights stay.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        The network; a dense one counts as one expert.
+    bits : float, or sequence of int of length k
+        Bits per weight, 1 to 16: the average over experts, or the bits of each.
+    allocation, levels, lift, data, seed
+        How an average is spent, see `allocate_bits`; not with bits given per expert.
+    quantizer : Quantizer, optional
+        By default symmetric, with one grid per neuron.
+
+    Returns
+    -------
+    TrainingRun
+        The network with rounded weights; its history is that of the training. What was done
+        stands in its ``compression``.
+
+    Raises
+    ------
+    ValueError
+        If the bits are below 1 or above 16 or not one per expert, or as `allocate_bits` does.
+    DivergenceError
+        If the training diverged.
+
+    Notes
+    -----
+    Source: dossier §4 [S: P26].
+
+    Examples
+    --------
+    >>> from moe_theory import SGD, JointMoE, PatchPatterns, train
+    >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
+    >>> run = train(JointMoE(4, 8, 3), data, SGD(1.0, 10, n_steps=50))
+    >>> small = quantize(run, 2.5, allocation="router_norm_change", levels=(4, 2))
+    >>> small.compression[-1].average_bits
+    2.5
+    """
+    run.check_usable()
+    if isinstance(bits, Sequence | np.ndarray):
+        how = {"allocation": allocation != "uniform", "levels": levels, "lift": lift}
+        if given := [name for name, value in how.items() if value]:
+            raise reject("bits", bits, f"an average where {given[0]} is given")
+        if len(bits) != run.model.n_experts:
+            raise reject("len(bits)", len(bits), f"{run.model.n_experts}, one per expert")
+        each = [integer("bits", value, 1, MAX_BITS) for value in bits]
+    else:
+        each = allocate_bits(
+            run, bits, allocation, levels=levels, lift=lift, data=data, seed=seed
+        ).tolist()
+    grid = quantizer or Quantizer()
+    experts = run.weights.experts.copy()
+    for own, width in zip(expert_slices(run), each, strict=True):
+        experts[own] = grid.apply(experts[own], width)
+    return replace(
+        run,
+        weights=Weights(experts, run.weights.output, run.weights.routers),
+        compression=(*run.compression, Quantization(tuple(each), grid)),
+    )

@@ -1,0 +1,92 @@
+"""`Quantizer`: weights rounded to a uniform grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moe_theory._validation import boolean, finite, integer, reject, set_fields
+
+Array = NDArray[Any]
+MAX_BITS = 16
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """Uniform quantization after training, one grid per neuron or per group of its weights.
+
+    With b bits a grid has 2ᵇ points, spaced evenly over the range of the weights that share it:
+    from −max|w| to max|w| if symmetric, from min w to max w otherwise.
+
+    Parameters
+    ----------
+    symmetric : bool
+        Whether the grid is symmetric about 0; it then needs one stored number, otherwise two.
+    group_size : int, optional
+        Consecutive weights of a neuron that share a grid; by default all of them.
+
+    Raises
+    ------
+    ValueError
+        If a value is impossible.
+
+    Notes
+    -----
+    A symmetric grid has no point at 0, so that one bit leaves the sign: ±max|w|. Rounding moves a
+    weight by at most half a step, range/(2ᵇ − 1)/2. Source: dossier §4 [S: P26].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Quantizer().apply(np.array([[-1.0, -0.2, 0.1, 0.5]]), bits=2).round(2)
+    array([[-1.  , -0.33,  0.33,  0.33]])
+    >>> Quantizer(symmetric=False).apply(np.array([[-1.0, -0.2, 0.1, 0.5]]), bits=2)
+    array([[-1. ,  0. ,  0. ,  0.5]])
+    """
+
+    symmetric: bool = True
+    group_size: int | None = None
+
+    def __post_init__(self) -> None:
+        set_fields(self, symmetric=boolean("symmetric", self.symmetric))
+        if self.group_size is not None:
+            set_fields(self, group_size=integer("group_size", self.group_size, 1))
+
+    def apply(self, weights: Array, bits: int) -> Array:
+        """Return ``weights``, shape (units, d), rounded to ``bits`` bits, in their dtype.
+
+        Raises
+        ------
+        ValueError
+            If ``bits`` is not in [1, 16], or a weight is not finite.
+        """
+        bits = integer("bits", bits, 1, MAX_BITS)
+        if weights.ndim != 2:
+            raise reject("weights.shape", weights.shape, "(units, d)")
+        finite("weights", weights)
+        out = np.empty_like(weights)
+        size = self.group_size or weights.shape[1]
+        for first in range(0, weights.shape[1], size):
+            group = weights[:, first : first + size].astype(np.float64)
+            low, high = group.min(axis=1, keepdims=True), group.max(axis=1, keepdims=True)
+            if self.symmetric:
+                high = np.maximum(-low, high)
+                low = -high
+            step = (high - low) / (2**bits - 1)
+            level = np.rint(np.divide(group - low, step, out=np.zeros_like(group), where=step > 0))
+            out[:, first : first + size] = low + level * step
+        return out
+
+    def stored_numbers(self, patch_dim: int) -> int:
+        """Return how many numbers one neuron of d weights stores beside them, in full precision.
+
+        Examples
+        --------
+        >>> Quantizer(symmetric=False, group_size=4).stored_numbers(10)
+        6
+        """
+        n_grids = 1 if self.group_size is None else -(-patch_dim // self.group_size)
+        return n_grids * (1 if self.symmetric else 2)

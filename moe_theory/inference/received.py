@@ -1,0 +1,80 @@
+"""What every expert of a trained network receives, and with which gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moe_theory.data.patch_data import PatchData
+from moe_theory.models import DenseCNN, JointMoE
+from moe_theory.routing import route
+from moe_theory.training import TrainingRun
+
+Array = NDArray[Any]
+
+
+def received_gates(run: TrainingRun, data: PatchData) -> Array:
+    """Return the gate that each expert gives each patch, 0 where it does not receive it.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        The network.
+    data : PatchData
+        N inputs of n patches.
+
+    Returns
+    -------
+    array, shape (N, n, k)
+        G_js of the dossier; 1 for what a dense or separately trained network receives.
+
+    Raises
+    ------
+    ValueError
+        If n or d of ``data`` are not those of the training.
+    DivergenceError
+        If the training diverged.
+
+    Notes
+    -----
+    Source: dossier §3 [S].
+
+    Examples
+    --------
+    >>> from moe_theory import SGD, JointMoE, PatchPatterns, train
+    >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
+    >>> run = train(JointMoE(2, 4, 3), data, SGD(1.0, 10, n_steps=5))
+    >>> gates = received_gates(run, data)
+    >>> gates.shape, int((gates > 0).sum(axis=1).max())
+    ((20, 4, 2), 3)
+    """
+    run.check_fits(data)
+    shape = (data.n_samples, data.n_patches, run.model.n_experts)
+    if isinstance(run.model, DenseCNN):
+        return np.ones(shape)
+    routers = run.weights.routers
+    assert routers is not None
+    dictionary = data.dictionary.astype(routers.dtype, copy=False)
+    n_routed = run.model.routed(data.n_patches)
+    places, gates = route(dictionary, data.indices, routers, n_routed)
+    if not isinstance(run.model, JointMoE):
+        gates = np.ones_like(gates)
+    spread = np.zeros((shape[0], shape[2], shape[1]))
+    np.put_along_axis(spread, places, gates, axis=2)
+    return spread.transpose(0, 2, 1)
+
+
+def expert_slices(run: TrainingRun) -> list[slice]:
+    """Return where the units of each expert lie among the rows of the hidden weights.
+
+    Examples
+    --------
+    >>> from moe_theory import SGD, JointMoE, PatchPatterns, train
+    >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
+    >>> expert_slices(train(JointMoE(2, 4, 3), data, SGD(1.0, 10, n_steps=5)))
+    [slice(0, 2, None), slice(2, 4, None)]
+    """
+    units = run.model.n_hidden // run.model.n_experts
+    return [slice(s * units, (s + 1) * units) for s in range(run.model.n_experts)]

@@ -1,0 +1,145 @@
+"""Scores of experts: what is held to tell which of them matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moe_theory._random import Seed, stream
+from moe_theory._validation import choice, reject
+from moe_theory.data.patch_data import PatchData
+from moe_theory.inference.received import expert_slices, received_gates
+from moe_theory.models import DenseCNN, JointMoE, SeparateMoE
+from moe_theory.training import TrainingRun
+
+Array = NDArray[np.float64]
+
+SCORES = (
+    "router_norm_change",
+    "gate_mass",
+    "activation_frequency",
+    "weight_magnitude",
+    "curvature",
+    "random",
+)
+NEED_DATA = ("gate_mass", "activation_frequency", "curvature")
+
+
+def expert_scores(
+    run: TrainingRun, score: str, *, data: PatchData | None = None, seed: Seed = 0
+) -> Array:
+    """Score every expert; a larger score is held to mean that more depends on the expert.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        The network.
+    score : str
+        ``router_norm_change``: Δ_s, change of the router's ℓ₂ norm in the last training.
+        ``gate_mass``: mean over inputs of the sum of the gates that the expert applies. Where
+        experts choose patches, these sum to 1 for every input; then the largest of them.
+        ``activation_frequency``: fraction of patches that the expert receives. Where experts
+        choose, it is the same for all; then the fraction of its units that fire on what it
+        receives.
+        ``weight_magnitude``: Frobenius norm of the expert's hidden weights.
+        ``curvature``: trace of the Gauss–Newton matrix of the expert's weights,
+        E ℓ″(y f)·‖∂f/∂w‖², where ℓ″ is taken as 1 for the hinge, whose curvature is 0.
+        ``random``: a random order.
+    data : PatchData, optional
+        Inputs over which gate mass, activation frequency and curvature are averaged.
+    seed : int or SeedSequence
+        Of the random order.
+
+    Returns
+    -------
+    array, shape (k,)
+
+    Raises
+    ------
+    ValueError
+        If the score is unknown, needs data that are not given, or speaks of routers that the
+        network does not have.
+    DivergenceError
+        If the training diverged.
+
+    Notes
+    -----
+    Source: dossier §4 [S: router-norm change and its competitors, P24 and P26].
+
+    Examples
+    --------
+    >>> from moe_theory import SGD, JointMoE, PatchPatterns, train
+    >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
+    >>> run = train(JointMoE(2, 4, 3), data, SGD(1.0, 10, n_steps=5))
+    >>> expert_scores(run, "gate_mass", data=data).shape
+    (2,)
+    """
+    choice("score", score, SCORES)
+    if score in NEED_DATA and data is None:
+        raise reject("data", None, f"given, to measure {score}")
+    if score == "random":
+        return stream(seed, "random score").permutation(run.model.n_experts).astype(np.float64)
+    if data is not None:
+        return _MEASURED[score](run, data) if score in NEED_DATA else _STATED[score](run)
+    return _STATED[score](run)
+
+
+def _router_norm_change(run: TrainingRun) -> Array:
+    return np.asarray(run.router_norm_change, np.float64)
+
+
+def _weight_magnitude(run: TrainingRun) -> Array:
+    weights = run.weights.experts.astype(np.float64)
+    return np.array([np.linalg.norm(weights[own]) for own in expert_slices(run)])
+
+
+def _gate_mass(run: TrainingRun, data: PatchData) -> Array:
+    gates = received_gates(run, data)
+    pooled = gates.max(axis=1) if _experts_choose(run) else gates.sum(axis=1)
+    return np.asarray(pooled.mean(axis=0))
+
+
+def _activation_frequency(run: TrainingRun, data: PatchData) -> Array:
+    taken = received_gates(run, data) > 0
+    if not _experts_choose(run):
+        return np.asarray(taken.mean(axis=(0, 1)))
+    firing = run.weights.experts @ data.dictionary.astype(run.weights.experts.dtype).T > 0
+    out = np.empty(run.model.n_experts)
+    for s, own in enumerate(expert_slices(run)):
+        out[s] = firing[own].mean(axis=0)[data.indices][taken[:, :, s]].mean()
+    return out
+
+
+def _curvature(run: TrainingRun, data: PatchData) -> Array:
+    f = run.predict(data).astype(np.float64)
+    decay = np.exp(-np.abs(f))
+    bend = np.ones(len(f)) if run.sgd.loss == "hinge" else decay / (1 + decay) ** 2
+    gates = received_gates(run, data)
+    scale = run.model.output_scale(run.n_patches)
+    experts = run.weights.experts.astype(np.float64)
+    patches = data.patches().astype(np.float64)
+    firing = np.einsum("nja,ra->njr", patches, experts) > 0
+    out = np.empty(run.model.n_experts)
+    for s, own in enumerate(expert_slices(run)):
+        slopes = scale * run.weights.output[own] * firing[:, :, own] * gates[:, :, s, None]
+        gradients = np.einsum("njr,nja->nra", slopes, patches)
+        out[s] = (bend * (gradients**2).sum(axis=(1, 2))).mean()
+    return out
+
+
+def _experts_choose(run: TrainingRun) -> bool:
+    return isinstance(run.model, DenseCNN | SeparateMoE | JointMoE)
+
+
+_STATED: dict[str, Callable[[TrainingRun], Array]] = {
+    "router_norm_change": _router_norm_change,
+    "weight_magnitude": _weight_magnitude,
+}
+_MEASURED: dict[str, Callable[[TrainingRun, PatchData], Any]] = {
+    "gate_mass": _gate_mass,
+    "activation_frequency": _activation_frequency,
+    "curvature": _curvature,
+}
