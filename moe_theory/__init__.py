@@ -5,6 +5,7 @@ __version__ = "0.1.0"
 from moe_theory.data import (
     DataModel,
     DigitPatches,
+    DigitTasks,
     PatchData,
     PatchPatterns,
     SpuriousPatch,
@@ -39,6 +40,7 @@ __all__ = [
     "DataModel",
     "DenseCNN",
     "DigitPatches",
+    "DigitTasks",
     "DivergenceError",
     "JointMoE",
     "PatchData",

@@ -1,5 +1,6 @@
 """Synthetic and real data models of discriminative patches."""
 
+from moe_theory.data.digit_tasks import DigitTasks
 from moe_theory.data.digits import DigitPatches
 from moe_theory.data.idx import read_idx
 from moe_theory.data.patch_data import PatchData
@@ -11,6 +12,7 @@ from moe_theory.data.tasks import TaskPatterns
 __all__ = [
     "DataModel",
     "DigitPatches",
+    "DigitTasks",
     "PatchData",
     "PatchPatterns",
     "SpuriousPatch",

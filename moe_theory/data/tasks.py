@@ -74,7 +74,7 @@ class TaskPatterns:
     def __post_init__(self) -> None:
         n = integer("n_patches", self.n_patches, 1)
         p = integer("n_irrelevant", self.n_irrelevant, 0 if n == 1 else 1)
-        frequencies = _frequencies(self.frequencies)
+        frequencies = check_frequencies(self.frequencies)
         set_fields(
             self,
             n_patches=n,
@@ -185,7 +185,14 @@ class TaskPatterns:
         )
 
 
-def _frequencies(values: object) -> tuple[float, ...]:
+def check_frequencies(values: object) -> tuple[float, ...]:
+    """Return ``values`` as a tuple of probabilities if they are some whose sum is 1.
+
+    Examples
+    --------
+    >>> check_frequencies([0.9, 0.1])
+    (0.9, 0.1)
+    """
     if not isinstance(values, tuple | list) or not values:
         raise reject("frequencies", values, "a tuple of at least one probability")
     checked = tuple(real("frequencies", value, 0, 1) for value in values)

@@ -1,6 +1,7 @@
 """Efficient inference: which experts may go, and which must keep their bits."""
 
 from moe_theory.inference.allocation import ALLOCATIONS, allocate_bits, largest_variances
+from moe_theory.inference.limits import Limit, compression_limit
 from moe_theory.inference.pruning import Pruning, fine_tune, prune
 from moe_theory.inference.quantization import Quantization, quantize
 from moe_theory.inference.quantizer import Quantizer
@@ -10,10 +11,12 @@ from moe_theory.inference.scores import SCORES, expert_scores
 __all__ = [
     "ALLOCATIONS",
     "SCORES",
+    "Limit",
     "Pruning",
     "Quantization",
     "Quantizer",
     "allocate_bits",
+    "compression_limit",
     "expert_scores",
     "fine_tune",
     "largest_variances",

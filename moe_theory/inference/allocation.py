@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._random import Seed
 from moe_theory._validation import choice, integer, real, reject
@@ -21,7 +21,7 @@ ALLOCATIONS = ("uniform", *SCORES)
 def allocate_bits(
     run: TrainingRun,
     average_bits: float,
-    allocation: str = "router_norm_change",
+    allocation: str | ArrayLike = "router_norm_change",
     *,
     levels: Sequence[int] | None = None,
     lift: float | None = None,
@@ -36,7 +36,7 @@ def allocate_bits(
         The network.
     average_bits : float
         Bits per expert weight.
-    allocation : str
+    allocation : str, or array of shape (k,)
         ``uniform``, the same for all; or a score that ranks experts, see `expert_scores`. A
         larger score gets more bits, except that of ``router_norm_change``: experts whose router
         changed *least* get most, as they are held to carry rare features.
@@ -73,10 +73,12 @@ def allocate_bits(
     >>> sorted(allocate_bits(run, 2.5, levels=(4, 2)).tolist())
     [2, 2, 2, 4]
     """
-    choice("allocation", allocation, ALLOCATIONS)
+    named = allocation if isinstance(allocation, str) else None
+    if named is not None:
+        choice("allocation", named, ALLOCATIONS)
     k = run.model.n_experts
     average = real("average_bits", average_bits, 1, MAX_BITS)
-    if allocation == "uniform":
+    if named == "uniform":
         if average != int(average):
             raise reject("average_bits", average_bits, "an integer where all experts get the same")
         if levels is not None or lift is not None:
@@ -84,7 +86,7 @@ def allocate_bits(
         return np.full(k, int(average))
     widths = _levels(levels, average)
     ranked = expert_scores(run, allocation, data=data, seed=seed)
-    if allocation == "router_norm_change":
+    if named == "router_norm_change":
         ranked = -ranked
     order = np.argsort(-ranked, kind="stable")
     if lift is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from moe_theory._random import Seed
 from moe_theory._validation import real, reject
@@ -23,7 +24,7 @@ class Pruning:
     Attributes
     ----------
     score : str
-        What experts were ranked by.
+        What experts were ranked by; "given" for scores given as numbers.
     ratio : float
         ρ, the fraction of experts asked to be left out.
     kept : tuple of int
@@ -41,7 +42,7 @@ class Pruning:
 def prune(
     run: TrainingRun,
     ratio: float,
-    score: str = "router_norm_change",
+    score: str | ArrayLike = "router_norm_change",
     *,
     data: PatchData | None = None,
     seed: Seed = 0,
@@ -54,8 +55,9 @@ def prune(
         A network with experts.
     ratio : float
         ρ in [0, 1), the fraction of experts to leave out; ρ·k is rounded.
-    score : str
-        One of `SCORES`, see `expert_scores`. Of equal scores the experts listed later go first.
+    score : str, or array of shape (k,)
+        One of `SCORES`, see `expert_scores`, or scores of your own. Of equal scores the
+        experts listed later go first.
     data : PatchData, optional
         Inputs for scores that are averages over inputs.
     seed : int or SeedSequence
@@ -101,6 +103,7 @@ def prune(
         groups = "pairs of experts" if together > 1 else "experts"
         raise reject("ratio", ratio, f"small enough to leave one of {n_groups} {groups}")
     grouped = values.reshape(n_groups, together).sum(axis=1)
+    name = score if isinstance(score, str) else "given"
     best = np.sort(np.argsort(-grouped, kind="stable")[:n_kept])
     kept = (best[:, None] * together + np.arange(together)).ravel()
     units = np.concatenate([np.arange(model.n_hidden)[expert_slices(run)[s]] for s in kept])
@@ -112,7 +115,7 @@ def prune(
         weights=_select(run.weights, kept, units),
         compression=(
             *run.compression,
-            Pruning(score, ratio, tuple(int(s) for s in kept), model.n_experts),
+            Pruning(name, ratio, tuple(int(s) for s in kept), model.n_experts),
         ),
     )
 

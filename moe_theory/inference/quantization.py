@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from moe_theory._random import Seed
 from moe_theory._validation import integer, reject
@@ -42,7 +43,7 @@ def quantize(
     run: TrainingRun,
     bits: float | Sequence[int],
     *,
-    allocation: str = "uniform",
+    allocation: str | ArrayLike = "uniform",
     levels: Sequence[int] | None = None,
     lift: float | None = None,
     data: PatchData | None = None,
@@ -90,7 +91,8 @@ def quantize(
     """
     run.check_usable()
     if isinstance(bits, Sequence | np.ndarray):
-        how = {"allocation": allocation != "uniform", "levels": levels, "lift": lift}
+        other = not (isinstance(allocation, str) and allocation == "uniform")
+        how = {"allocation": other, "levels": levels is not None, "lift": lift is not None}
         if given := [name for name, value in how.items() if value]:
             raise reject("bits", bits, f"an average where {given[0]} is given")
         if len(bits) != run.model.n_experts:

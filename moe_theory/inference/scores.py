@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._random import Seed, stream
-from moe_theory._validation import choice, reject
+from moe_theory._validation import choice, finite, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.received import expert_slices, received_gates
 from moe_theory.models import DenseCNN, JointMoE, SeparateMoE
@@ -29,7 +29,7 @@ NEED_DATA = ("gate_mass", "activation_frequency", "curvature")
 
 
 def expert_scores(
-    run: TrainingRun, score: str, *, data: PatchData | None = None, seed: Seed = 0
+    run: TrainingRun, score: str | ArrayLike, *, data: PatchData | None = None, seed: Seed = 0
 ) -> Array:
     """Score every expert; a larger score is held to mean that more depends on the expert.
 
@@ -37,7 +37,8 @@ def expert_scores(
     ----------
     run : TrainingRun
         The network.
-    score : str
+    score : str, or array of shape (k,)
+        Your own scores, which are returned; or one of `SCORES`.
         ``router_norm_change``: Δ_s, change of the router's ℓ₂ norm in the last training.
         ``gate_mass``: mean over inputs of the sum of the gates that the expert applies. Where
         experts choose patches, these sum to 1 for every input; then the largest of them.
@@ -60,7 +61,8 @@ def expert_scores(
     Raises
     ------
     ValueError
-        If the score is unknown, needs data that are not given, or speaks of routers that the
+        If the score is unknown, not one number per expert, needs data that are not given,
+        or speaks of routers that the
         network does not have.
     DivergenceError
         If the training diverged.
@@ -77,6 +79,8 @@ def expert_scores(
     >>> expert_scores(run, "gate_mass", data=data).shape
     (2,)
     """
+    if not isinstance(score, str):
+        return _own(score, run.model.n_experts)
     choice("score", score, SCORES)
     if score in NEED_DATA and data is None:
         raise reject("data", None, f"given, to measure {score}")
@@ -85,6 +89,15 @@ def expert_scores(
     if data is not None:
         return _MEASURED[score](run, data) if score in NEED_DATA else _STATED[score](run)
     return _STATED[score](run)
+
+
+def _own(score: ArrayLike, n_experts: int) -> Array:
+    values = np.asarray(score)
+    if values.shape != (n_experts,) or not np.issubdtype(values.dtype, np.number):
+        raise reject("score", score, f"one of {', '.join(SCORES)}, or {n_experts} numbers")
+    values = values.astype(np.float64)
+    finite("score", values)
+    return values
 
 
 def _router_norm_change(run: TrainingRun) -> Array:
@@ -119,13 +132,13 @@ def _curvature(run: TrainingRun, data: PatchData) -> Array:
     bend = np.ones(len(f)) if run.sgd.loss == "hinge" else decay / (1 + decay) ** 2
     gates = received_gates(run, data)
     scale = run.model.output_scale(run.n_patches)
-    experts = run.weights.experts.astype(np.float64)
-    patches = data.patches().astype(np.float64)
-    firing = np.einsum("nja,ra->njr", patches, experts) > 0
+    dictionary = data.dictionary.astype(np.float64)
+    firing = dictionary @ run.weights.experts.astype(np.float64).T > 0
+    patches = dictionary[data.indices]
     out = np.empty(run.model.n_experts)
     for s, own in enumerate(expert_slices(run)):
-        slopes = scale * run.weights.output[own] * firing[:, :, own] * gates[:, :, s, None]
-        gradients = np.einsum("njr,nja->nra", slopes, patches)
+        slopes = firing[:, own][data.indices] * gates[:, :, s, None] * run.weights.output[own]
+        gradients = scale * np.matmul(slopes.transpose(0, 2, 1), patches)
         out[s] = (bend * (gradients**2).sum(axis=(1, 2))).mean()
     return out
 

@@ -1,6 +1,7 @@
 """Pictures of data, trainings and experiments."""
 
 from moe_theory.plotting.cells import cell_means, cell_places, plot_cells
+from moe_theory.plotting.compression import SCORE_LOOKS, mean_interval, plot_compression
 from moe_theory.plotting.curves import look, n_draws, number_ticks, plot_curves, summary_rows
 from moe_theory.plotting.gates import plot_gates
 from moe_theory.plotting.samples import plot_sample
@@ -13,14 +14,17 @@ from moe_theory.plotting.thresholds import (
 )
 
 __all__ = [
+    "SCORE_LOOKS",
     "cell_means",
     "cell_places",
     "exponent_text",
     "fit_rows",
     "look",
+    "mean_interval",
     "n_draws",
     "number_ticks",
     "plot_cells",
+    "plot_compression",
     "plot_curves",
     "plot_fit",
     "plot_gates",
