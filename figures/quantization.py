@@ -1,0 +1,101 @@
+"""Mixed precision: accuracy against average bits, for every way to spend them."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from moe_theory import Results
+from moe_theory.inference import SCORES, compression_limit
+from moe_theory.plotting import plot_compression
+
+SIMULATION = "../simulations/quantization.py"
+
+BITS = {9: (3.0, 2.75, 2.5, 2.25, 2.0, 1.75, 1.5, 1.25, 1.0), 5: (3.0, 2.5, 2.0, 1.5, 1.0)}
+UNIFORM = (8, 6, 5, 4, 3, 2, 1)
+LEVELS = {"two": "3 or 1 bits", "three": "4, 2 or 1 bits"}
+RANKED = (*SCORES, "router_norm_change_lift")
+PREFIXES = {"": "all experts", "pruned_": "without experts that carry no pattern"}
+
+
+def draw(results: Results) -> tuple[Figure, list[dict]]:
+    alphas = results.unique("alpha")
+    figure = Figure(figsize=(4.6 * len(alphas), 14.5), layout="constrained")
+    axes = figure.subplots(4, len(alphas), sharex=True, squeeze=False)
+    panels = [(prefix, part) for prefix in PREFIXES for part in ("all", "rare")]
+    for row, (prefix, part) in zip(axes, panels, strict=True):
+        for ax, alpha in zip(row, alphas, strict=True):
+            here = results.select(data="digits", alpha=alpha)
+            for score in ("uniform", *RANKED):
+                bits, accuracy = curve(here, prefix, score, "two", part)
+                plot_compression(ax, bits, accuracy, score)
+            exact = part_of(np.array(here.column(f"{prefix}exact").tolist()), part, alpha)
+            ax.axhline(exact.mean(), color="k", linewidth=0.8, label="32 bits")
+            ax.set_title(f"$\\alpha$ = {alpha:g}, {part} inputs; {PREFIXES[prefix]}", fontsize=9)
+            ax.set_xlim(3.05, 0.95)
+        row[0].set_ylabel("test accuracy")
+    for ax in axes[-1]:
+        ax.set_xlabel("average bits per expert weight")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=9)
+    n_draws = len(results.unique("draw"))
+    figure.suptitle(
+        "Digits, frequent features 1 and 0, rare ones 7 and 6 with probability $\\alpha$; 16 "
+        f"experts of 3 or 1 bits;\nmean and 95 % interval over {n_draws} draws",
+        fontsize=11,
+    )
+    return figure, limits(results)
+
+
+def curve(here, prefix, score, levels, part):
+    """Return bits, falling, and accuracy, shape (draws, bits)."""
+    name = "uniform" if score == "uniform" else f"{score}_{levels}"
+    pairs = np.array([row[prefix + name] for row in here.rows])
+    accuracy = part_of(pairs, part, here.rows[0]["alpha"])
+    if score != "uniform":
+        return BITS[accuracy.shape[1]], accuracy
+    shown = [place for place, bits in enumerate(UNIFORM) if bits <= 3]
+    return [UNIFORM[place] for place in shown], accuracy[:, shown]
+
+
+def part_of(pairs, part, alpha):
+    """Return accuracy on rare inputs, or on all with their frequencies, from (frequent, rare)."""
+    rare = pairs[..., 1]
+    return rare if part == "rare" else (1 - alpha) * pairs[..., 0] + alpha * rare
+
+
+def limits(results):
+    """Return the lowest average bits at a loss of less than 1 % of accuracy, by allocation."""
+    table = []
+    for data in results.unique("data"):
+        for alpha in results.unique("alpha"):
+            here = results.select(data=data, alpha=alpha)
+            for prefix in PREFIXES:
+                for levels in LEVELS:
+                    for score in ("uniform", *RANKED):
+                        if f"{prefix}{RANKED[0]}_{levels}" in here.rows[0]:
+                            table.append(limit_row(here, prefix, score, levels))
+    return table
+
+
+def limit_row(here, prefix, score, levels):
+    row = {name: here.rows[0][name] for name in ("data", "alpha")}
+    row |= {"pruned": bool(prefix), "levels": LEVELS[levels], "allocation": score}
+    exact = np.array([line[f"{prefix}exact"] for line in here.rows])
+    for part in ("all", "rare"):
+        bits, accuracy = curve(here, prefix, score, levels, part)
+        before = part_of(exact, part, row["alpha"])
+        limit = compression_limit(bits, accuracy, before)
+        row |= {
+            f"{part}_lowest_bits": limit.value,
+            f"{part}_milder": limit.milder,
+            f"{part}_harsher": limit.harsher,
+            f"{part}_exact": round(float(before.mean()), 4),
+        }
+        row |= {
+            f"{part}_loss_at_{b:g}": round(float(before.mean() - accuracy[:, place].mean()), 4)
+            for place, b in enumerate(bits)
+            if b in (1.0, 2.0, 3.0)
+        }
+    for group in ("frequent", "rare", "none"):
+        found = [x for line in here.rows for x in line[f"change_{group}"]]
+        row[f"change_{group}"] = round(float(np.mean(found)), 4) if found else None
+    return row | {"n_draws": len(here.rows)}
