@@ -21,13 +21,14 @@ N_EXPERTS = 32
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
-    figure = Figure(figsize=(13.5, 14.5), layout="constrained")
-    axes = figure.subplots(4, 3, sharey=True)
+    regimes = [at for at in REGIMES if results.select(seen=at[0], loss=at[1]).rows]
+    figure = Figure(figsize=(1 + 4.2 * len(regimes), 14.5), layout="constrained")
+    axes = figure.subplots(4, len(regimes), sharey=True, squeeze=False)
     panels = [(data, kind) for data in ("patterns", "digits") for kind in KINDS]
     table = []
     for row, (data, kind) in zip(axes, panels, strict=True):
         ratios, what = KINDS[kind]
-        for ax, (regime, title) in zip(row, REGIMES.items(), strict=True):
+        for ax, regime in zip(row, regimes, strict=True):
             here = results.select(data=data, seen=regime[0], loss=regime[1])
             for score in SCORES:
                 if here.rows[0].get(score + kind) is None:
@@ -36,7 +37,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
                 plot_compression(ax, kept(ratios), accuracy, score)
                 table.append(limit_row(here, score, kind, ratios, accuracy))
             mark(ax, here)
-            ax.set_title(f"{data}, {title}; {what}", fontsize=9)
+            ax.set_title(f"{data}, {REGIMES[regime]}; {what}", fontsize=9)
             ax.set_xlabel("fraction of experts left out $\\rho$")
         row[0].set_ylabel("test accuracy on the task")
     handles, labels = axes[0, 0].get_legend_handles_labels()

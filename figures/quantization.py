@@ -1,5 +1,7 @@
 """Mixed precision: accuracy against average bits, for every way to spend them."""
 
+from itertools import product
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -12,24 +14,27 @@ SIMULATION = "../simulations/quantization.py"
 BITS = {9: (3.0, 2.75, 2.5, 2.25, 2.0, 1.75, 1.5, 1.25, 1.0), 5: (3.0, 2.5, 2.0, 1.5, 1.0)}
 UNIFORM = (8, 6, 5, 4, 3, 2, 1)
 LEVELS = {"two": "3 or 1 bits", "three": "4, 2 or 1 bits"}
-RANKED = (*SCORES, "router_norm_change_lift")
-PREFIXES = {"": "all experts", "pruned_": "without experts that carry no pattern"}
+CHANGES = (
+    "smallest_change", "smallest_change_lift", "smallest_change_idle_last", "largest_change",
+)  # fmt: skip
+WAYS = ("uniform", *CHANGES, *(score for score in SCORES if score != "router_norm_change"))
+ROUTING = ("expert choice", "token choice")
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
     alphas = results.unique("alpha")
     figure = Figure(figsize=(4.6 * len(alphas), 14.5), layout="constrained")
     axes = figure.subplots(4, len(alphas), sharex=True, squeeze=False)
-    panels = [(prefix, part) for prefix in PREFIXES for part in ("all", "rare")]
-    for row, (prefix, part) in zip(axes, panels, strict=True):
+    panels = [(routing, part) for routing in ROUTING for part in ("all", "rare")]
+    for row, (routing, part) in zip(axes, panels, strict=True):
         for ax, alpha in zip(row, alphas, strict=True):
-            here = results.select(data="digits", alpha=alpha)
-            for score in ("uniform", *RANKED):
-                bits, accuracy = curve(here, prefix, score, "two", part)
-                plot_compression(ax, bits, accuracy, score)
-            exact = part_of(np.array(here.column(f"{prefix}exact").tolist()), part, alpha)
+            here = results.select(data="digits", alpha=alpha, routing=routing)
+            for way in WAYS:
+                bits, accuracy = curve(here, way, "two", part)
+                plot_compression(ax, bits, accuracy, way)
+            exact = part_of(np.array(here.column("exact").tolist()), part, alpha)
             ax.axhline(exact.mean(), color="k", linewidth=0.8, label="32 bits")
-            ax.set_title(f"$\\alpha$ = {alpha:g}, {part} inputs; {PREFIXES[prefix]}", fontsize=9)
+            ax.set_title(f"{routing}, $\\alpha$ = {alpha:g}, {part} inputs", fontsize=9)
             ax.set_xlim(3.05, 0.95)
         row[0].set_ylabel("test accuracy")
     for ax in axes[-1]:
@@ -45,12 +50,12 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     return figure, limits(results)
 
 
-def curve(here, prefix, score, levels, part):
+def curve(here, way, levels, part):
     """Return bits, falling, and accuracy, shape (draws, bits)."""
-    name = "uniform" if score == "uniform" else f"{score}_{levels}"
-    pairs = np.array([row[prefix + name] for row in here.rows])
+    name = "uniform" if way == "uniform" else f"{way}_{levels}"
+    pairs = np.array([row[name] for row in here.rows])
     accuracy = part_of(pairs, part, here.rows[0]["alpha"])
-    if score != "uniform":
+    if way != "uniform":
         return BITS[accuracy.shape[1]], accuracy
     shown = [place for place, bits in enumerate(UNIFORM) if bits <= 3]
     return [UNIFORM[place] for place in shown], accuracy[:, shown]
@@ -65,23 +70,21 @@ def part_of(pairs, part, alpha):
 def limits(results):
     """Return the lowest average bits at a loss of less than 1 % of accuracy, by allocation."""
     table = []
-    for data in results.unique("data"):
-        for alpha in results.unique("alpha"):
-            here = results.select(data=data, alpha=alpha)
-            for prefix in PREFIXES:
-                for levels in LEVELS:
-                    for score in ("uniform", *RANKED):
-                        if f"{prefix}{RANKED[0]}_{levels}" in here.rows[0]:
-                            table.append(limit_row(here, prefix, score, levels))
+    at = product(results.unique("data"), results.unique("routing"), results.unique("alpha"))
+    for data, routing, alpha in at:
+        here = results.select(data=data, routing=routing, alpha=alpha)
+        for levels, way in product(LEVELS, WAYS):
+            if f"{CHANGES[0]}_{levels}" in here.rows[0]:
+                table.append(limit_row(here, way, levels))
     return table
 
 
-def limit_row(here, prefix, score, levels):
-    row = {name: here.rows[0][name] for name in ("data", "alpha")}
-    row |= {"pruned": bool(prefix), "levels": LEVELS[levels], "allocation": score}
-    exact = np.array([line[f"{prefix}exact"] for line in here.rows])
+def limit_row(here, way, levels):
+    row = {name: here.rows[0][name] for name in ("data", "routing", "alpha")}
+    row |= {"levels": LEVELS[levels], "allocation": way}
+    exact = np.array([line["exact"] for line in here.rows])
     for part in ("all", "rare"):
-        bits, accuracy = curve(here, prefix, score, levels, part)
+        bits, accuracy = curve(here, way, levels, part)
         before = part_of(exact, part, row["alpha"])
         limit = compression_limit(bits, accuracy, before)
         row |= {

@@ -21,6 +21,7 @@ from moe_theory import (
 from moe_theory.inference import SCORES, expert_scores, fine_tune, prune
 
 N_TASKS = 3
+REGIMES = (("often", "hinge"), ("seldom", "hinge"), ("seldom", "logistic"))
 SEEN = {"often": 1 / 3, "seldom": 0.02}
 TASKS = {
     "patterns": TaskPatterns(16, 128, 134, frequencies=(1.0, 0.0, 0.0)),
@@ -36,7 +37,7 @@ def experiment(scale: str) -> Sweep:
     settings = [
         setting(name, seen, loss)
         for name in TASKS
-        for seen, loss in (("often", "hinge"), ("seldom", "hinge"), ("seldom", "logistic"))
+        for seen, loss in (REGIMES[:2] if quick else REGIMES)
     ]
     return Sweep(settings, n_test=1000, n_draws=3 if quick else 20, measure=MEASURES[scale])
 

@@ -13,7 +13,7 @@ from moe_theory._validation import real, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.received import expert_slices
 from moe_theory.inference.scores import expert_scores
-from moe_theory.models import DenseCNN, SeparateMoE, Weights
+from moe_theory.models import DenseCNN, SeparateMoE, TokenChoiceMoE, Weights
 from moe_theory.training import SGD, TrainingRun, train
 
 
@@ -102,6 +102,9 @@ def prune(
     if n_kept < 1:
         groups = "pairs of experts" if together > 1 else "experts"
         raise reject("ratio", ratio, f"small enough to leave one of {n_groups} {groups}")
+    if isinstance(model, TokenChoiceMoE) and n_kept < model.n_chosen:
+        allowed = f"small enough to leave the {model.n_chosen} experts that each patch chooses"
+        raise reject("ratio", ratio, allowed)
     grouped = values.reshape(n_groups, together).sum(axis=1)
     name = score if isinstance(score, str) else "given"
     best = np.sort(np.argsort(-grouped, kind="stable")[:n_kept])

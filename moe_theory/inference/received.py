@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import DenseCNN, JointMoE
-from moe_theory.routing import route
+from moe_theory.models import DenseCNN, JointMoE, TokenChoiceMoE
+from moe_theory.routing import route, route_tokens
 from moe_theory.training import TrainingRun
 
 Array = NDArray[Any]
@@ -57,11 +57,20 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
     routers = run.weights.routers
     assert routers is not None
     dictionary = data.dictionary.astype(routers.dtype, copy=False)
+    spread = np.zeros((shape[0], shape[2], shape[1]))
+    if isinstance(run.model, TokenChoiceMoE):
+        model = run.model
+        experts, gates, kept = route_tokens(
+            dictionary, data.indices, routers, model.n_chosen,
+            capacity=model.capacity, priority=model.priority,
+        )  # fmt: skip
+        by_patch = spread.transpose(0, 2, 1)
+        np.put_along_axis(by_patch, experts, np.where(kept, gates, 0), axis=2)
+        return by_patch
     n_routed = run.model.routed(data.n_patches)
     places, gates = route(dictionary, data.indices, routers, n_routed)
     if not isinstance(run.model, JointMoE):
         gates = np.ones_like(gates)
-    spread = np.zeros((shape[0], shape[2], shape[1]))
     np.put_along_axis(spread, places, gates, axis=2)
     return spread.transpose(0, 2, 1)
 

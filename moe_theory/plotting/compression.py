@@ -10,7 +10,10 @@ from scipy.stats import bootstrap
 # One look per score in every figure.
 SCORE_LOOKS = {
     "router_norm_change": ("router-norm change $\\Delta_s$", "C3", "o", "-"),
-    "router_norm_change_lift": ("$\\Delta_s$ with max-variance lift", "C3", "D", "--"),
+    "smallest_change": ("smallest $\\Delta_s$ first", "C3", "o", "-"),
+    "smallest_change_lift": ("smallest $\\Delta_s$ first, large variance before", "C3", "D", "--"),
+    "smallest_change_idle_last": ("smallest $\\Delta_s$ first, idle last", "C5", "d", "-."),
+    "largest_change": ("largest $\\Delta_s$ first", "C6", "h", "-"),
     "gate_mass": ("gate mass", "C0", "s", "-"),
     "activation_frequency": ("activation frequency", "C1", "^", "-"),
     "weight_magnitude": ("weight magnitude", "C2", "v", "-"),

@@ -1,0 +1,94 @@
+"""The theorems of pruning against measurement: change of router norms, and experts needed."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from moe_theory import Results
+from moe_theory.plotting import number_ticks, plot_slope
+from moe_theory.theory import Measurements, check, pruning_bounds
+
+SIMULATION = "../simulations/router_norms.py"
+
+# Panel: the size that grows, and per bound what is measured, its name, colour and marker.
+PANELS = {
+    "patch_dim": (
+        ("relevant", "relevant_change", "experts that carry the task", "C3", "o"),
+        ("irrelevant", "irrelevant_change", "all others", "C0", "s"),
+        ("irrelevant", "not_received_change", "not relevant before fine-tuning", "C1", "v"),
+    ),
+    "n_routed": (("kept", "kept", "without further fine-tuning", "C2", "^"),),
+    "n_experts": (
+        ("kept_fine_tuned", "kept_tuned", "with further fine-tuning", "C4", "D"),
+        ("kept_fine_tuned", "kept", "without", "C2", "^"),
+    ),
+}
+PARAMETER = {"patch_dim": "patch_dim", "n_routed": "gamma", "n_experts": "n_experts"}
+LABELS = {
+    "patch_dim": ("dimension $d$, with $p = d - 6$ patterns", "mean change of norm $\\Delta_s$"),
+    "n_routed": ("relevant experts $1 - \\gamma$", "fraction of experts needed"),
+    "n_experts": ("experts $k$", "fraction of experts needed"),
+}
+
+
+def draw(results: Results) -> tuple[Figure, list[dict]]:
+    table, losses = [], results.unique("loss")
+    figure = Figure(figsize=(14, 4.3 * len(losses)), layout="constrained")
+    rows = figure.subplots(len(losses), 3, squeeze=False)
+    for axes, loss in zip(rows, losses, strict=True):
+        for ax, (size, curves) in zip(axes, PANELS.items(), strict=True):
+            here = results.select(loss=loss, size=size)
+            for bound, column, name, colour, marker in curves:
+                table.append(draw_curve(ax, here, size, bound, column, name, colour, marker))
+            ax.set_xlabel(LABELS[size][0])
+            ax.set_ylabel(LABELS[size][1])
+            ax.set_title(f"{loss} loss", fontsize=10)
+            ax.grid(alpha=0.3)
+            ax.legend(fontsize=8)
+    n_draws = len(results.unique("draw"))
+    figure.suptitle(
+        "Fine-tuning on a task of 2 % of pre-training, patterns, $n$ = 16: mean and 95 % interval "
+        f"over {n_draws} draws;\ndotted: slope of the theorem through the first point",
+        fontsize=11,
+    )
+    return figure, table
+
+
+def draw_curve(ax, here, size, bound_name, column, name, colour, marker):
+    """Draw one measured quantity with the bound's slope; return exponent and verdict."""
+    groups = [here.select(value=value) for value in here.unique("value")]
+    stats = np.array([group.mean_std(column) for group in groups])
+    mean, error = stats[:, 0], stats[:, 1] / np.sqrt(stats[:, 2])
+    places = np.array(here.unique("value"), float)
+    if size == "n_routed":
+        places = 1 - np.array([group.mean_std("irrelevant")[0] for group in groups])
+    bound = pruning_bounds()[bound_name]
+    values = 1 - places if size == "n_routed" else places
+    measured = Measurements({PARAMETER[size]: values}, mean, np.maximum(error / mean, 1e-3))
+    found = check(bound, measured)
+    growth = found.growth[0]
+    label = f"{name}: {growth.measured:.2f} [{growth.low:.2f}, {growth.high:.2f}]"
+    ax.errorbar(places, mean, 1.96 * error, color=colour, marker=marker, capsize=2, label=label)
+    ax.set_yscale("log")
+    number_ticks(ax, np.round(places, 3))
+    # The fraction kept is bounded as a power of 1 − γ, or of k, or not at all.
+    slope = {"relevant": 0.0, "irrelevant": -0.5, "kept": 1.0, "kept_fine_tuned": -1.0}[bound_name]
+    plot_slope(slope, (places[0], mean[0]), places, ax, label=None)
+    return {
+        "loss": here.rows[0]["loss"], "size": size, "quantity": column, "bound": str(bound),
+        "kind": bound.kind,
+        "bound_exponent": growth.bound, "measured": round(growth.measured, 4),
+        "low": round(growth.low, 4), "high": round(growth.high, 4), "curved": growth.curved,
+        "verdict": found.verdict, "reason": growth.reason,
+        "values": " ".join(f"{x:.4g}" for x in places),
+        "means": " ".join(f"{x:.4g}" for x in mean),
+        "standard_errors": " ".join(f"{x:.2g}" for x in error),
+        "n_draws": int(stats[0, 2]), **held(here.rows, bound_name, column),
+    }  # fmt: skip
+
+
+def held(rows, bound_name, column):
+    """Return in how many trainings the fraction 1 − γ of experts was enough, as it is claimed."""
+    if bound_name != "kept":
+        return {"n_held": None, "n_trainings": None}
+    enough = [row[column] <= 1 - row["irrelevant"] + 1e-9 for row in rows]
+    return {"n_held": sum(enough), "n_trainings": len(enough)}
