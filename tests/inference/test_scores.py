@@ -23,7 +23,6 @@ def gates_by_hand(model, weights, x):
             soft = twins.softmax((x @ router)[places])
             out[places, s] = soft if isinstance(model, JointMoE) else 1
         return out
-    for j, s, gate in twins.token_pairs(model, weights, x):
     scores = x @ weights.routers.T
     for j, s in twins.choices(model, scores):
         out[j, s] = twins.softmax(scores[j])[s]
