@@ -17,12 +17,17 @@ LEVELS = {"two": "3 or 1 bits", "three": "4, 2 or 1 bits"}
 CHANGES = (
     "smallest_change", "smallest_change_lift", "smallest_change_idle_last", "largest_change",
 )  # fmt: skip
-WAYS = ("uniform", *CHANGES, *(score for score in SCORES if score != "router_norm_change"))
+WAYS = (
+    "uniform",
+    *CHANGES,
+    "rounding_noise",
+    *(score for score in SCORES if score != "router_norm_change"),
+)
 ROUTING = ("expert choice", "token choice")
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
-    alphas = results.unique("alpha")
+    alphas = results.select(data="digits").unique("alpha")
     figure = Figure(figsize=(4.6 * len(alphas), 14.5), layout="constrained")
     axes = figure.subplots(4, len(alphas), sharex=True, squeeze=False)
     panels = [(routing, part) for routing in ROUTING for part in ("all", "rare")]
@@ -74,7 +79,7 @@ def limits(results):
     for data, routing, alpha in at:
         here = results.select(data=data, routing=routing, alpha=alpha)
         for levels, way in product(LEVELS, WAYS):
-            if f"{CHANGES[0]}_{levels}" in here.rows[0]:
+            if here.rows and f"{CHANGES[0]}_{levels}" in here.rows[0]:
                 table.append(limit_row(here, way, levels))
     return table
 

@@ -22,7 +22,7 @@ from moe_theory import (
     TaskPatterns,
     TokenChoiceMoE,
 )
-from moe_theory.inference import SCORES, expert_scores, quantize
+from moe_theory.inference import SCORES, expert_scores, quantize, rounding_noise
 
 EVEN = {
     "patterns": TaskPatterns(16, 64, 68, frequencies=(0.5, 0.5)),
@@ -38,9 +38,11 @@ LIFT = 2.0
 
 def experiment(scale: str) -> Sweep:
     quick = scale == "quick"
-    names, alphas = (("digits",), (0.1,)) if quick else (EVEN, ALPHAS)
-    settings = [setting(*at) for at in product(names, alphas, ROUTING)]
-    return Sweep(settings, n_test=200, n_draws=3 if quick else 20, measure=MEASURES[scale])
+    cells = [("digits", alpha) for alpha in ((0.1,) if quick else ALPHAS)]
+    if not quick:
+        cells.append(("patterns", 0.1))
+    settings = [setting(*cell, routing) for cell, routing in product(cells, ROUTING)]
+    return Sweep(settings, n_test=200, n_draws=3 if quick else 16, measure=MEASURES[scale])
 
 
 def setting(name: str, alpha: float, routing: str) -> Setting:
@@ -104,6 +106,7 @@ def ranks(run, few, seed, carries):
         "smallest_change_lift": (-change, LIFT),
         "smallest_change_idle_last": (idle_last, None),
         "largest_change": (change, None),
+        "rounding_noise": (rounding_noise(run, 1, few), None),
     } | {score: (values, None) for score, values in scores.items()}
 
 

@@ -30,7 +30,7 @@ def experiment(scale: str) -> Sweep:
         for size, values in SIZES.items()
         for value in (values[:3] if quick else values)
     ]
-    return Sweep(settings, n_test=100, n_draws=3 if quick else 20, measure=measure)
+    return Sweep(settings, n_test=100, n_draws=3 if quick else 16, measure=measure)
 
 
 def setting(size: str, value: int, loss: str) -> Setting:

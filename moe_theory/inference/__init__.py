@@ -2,11 +2,13 @@
 
 from moe_theory.inference.allocation import ALLOCATIONS, allocate_bits, largest_variances
 from moe_theory.inference.limits import Limit, compression_limit
+from moe_theory.inference.noise import rounding_noise
 from moe_theory.inference.pruning import Pruning, fine_tune, prune
 from moe_theory.inference.quantization import Quantization, quantize
 from moe_theory.inference.quantizer import Quantizer
 from moe_theory.inference.received import received_gates
 from moe_theory.inference.scores import SCORES, expert_scores
+from moe_theory.inference.slopes import mean_squared_slopes
 
 __all__ = [
     "ALLOCATIONS",
@@ -20,7 +22,9 @@ __all__ = [
     "expert_scores",
     "fine_tune",
     "largest_variances",
+    "mean_squared_slopes",
     "prune",
     "quantize",
     "received_gates",
+    "rounding_noise",
 ]

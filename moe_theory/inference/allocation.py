@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from moe_theory._random import Seed
 from moe_theory._validation import choice, integer, real, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.inference.quantizer import MAX_BITS
+from moe_theory.inference.noise import rounding_noise
+from moe_theory.inference.quantizer import MAX_BITS, Quantizer
 from moe_theory.inference.received import expert_slices
 from moe_theory.inference.scores import SCORES, expert_scores
 from moe_theory.training import TrainingRun
 
-ALLOCATIONS = ("uniform", *SCORES)
+ALLOCATIONS = ("uniform", "rounding_noise", *SCORES)
 
 
 def allocate_bits(
@@ -27,6 +28,7 @@ def allocate_bits(
     lift: float | None = None,
     data: PatchData | None = None,
     seed: Seed = 0,
+    quantizer: Quantizer | None = None,
 ) -> NDArray[np.int64]:
     """Return the bits of each expert, at most ``average_bits`` on average.
 
@@ -39,7 +41,8 @@ def allocate_bits(
     allocation : str, or array of shape (k,)
         ``uniform``, the same for all; or a score that ranks experts, see `expert_scores`. A
         larger score gets more bits, except that of ``router_norm_change``: experts whose router
-        changed *least* get most, as they are held to carry rare features.
+        changed *least* get most, as they are held to carry rare features; or
+        ``rounding_noise``, what the expert would add to the output's noise at equal bits.
     levels : sequence of two or three int
         Bit-widths to choose from; not for ``uniform``. Of all ways to spend the bits, the one
         that wastes least; among these, with three levels, the one whose middle level is nearest
@@ -49,6 +52,8 @@ def allocate_bits(
         experts are served before all others, since their grids are coarsest.
     data, seed
         As for `expert_scores`.
+    quantizer : Quantizer, optional
+        The grids, for ``rounding_noise``; by default as for `quantize`.
 
     Returns
     -------
@@ -85,7 +90,12 @@ def allocate_bits(
             raise reject("(levels, lift)", (levels, lift), "None where all experts get the same")
         return np.full(k, int(average))
     widths = _levels(levels, average)
-    ranked = expert_scores(run, allocation, data=data, seed=seed)
+    if named == "rounding_noise":
+        if data is None:
+            raise reject("data", None, "given, to predict rounding_noise")
+        ranked = rounding_noise(run, widths[-1], data, quantizer)
+    else:
+        ranked = expert_scores(run, allocation, data=data, seed=seed)
     if named == "router_norm_change":
         ranked = -ranked
     order = np.argsort(-ranked, kind="stable")

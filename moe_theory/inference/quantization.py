@@ -90,19 +90,19 @@ def quantize(
     2.5
     """
     run.check_usable()
+    grid = quantizer or Quantizer()
     if isinstance(bits, Sequence | np.ndarray):
         other = not (isinstance(allocation, str) and allocation == "uniform")
-        how = {"allocation": other, "levels": levels is not None, "lift": lift is not None}
-        if given := [name for name, value in how.items() if value]:
+        asked = {"allocation": other, "levels": levels is not None, "lift": lift is not None}
+        if given := [name for name, value in asked.items() if value]:
             raise reject("bits", bits, f"an average where {given[0]} is given")
         if len(bits) != run.model.n_experts:
             raise reject("len(bits)", len(bits), f"{run.model.n_experts}, one per expert")
         each = [integer("bits", value, 1, MAX_BITS) for value in bits]
     else:
         each = allocate_bits(
-            run, bits, allocation, levels=levels, lift=lift, data=data, seed=seed
+            run, bits, allocation, levels=levels, lift=lift, data=data, seed=seed, quantizer=grid
         ).tolist()
-    grid = quantizer or Quantizer()
     experts = run.weights.experts.copy()
     for own, width in zip(expert_slices(run), each, strict=True):
         experts[own] = grid.apply(experts[own], width)

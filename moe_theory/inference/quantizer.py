@@ -40,7 +40,6 @@ class Quantizer:
 
     Examples
     --------
-    >>> import numpy as np
     >>> Quantizer().apply(np.array([[-1.0, -0.2, 0.1, 0.5]]), bits=2).round(2)
     array([[-1.  , -0.33,  0.33,  0.33]])
     >>> Quantizer(symmetric=False).apply(np.array([[-1.0, -0.2, 0.1, 0.5]]), bits=2)
@@ -63,22 +62,52 @@ class Quantizer:
         ValueError
             If ``bits`` is not in [1, 16], or a weight is not finite.
         """
+        low, step = self._grids(weights, bits)
+        whole = weights.astype(np.float64)
+        level = np.rint(np.divide(whole - low, step, out=np.zeros_like(whole), where=step > 0))
+        rounded: Array = (low + level * step).astype(weights.dtype)
+        return rounded
+
+    def error_variances(self, weights: Array, bits: int) -> Array:
+        """Return the expected squared rounding error of each weight, shape (units, d).
+
+        It is step²/12, as for a weight anywhere between two points, but 0 for weights at an end
+        of their grid.
+
+        Raises
+        ------
+        ValueError
+            As `apply` does.
+
+        Examples
+        --------
+        >>> Quantizer().error_variances(np.array([[-1.0, 0.5]]), bits=1).round(3)
+        array([[0.   , 0.333]])
+        """
+        low, step = self._grids(weights, bits)
+        top = low + step * (2**bits - 1)
+        whole = weights.astype(np.float64)
+        # The grid begins and ends at weights, up to rounding.
+        at_end = np.minimum(whole - low, top - whole) <= 1e-9 * (top - low)
+        return np.where(at_end, 0.0, step**2 / 12)
+
+    def _grids(self, weights: Array, bits: int) -> tuple[Array, Array]:
+        """Return the lowest point and the spacing of the grid of each weight."""
         bits = integer("bits", bits, 1, MAX_BITS)
         if weights.ndim != 2:
             raise reject("weights.shape", weights.shape, "(units, d)")
         finite("weights", weights)
-        out = np.empty_like(weights)
+        lowest, step = np.empty(weights.shape), np.empty(weights.shape)
         size = self.group_size or weights.shape[1]
         for first in range(0, weights.shape[1], size):
-            group = weights[:, first : first + size].astype(np.float64)
+            own = slice(first, first + size)
+            group = weights[:, own].astype(np.float64)
             low, high = group.min(axis=1, keepdims=True), group.max(axis=1, keepdims=True)
             if self.symmetric:
                 high = np.maximum(-low, high)
                 low = -high
-            step = (high - low) / (2**bits - 1)
-            level = np.rint(np.divide(group - low, step, out=np.zeros_like(group), where=step > 0))
-            out[:, first : first + size] = low + level * step
-        return out
+            lowest[:, own], step[:, own] = low, (high - low) / (2**bits - 1)
+        return lowest, step
 
     def stored_numbers(self, patch_dim: int) -> int:
         """Return how many numbers one neuron of d weights stores beside them, in full precision.

@@ -12,6 +12,7 @@ from moe_theory._random import Seed, stream
 from moe_theory._validation import choice, finite, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.received import expert_slices, received_gates
+from moe_theory.inference.slopes import mean_squared_slopes
 from moe_theory.models import DenseCNN, JointMoE, SeparateMoE
 from moe_theory.training import TrainingRun
 
@@ -130,17 +131,8 @@ def _curvature(run: TrainingRun, data: PatchData) -> Array:
     f = run.predict(data).astype(np.float64)
     decay = np.exp(-np.abs(f))
     bend = np.ones(len(f)) if run.sgd.loss == "hinge" else decay / (1 + decay) ** 2
-    gates = received_gates(run, data)
-    scale = run.model.output_scale(run.n_patches)
-    dictionary = data.dictionary.astype(np.float64)
-    firing = dictionary @ run.weights.experts.astype(np.float64).T > 0
-    patches = dictionary[data.indices]
-    out = np.empty(run.model.n_experts)
-    for s, own in enumerate(expert_slices(run)):
-        slopes = firing[:, own][data.indices] * gates[:, :, s, None] * run.weights.output[own]
-        gradients = scale * np.matmul(slopes.transpose(0, 2, 1), patches)
-        out[s] = (bend * (gradients**2).sum(axis=(1, 2))).mean()
-    return out
+    squares = mean_squared_slopes(run, data, bend)
+    return np.array([squares[own].sum() for own in expert_slices(run)])
 
 
 def _experts_choose(run: TrainingRun) -> bool:

@@ -14,6 +14,7 @@ SCORE_LOOKS = {
     "smallest_change_lift": ("smallest $\\Delta_s$ first, large variance before", "C3", "D", "--"),
     "smallest_change_idle_last": ("smallest $\\Delta_s$ first, idle last", "C5", "d", "-."),
     "largest_change": ("largest $\\Delta_s$ first", "C6", "h", "-"),
+    "rounding_noise": ("predicted rounding noise", "C9", ">", "-"),
     "gate_mass": ("gate mass", "C0", "s", "-"),
     "activation_frequency": ("activation frequency", "C1", "^", "-"),
     "weight_magnitude": ("weight magnitude", "C2", "v", "-"),

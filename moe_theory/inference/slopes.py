@@ -1,0 +1,57 @@
+"""How the output of a network depends on its hidden weights."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from moe_theory.data.patch_data import PatchData
+from moe_theory.inference.received import expert_slices, received_gates
+from moe_theory.training import TrainingRun
+
+
+def mean_squared_slopes(
+    run: TrainingRun, data: PatchData, weights: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Return the mean over inputs of (∂f/∂w)², weighted by input if asked, shape (m, d).
+
+    Parameters
+    ----------
+    run : TrainingRun
+        The network; routers, hence gates, are held fixed.
+    data : PatchData
+        N inputs.
+    weights : array, shape (N,), optional
+        By default 1.
+
+    Raises
+    ------
+    ValueError
+        If n or d of ``data`` are not those of the training.
+    DivergenceError
+        If the training diverged.
+
+    Notes
+    -----
+    ∂f/∂w_rs = scale · a_rs Σ_j G_js 1[⟨w_rs, x⁽ʲ⁾⟩ > 0] x⁽ʲ⁾. Source: dossier §3 [D].
+
+    Examples
+    --------
+    >>> from moe_theory import SGD, JointMoE, PatchPatterns, train
+    >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
+    >>> mean_squared_slopes(train(JointMoE(2, 4, 3), data, SGD(1.0, 10, n_steps=5)), data).shape
+    (4, 10)
+    """
+    gates = received_gates(run, data)
+    shares = np.ones(data.n_samples) if weights is None else np.asarray(weights, np.float64)
+    shares = shares / data.n_samples
+    dictionary = data.dictionary.astype(np.float64)
+    firing = dictionary @ run.weights.experts.astype(np.float64).T > 0
+    patches = dictionary[data.indices]
+    scale = run.model.output_scale(run.n_patches)
+    out = np.empty(run.weights.experts.shape)
+    for s, own in enumerate(expert_slices(run)):
+        pooled = firing[:, own][data.indices] * gates[:, :, s, None] * run.weights.output[own]
+        slopes = scale * np.matmul(pooled.transpose(0, 2, 1), patches)
+        out[own] = np.einsum("i,ira->ra", shares, slopes**2)
+    return out
