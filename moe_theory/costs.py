@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from moe_theory.forward_costs import fixed_forward, joint_forward, token_forward
+
 LOSS_SLOPE = {"logistic": 4, "hinge": 1}
 
 
@@ -68,7 +70,9 @@ def fixed_step(
     18
     """
     pooled = batch_size * n_routed * n_hidden
-    forward = 2 * pooled * patch_dim + pooled + 2 * batch_size * n_hidden + batch_size
+    forward = fixed_forward(
+        batch_size=batch_size, n_routed=n_routed, n_hidden=n_hidden, patch_dim=patch_dim
+    )
     slope = (LOSS_SLOPE[loss] + 3) * batch_size
     backward = pooled + 2 * pooled * patch_dim + 2 * n_hidden * patch_dim
     return forward + slope + backward
@@ -106,10 +110,16 @@ def joint_step(
     >>> joint_step(batch_size=1, n_patches=1, n_routed=1, n_experts=1, n_hidden=1, patch_dim=1)
     34
     """
-    scored = batch_size * n_patches * n_experts
     gated = batch_size * n_routed * n_experts
     pooled = batch_size * n_routed * n_hidden
-    forward = 2 * scored * patch_dim + 6 * gated + 2 * pooled * patch_dim + 2 * pooled + batch_size
+    forward = joint_forward(
+        batch_size=batch_size,
+        n_patches=n_patches,
+        n_routed=n_routed,
+        n_experts=n_experts,
+        n_hidden=n_hidden,
+        patch_dim=patch_dim,
+    )
     slope = (LOSS_SLOPE[loss] + 3) * batch_size
     backward = pooled + 5 * gated + 2 * (pooled + gated + n_hidden + n_experts) * patch_dim
     return forward + slope + backward
@@ -157,8 +167,14 @@ def token_step(
     scored = batch_size * n_patches * n_experts
     paired = batch_size * n_pairs
     pooled = paired * units_per_expert
-    forward = 2 * scored * patch_dim + 4 * scored + 2 * pooled * patch_dim + 2 * pooled
-    forward += 2 * paired + batch_size * n_patches + batch_size
+    forward = token_forward(
+        batch_size=batch_size,
+        n_patches=n_patches,
+        n_pairs=n_pairs,
+        n_experts=n_experts,
+        units_per_expert=units_per_expert,
+        patch_dim=patch_dim,
+    )
     slope = (LOSS_SLOPE[loss] + 3) * batch_size
     backward = pooled + 2 * scored + paired + 2 * (pooled + scored) * patch_dim
     return forward + slope + backward + 2 * n_experts * (units_per_expert + 1) * patch_dim

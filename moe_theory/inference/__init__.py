@@ -1,6 +1,7 @@
 """Efficient inference: which experts may go, and which must keep their bits."""
 
 from moe_theory.inference.allocation import ALLOCATIONS, allocate_bits, largest_variances
+from moe_theory.inference.footprint import Footprint, footprint
 from moe_theory.inference.limits import Limit, compression_limit
 from moe_theory.inference.noise import rounding_noise
 from moe_theory.inference.pruning import Pruning, fine_tune, prune
@@ -13,6 +14,7 @@ from moe_theory.inference.slopes import mean_squared_slopes
 __all__ = [
     "ALLOCATIONS",
     "SCORES",
+    "Footprint",
     "Limit",
     "Pruning",
     "Quantization",
@@ -21,6 +23,7 @@ __all__ = [
     "compression_limit",
     "expert_scores",
     "fine_tune",
+    "footprint",
     "largest_variances",
     "mean_squared_slopes",
     "prune",

@@ -1,0 +1,93 @@
+"""Floating-point operations of one forward pass, counted as in `moe_theory.costs`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def fixed_forward(*, batch_size: Any, n_routed: Any, n_hidden: Any, patch_dim: Any) -> Any:
+    """Operations of m units that each receive l patches of every input.
+
+    Parameters
+    ----------
+    batch_size, n_routed, n_hidden, patch_dim : int or sympy expression
+        B; l, which is n for a dense network; m; d.
+
+    Notes
+    -----
+    Pre-activations 2Blmd, pooling Blm, output 2Bm, scale B. Source: dossier §3.
+
+    Examples
+    --------
+    >>> fixed_forward(batch_size=1, n_routed=1, n_hidden=1, patch_dim=1)
+    6
+    """
+    pooled = batch_size * n_routed * n_hidden
+    return 2 * pooled * patch_dim + pooled + 2 * batch_size * n_hidden + batch_size
+
+
+def joint_forward(
+    *,
+    batch_size: Any,
+    n_patches: Any,
+    n_routed: Any,
+    n_experts: Any,
+    n_hidden: Any,
+    patch_dim: Any,
+) -> Any:
+    """Operations of a network whose experts choose patches through a softmax gate.
+
+    Parameters
+    ----------
+    batch_size, n_patches, n_routed, n_experts, n_hidden, patch_dim : int or sympy expression
+        B, n, l, k, m, d.
+
+    Notes
+    -----
+    Scores 2Bnkd, softmax 4Bkl, pre-activations 2Blmd, patch values 2Blm, gating 2Bkl, scale B.
+    Source: dossier §3.
+
+    Examples
+    --------
+    >>> joint_forward(batch_size=1, n_patches=1, n_routed=1, n_experts=1, n_hidden=1, patch_dim=1)
+    13
+    """
+    scored = batch_size * n_patches * n_experts
+    gated = batch_size * n_routed * n_experts
+    pooled = batch_size * n_routed * n_hidden
+    return 2 * scored * patch_dim + 6 * gated + 2 * pooled * patch_dim + 2 * pooled + batch_size
+
+
+def token_forward(
+    *,
+    batch_size: Any,
+    n_patches: Any,
+    n_pairs: Any,
+    n_experts: Any,
+    units_per_expert: Any,
+    patch_dim: Any,
+) -> Any:
+    """Operations of a network in which patches choose experts.
+
+    Parameters
+    ----------
+    batch_size, n_patches, n_pairs, n_experts, units_per_expert, patch_dim
+        As for `moe_theory.costs.token_step`.
+
+    Notes
+    -----
+    Scores 2Bnkd, softmax 4Bnk, pre-activations 2BEud, patch values 2BEu, gating 2BE, sum over
+    patches Bn, scale B. Source: dossier §3, token-choice routing [D].
+
+    Examples
+    --------
+    >>> token_forward(
+    ...     batch_size=1, n_patches=1, n_pairs=1, n_experts=1, units_per_expert=1, patch_dim=1
+    ... )
+    14
+    """
+    scored = batch_size * n_patches * n_experts
+    paired = batch_size * n_pairs
+    pooled = paired * units_per_expert
+    units = 2 * pooled * patch_dim + 2 * pooled
+    return 2 * scored * patch_dim + 4 * scored + units + 2 * paired + batch_size * (n_patches + 1)

@@ -1,0 +1,127 @@
+"""`footprint`: what a network takes to store and to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from moe_theory import costs
+from moe_theory.forward_costs import fixed_forward, joint_forward, token_forward
+from moe_theory.inference.pruning import Pruning
+from moe_theory.inference.quantization import Quantization
+from moe_theory.inference.quantizer import Quantizer
+from moe_theory.models import DenseCNN, JointMoE, SeparateMoE
+from moe_theory.training import TrainingRun
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a network takes to store and to run.
+
+    Attributes
+    ----------
+    n_parameters : int
+        Hidden weights, output weights and routers.
+    expert_bits : int
+        Bits of the hidden weights, with what their grids store.
+    other_bits : int
+        Bits of output weights and routers, in full precision.
+    flops : int
+        Operations of one forward pass of one input, routing included; bits do not change them.
+    """
+
+    n_parameters: int
+    expert_bits: int
+    other_bits: int
+    flops: int
+
+    @property
+    def kilobytes(self) -> float:
+        """All bits, in units of 8000."""
+        return (self.expert_bits + self.other_bits) / 8000
+
+
+def footprint(run: TrainingRun) -> Footprint:
+    """Count parameters, bits and operations of a network as it is after compression.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        The network.
+
+    Returns
+    -------
+    Footprint
+
+    Notes
+    -----
+    Source: dossier §3 for the operations; §4 [S: P24 and P26] for what is compressed.
+
+    Examples
+    --------
+    >>> from moe_theory import SGD, JointMoE, PatchPatterns, train
+    >>> from moe_theory.inference import prune, quantize
+    >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
+    >>> run = train(JointMoE(4, 8, 3), data, SGD(1.0, 10, n_steps=5))
+    >>> small = quantize(prune(run, 0.5), 4)
+    >>> footprint(run).kilobytes, footprint(small).kilobytes
+    (0.512, 0.132)
+    >>> round(footprint(run).flops / footprint(small).flops, 2)
+    2.0
+    """
+    model, weights = run.model, run.weights
+    width = 8 * weights.experts.itemsize
+    units = model.n_hidden // model.n_experts
+    grids, bits = _stored(run)
+    n_others = weights.output.size + (0 if weights.routers is None else weights.routers.size)
+    if grids is None:
+        expert_bits = weights.experts.size * width
+    else:
+        stored = grids.stored_numbers(run.patch_dim) * width
+        expert_bits = sum(units * (b * run.patch_dim + stored) for b in bits)
+    return Footprint(
+        n_parameters=weights.experts.size + n_others,
+        expert_bits=expert_bits,
+        other_bits=n_others * width,
+        flops=_flops(run),
+    )
+
+
+def _stored(run: TrainingRun) -> tuple[Quantizer | None, tuple[int, ...]]:
+    """Return the grids of the last quantization and the bits of the experts that are left."""
+    grids: Quantizer | None = None
+    bits: tuple[int, ...] = ()
+    for step in run.compression:
+        if isinstance(step, Quantization):
+            grids, bits = step.quantizer, step.bits
+        elif isinstance(step, Pruning) and grids is not None:
+            bits = tuple(bits[s] for s in step.kept)
+    return grids, bits
+
+
+def _flops(run: TrainingRun) -> int:
+    model, n, d = run.model, run.n_patches, run.patch_dim
+    if isinstance(model, DenseCNN | SeparateMoE):
+        count = fixed_forward(
+            batch_size=1, n_routed=model.routed(n), n_hidden=model.n_hidden, patch_dim=d
+        )
+        if isinstance(model, SeparateMoE):
+            count += costs.routing(n_samples=1, n_patches=n, n_experts=model.n_experts, patch_dim=d)
+    elif isinstance(model, JointMoE):
+        count = joint_forward(
+            batch_size=1,
+            n_patches=n,
+            n_routed=model.routed(n),
+            n_experts=model.n_experts,
+            n_hidden=model.n_hidden,
+            patch_dim=d,
+        )
+    else:
+        count = token_forward(
+            batch_size=1,
+            n_patches=n,
+            n_pairs=model.n_pairs(n),
+            n_experts=model.n_experts,
+            units_per_expert=model.units_per_expert,
+            patch_dim=d,
+        )
+    return int(count)
