@@ -15,7 +15,7 @@ REGIMES = {
     ("seldom", "logistic"): "task in 2 %, logistic loss",
 }
 RATIOS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.8125, 0.875, 0.90625, 0.9375, 0.96875)
-TUNED = (0.5, 0.75, 0.875, 0.9375, 0.96875)
+TUNED = (0.5, 0.75, 0.8125, 0.875, 0.90625, 0.9375)
 KINDS = {"": (RATIOS, "no further fine-tuning"), "_tuned": (TUNED, "fine-tuned again")}
 N_EXPERTS = 32
 
@@ -75,6 +75,8 @@ def limit_row(here, score, kind, ratios, accuracy):
     before = np.array([line["accuracy"] for line in here.rows])
     limit = compression_limit(ratios, accuracy, before)
     gamma, gamma_std, _ = here.mean_std("irrelevant")
+    size = here.rows[0]
+    at = RATIOS.index(limit.value) if limit.value in RATIOS else 0
     return {
         **{name: here.rows[0][name] for name in ("data", "seen", "loss")},
         "score": score,
@@ -82,6 +84,8 @@ def limit_row(here, score, kind, ratios, accuracy):
         "largest_ratio": limit.value,
         "milder": limit.milder,
         "harsher": limit.harsher,
+        "flops_share": round(size["flops"][at] / size["flops"][0], 4),
+        "bytes_share": round(size["kilobytes"][at] / size["kilobytes"][0], 4),
         "gamma_mean": round(gamma, 4),
         "gamma_std": round(gamma_std, 4),
         "accuracy_before": round(float(before.mean()), 4),

@@ -18,7 +18,7 @@ from moe_theory import (
     Sweep,
     TaskPatterns,
 )
-from moe_theory.inference import SCORES, expert_scores, fine_tune, prune
+from moe_theory.inference import SCORES, expert_scores, fine_tune, footprint, prune
 
 N_TASKS = 3
 REGIMES = (("often", "hinge"), ("seldom", "hinge"), ("seldom", "logistic"))
@@ -28,7 +28,7 @@ TASKS = {
     "digits": DigitTasks(DigitPatches(), others=((7, 6), (9, 4)), frequencies=(1.0, 0.0, 0.0)),
 }
 RATIOS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.8125, 0.875, 0.90625, 0.9375, 0.96875)
-TUNED = (0.5, 0.75, 0.875, 0.9375, 0.96875)
+TUNED = (0.5, 0.75, 0.8125, 0.875, 0.90625, 0.9375)
 QUICK = ("router_norm_change", "random")
 
 
@@ -72,6 +72,10 @@ def measure(run, test, train, scores=SCORES):
         values = expert_scores(tuned, score, data=own, seed=seed)
         pruned = [prune(tuned, ratio, values) for ratio in RATIOS]
         columns[score] = [1 - small.error(fresh) for small in pruned]
+        if score == SCORES[0]:
+            sizes = [footprint(small) for small in pruned]
+            columns["kilobytes"] = [size.kilobytes for size in sizes]
+            columns["flops"] = [size.flops for size in sizes]
         if score in scores:
             again = [fine_tune(pruned[RATIOS.index(ratio)], own, sgd, seed) for ratio in TUNED]
             columns[f"{score}_tuned"] = [1 - small.error(fresh) for small in again]

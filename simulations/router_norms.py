@@ -55,17 +55,15 @@ def measure(run, test, train):
     tuned = fine_tune(run, own, sgd, seed)
     metrics, before = tuned.routing(fresh), run.routing(fresh)
     carries = np.maximum(metrics.gate_positive, metrics.gate_negative) > 0.5
-    received = np.maximum(before.success_positive, before.success_negative) > 0.5
+    receives = np.maximum(received(before), received(metrics)) > 0.5
     change, k = tuned.router_norm_change, run.model.n_experts
     return {
         "accuracy": 1 - tuned.error(fresh),
         "irrelevant": 1 - float(carries.mean()),
-        "irrelevant_before": 1 - float(received.mean()),
-        "relevant_change": mean(change[carries]),
-        "relevant_least": float(change[carries].min()) if carries.any() else None,
-        "irrelevant_change": mean(np.abs(change[~carries])),
-        "received_change": mean(change[received]),
-        "not_received_change": mean(np.abs(change[~received])),
+        "never": 1 - float((carries | receives).mean()),
+        "carries_change": mean(change[carries]),
+        "receives_change": mean(np.abs(change[receives & ~carries])),
+        "never_change": mean(np.abs(change[~receives & ~carries])),
         "kept": fewest(range(1, k + 1), lambda n: prune(tuned, 1 - n / k), tuned, fresh) / k,
         "kept_tuned": fewest(
             [n for n in KEPT if n < k] + [k],
@@ -75,6 +73,11 @@ def measure(run, test, train):
         )
         / k,
     }
+
+
+def received(metrics):
+    """Return how often each expert receives the discriminative patch of its better class."""
+    return np.maximum(metrics.success_positive, metrics.success_negative)
 
 
 def mean(values):

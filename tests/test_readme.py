@@ -37,6 +37,11 @@ def test_verdicts_are_those_of_the_figure():
         assert line in README
 
 
+def test_limits_of_compression_are_those_of_the_figures():
+    for line in (*pruning_lines(read("pruning")), *quantization_lines(read("quantization"))):
+        assert line in README
+
+
 def read(figure: str) -> list[dict[str, str]]:
     with (ROOT / "figures" / "full" / f"{figure}.csv").open() as file:
         return list(csv.DictReader(file))
@@ -71,3 +76,43 @@ def growth_text(row):
     return (
         f"{row['size']}{star}: {measured} [{low}, {high}], bound {float(row['bound_exponent']):g}"
     )
+
+
+def pruning_lines(rows):
+    """Return the lines of the table of pruning: per score, six settings, then fine-tuned again."""
+    for score in dict.fromkeys(row["score"] for row in rows):
+        cells = [
+            limit_text(row, "largest_ratio") + (f" → {number(again)}" if again else "")
+            for row in rows
+            if row["score"] == score and row["fine_tuned"] == "False"
+            for again in [tuned(rows, row)]
+        ]
+        yield f"| {score} | " + " | ".join(cells) + " |"
+
+
+def tuned(rows, row):
+    """Return the largest ratio of the same setting when fine-tuned again."""
+    same = ("data", "seen", "loss", "score")
+    for other in rows:
+        if other["fine_tuned"] == "True" and all(other[name] == row[name] for name in same):
+            return other["largest_ratio"]
+    return ""
+
+
+def quantization_lines(rows):
+    """Return the lines of the table of bits: per allocation, routing and α, of two levels."""
+    kept = [r for r in rows if r["data"] == "digits" and r["levels"] == "3 or 1 bits"]
+    kept.sort(key=lambda row: (row["routing"], -float(row["alpha"])))
+    for way in dict.fromkeys(row["allocation"] for row in kept):
+        cells = [limit_text(row, "all_lowest_bits", "all_") for row in kept
+                 if row["allocation"] == way]  # fmt: skip
+        yield f"| {way} | " + " | ".join(cells) + " |"
+
+
+def limit_text(row, column, prefix=""):
+    ends = (row[f"{prefix}milder"], row[f"{prefix}harsher"])
+    return f"{number(row[column])} [{', '.join(number(end) for end in ends)}]"
+
+
+def number(text):
+    return "–" if text in ("", "nan") else f"{float(text):.3g}"
