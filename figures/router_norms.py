@@ -72,6 +72,8 @@ def draw_curve(ax, here, size, bound_name, column, name, colour, marker):
     label = f"{name}: {growth.measured:.2f} [{growth.low:.2f}, {growth.high:.2f}]"
     ax.errorbar(places, mean, 1.96 * error, color=colour, marker=marker, capsize=2, label=label)
     ax.set_yscale("log")
+    if size == "patch_dim":
+        ax.set_ylim(2e-5, 5)
     number_ticks(ax, np.round(places, 3))
     slope = {"relevant": 0.0, "irrelevant": -0.5, "kept_fine_tuned": -1.0}.get(bound_name)
     if bound_name == "kept":
