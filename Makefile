@@ -4,9 +4,10 @@ SCALE  ?= quick
 VENV   := .venv
 BIN    := $(VENV)/bin
 MNIST  := .data/mnist.npz
+MATHJAX := docs/_mathjax
 
 .DEFAULT_GOAL := help
-.PHONY: help install kernels reproduce simulate figures theory test test-all lint format bench mnist mnist-figures clean
+.PHONY: help install kernels reproduce simulate figures theory test test-all lint format bench mnist mnist-figures docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 18
@@ -72,6 +73,19 @@ bench: install ## measure speed against PyTorch and JAX (installs both), and gro
 	$(BIN)/python benchmarks/against.py
 	$(BIN)/python benchmarks/growth.py
 
+docs: install | $(MATHJAX) ## build the site in docs/_build/html
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[docs]"
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
+# Fetched once with npm; without npm the site's formulas need the network.
+$(MATHJAX):
+	@mkdir -p $@ && cd $@ && if command -v npm > /dev/null; then \
+	  npm pack --silent mathjax@4.1.3 @mathjax/mathjax-newcm-font@4.1.3 && \
+	  tar xzf mathjax-4.1.3.tgz --strip-components=1 package/tex-svg.js && mkdir mathjax-newcm-font && \
+	  tar xzf mathjax-mathjax-newcm-font-4.1.3.tgz -C mathjax-newcm-font --strip-components=1 package/svg && \
+	  rm *.tgz; else echo 'npm is missing: formulas of the site will need the network'; fi
+
 clean: ## remove the environment, caches and raw results
-	rm -rf $(VENV) results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build docs/_generated docs/api/generated results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,105 @@
+"""How Sphinx builds the site; `make docs` calls it."""
+
+import re
+import sys
+from pathlib import Path
+from typing import cast
+
+from sphinx.application import Sphinx
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import generate  # noqa: E402  (a file of this folder)
+
+import moe_theory  # noqa: E402
+
+project = "moe_theory"
+author = "the moe_theory authors"
+version = release = moe_theory.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+]
+exclude_patterns = ["_build", "_mathjax", "_generated"]
+templates_path = ["_templates"]
+default_role = "py:obj"  # `name` in a docstring is a link where there is such a name
+nitpicky = False
+# `train` names a function of this package and a file of it; the page of the package is meant.
+suppress_warnings = ["ref.python"]
+
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+autodoc_member_order = "bysource"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 72
+autosummary_context = {"homes": generate.homes(), "public": generate.public()}
+
+# Formulas are drawn by a copy of MathJax, which `make docs` fetches once, so that the pages need
+# no network. Without it (no npm) they are drawn by the copy on the network that Sphinx knows.
+MATHJAX = HERE / "_mathjax"
+html_static_path = ["_static"]
+if (MATHJAX / "tex-svg.js").exists():
+    html_static_path.append("_mathjax")
+    mathjax_path = "tex-svg.js"
+mathjax4_config = {
+    "loader": {"paths": {"mathjax-newcm": "[mathjax]/mathjax-newcm-font"}},
+    "options": {"enableMenu": False, "enableEnrichment": False, "enableSpeech": False,
+                "enableBraille": False, "enableExplorer": False},
+}  # fmt: skip
+
+html_theme = "pydata_sphinx_theme"
+html_title = "moe_theory"
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "moe_theory"},
+    "navbar_persistent": ["search-button"],
+    "navbar_end": ["theme-switcher"],
+    "header_links_before_dropdown": 7,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": True,
+    "pygments_light_style": "tango",
+}
+copyright = "MIT licence"
+
+# The tables that `make theory` writes lie outside this folder; on the site they are pages.
+MOVED = {"](../../figures/theory/": "](tables/"}
+
+
+def place_tables(app: Sphinx, name: str, source: list[str]) -> None:
+    """Let links to files elsewhere in the repository lead to their pages."""
+    for there, here in MOVED.items():
+        source[0] = source[0].replace(there, here)
+
+
+def place_pictures(app: Sphinx, name: str, source: list[str]) -> None:
+    """Show the figures that the results speak of."""
+    if name == "results":
+        source[0] = generate.with_pictures(source[0])
+
+
+def escape_bars(*event: object) -> None:
+    """Keep |A| in a docstring from being read as a substitution."""
+    lines = cast("list[str]", event[-1])
+    lines[:] = [re.sub(r"\|(\w+)\|", r"\\|\1\\|", line) for line in lines]
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the above."""
+    generate.write_commands(HERE / "_generated" / "commands.md")
+    app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("source-read", place_tables)
+    app.connect("source-read", place_pictures)

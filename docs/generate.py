@@ -1,0 +1,86 @@
+"""What the site says about the package, taken from the package: names and commands."""
+
+import argparse
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import moe_theory
+from moe_theory.cli import _parser
+
+FIGURES = Path(__file__).parents[1] / "figures"
+PACKAGES = (
+    "data", "models", "routing", "training", "costs", "forward_costs",
+    "theory", "theory.predictions", "theory.dynamics", "theory.advice",
+    "inference", "experiments", "plotting", "statistics",
+)  # fmt: skip
+
+
+def homes() -> dict[str, str]:
+    """Return where each name of `moe_theory` itself is documented."""
+    found = {}
+    for package in PACKAGES:
+        module = importlib.import_module(f"moe_theory.{package}")
+        for name in moe_theory.__all__:
+            if getattr(module, name, None) is getattr(moe_theory, name):
+                found.setdefault(name, f"moe_theory.{package}.{name}")
+    missing = set(moe_theory.__all__) - set(found)
+    if missing:
+        raise ValueError(f"no page for {missing}")
+    return found
+
+
+def public() -> dict[str, dict[str, list[str]]]:
+    """Return the public classes and functions of each package, in order."""
+    return {f"moe_theory.{package}": _members(f"moe_theory.{package}") for package in PACKAGES}
+
+
+def _members(name: str) -> dict[str, list[str]]:
+    module = importlib.import_module(name)
+    # A module without `__all__` offers what it defines itself.
+    own = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == name]
+    names = getattr(module, "__all__", own)
+    public = {key: getattr(module, key) for key in names if not key.startswith("_")}
+    classes = [key for key, value in public.items() if inspect.isclass(value)]
+    functions = [key for key, value in public.items() if inspect.isfunction(value)]
+    return {"classes": classes, "functions": functions}
+
+
+def write_commands(path: Path) -> None:
+    """Write the help of every command of the command line, as Markdown."""
+    parser = _parser()
+    parts = [_block(parser.format_help())]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                parts.append(f"## {name}\n\n{_block(command.format_help())}")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n\n".join(parts) + "\n")
+
+
+def _block(text: str) -> str:
+    return f"```text\n{text.rstrip()}\n```"
+
+
+def with_pictures(text: str) -> str:
+    """Return a page with the pictures of figures/full after the paragraphs that speak of them.
+
+    A picture comes after the paragraph that begins with its name, or else that first names it.
+    """
+    paragraphs = text.split("\n\n")
+    begins = [re.match(r"(?:`\w+`(?:, )?)*", paragraph)[0] for paragraph in paragraphs]
+    places: dict[str, int] = {}
+    for parts in (begins, paragraphs):
+        for at, part in enumerate(parts):
+            for name in re.findall(r"`(\w+)`", part):
+                if (FIGURES / "full" / f"{name}.png").exists():
+                    places.setdefault(name, at)
+    for name, at in places.items():
+        said = ast.get_docstring(ast.parse((FIGURES / f"{name}.py").read_text())) or name
+        first = re.split(r"\n\n|(?<=\.) ", said)[0].replace("\n", " ")
+        paragraphs[at] += (
+            f"\n\n:::{{figure}} ../figures/full/{name}.png\n:alt: {first}\n\n`{name}`: {first}\n:::"
+        )
+    return "\n\n".join(paragraphs)
