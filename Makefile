@@ -4,7 +4,7 @@ SCALE  ?= quick
 VENV   := .venv
 BIN    := $(VENV)/bin
 MNIST  := .data/mnist.npz
-MATHJAX := docs/_mathjax
+MATHJAX := docs/_mathjax/tex-svg.js
 
 .DEFAULT_GOAL := help
 .PHONY: help install kernels reproduce simulate figures theory test test-all lint format bench mnist mnist-figures docs clean
@@ -75,16 +75,16 @@ bench: install ## measure speed against PyTorch and JAX (installs both), and gro
 
 docs: install | $(MATHJAX) ## build the site in docs/_build/html
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[docs]"
-	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -j 2 -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
 
 # Fetched once with npm; without npm the site's formulas need the network.
 $(MATHJAX):
-	@mkdir -p $@ && cd $@ && if command -v npm > /dev/null; then \
-	  npm pack --silent mathjax@4.1.3 @mathjax/mathjax-newcm-font@4.1.3 && \
-	  tar xzf mathjax-4.1.3.tgz --strip-components=1 package/tex-svg.js && mkdir mathjax-newcm-font && \
+	@command -v npm > /dev/null || { echo 'npm is missing: formulas of the site will need the network'; exit 0; }; \
+	  mkdir -p $(@D)/mathjax-newcm-font && cd $(@D) && \
+	  npm pack --silent mathjax@4.1.3 @mathjax/mathjax-newcm-font@4.1.3 > /dev/null && \
 	  tar xzf mathjax-mathjax-newcm-font-4.1.3.tgz -C mathjax-newcm-font --strip-components=1 package/svg && \
-	  rm *.tgz; else echo 'npm is missing: formulas of the site will need the network'; fi
+	  tar xzf mathjax-4.1.3.tgz --strip-components=1 package/input/tex package/tex-svg.js && rm *.tgz
 
 clean: ## remove the environment, caches and raw results
 	rm -rf $(VENV) docs/_build docs/_generated docs/api/generated results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import cast
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
@@ -67,14 +69,17 @@ html_theme_options = {
     "navbar_persistent": ["search-button"],
     "navbar_end": ["theme-switcher"],
     "header_links_before_dropdown": 7,
-    "footer_start": ["copyright"],
+    "footer_start": [],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,
     "pygments_light_style": "tango",
 }
-copyright = "MIT licence"
+html_show_copyright = False
+# Pages that stand alone need no list of their neighbours.
+html_sidebars = {name: [] for name in ("index", "tutorial", "results", "benchmarks")}
 
+NAMES = generate.names()
 # The tables that `make theory` writes lie outside this folder; on the site they are pages.
 MOVED = {"](../../figures/theory/": "](tables/"}
 
@@ -91,15 +96,29 @@ def place_pictures(app: Sphinx, name: str, source: list[str]) -> None:
         source[0] = generate.with_pictures(source[0])
 
 
-def escape_bars(*event: object) -> None:
-    """Keep |A| in a docstring from being read as a substitution."""
+def escape_mathematics(*event: object) -> None:
+    """Keep |A| in a docstring from being read as a substitution, and "B." as an item of a list."""
     lines = cast("list[str]", event[-1])
-    lines[:] = [re.sub(r"\|(\w+)\|", r"\\|\1\\|", line) for line in lines]
+    bars = [re.sub(r"\|(\w+)\|", r"\\|\1\\|", line) for line in lines]
+    lines[:] = [re.sub(r"((?:^|:) *[A-Za-z])\.(?=\s|$)", r"\1\\.", line) for line in bars]
+
+
+def link_names(app: Sphinx, doctree: nodes.document) -> None:
+    """Make names of the package, written as code in a page, links to where they are described."""
+    for literal in list(doctree.findall(nodes.literal)):
+        target = NAMES.get(literal.astext())
+        if target and not isinstance(literal.parent, nodes.reference | addnodes.pending_xref):
+            link = addnodes.pending_xref(
+                "", literal.deepcopy(), refdomain="py", reftype="obj", reftarget=target,
+                refexplicit=True, refwarn=False, refdoc=app.env.docname,
+            )  # fmt: skip
+            literal.replace_self(link)
 
 
 def setup(app: Sphinx) -> None:
     """Connect the above."""
     generate.write_commands(HERE / "_generated" / "commands.md")
-    app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("autodoc-process-docstring", escape_mathematics)
+    app.connect("doctree-read", link_names)
     app.connect("source-read", place_tables)
     app.connect("source-read", place_pictures)

@@ -4,6 +4,7 @@ import argparse
 import ast
 import importlib
 import inspect
+import os
 import re
 from pathlib import Path
 
@@ -18,14 +19,16 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def homes() -> dict[str, str]:
-    """Return where each name of `moe_theory` itself is documented."""
+def homes() -> dict[str, tuple[str, str]]:
+    """Return where each name of `moe_theory` itself is described, and the first line of that."""
     found = {}
     for package in PACKAGES:
         module = importlib.import_module(f"moe_theory.{package}")
         for name in moe_theory.__all__:
             if getattr(module, name, None) is getattr(moe_theory, name):
-                found.setdefault(name, f"moe_theory.{package}.{name}")
+                said = inspect.getdoc(getattr(moe_theory, name)) or ""
+                said = said.partition("\n\n")[0].replace("\n", " ")
+                found.setdefault(name, (f"moe_theory.{package}.{name}", said))
     missing = set(moe_theory.__all__) - set(found)
     if missing:
         raise ValueError(f"no page for {missing}")
@@ -35,6 +38,17 @@ def homes() -> dict[str, str]:
 def public() -> dict[str, dict[str, list[str]]]:
     """Return the public classes and functions of each package, in order."""
     return {f"moe_theory.{package}": _members(f"moe_theory.{package}") for package in PACKAGES}
+
+
+def names() -> dict[str, str]:
+    """Return where each public name is described, packages themselves too, but no figure."""
+    found = {package: package for package in public()}
+    for package, groups in public().items():
+        for name in (*groups["classes"], *groups["functions"]):
+            found[f"{package}.{name}"] = f"{package}.{name}"
+            if not (FIGURES / f"{name}.py").exists():
+                found.setdefault(name, f"{package}.{name}")
+    return found
 
 
 def _members(name: str) -> dict[str, list[str]]:
@@ -50,6 +64,7 @@ def _members(name: str) -> dict[str, list[str]]:
 
 def write_commands(path: Path) -> None:
     """Write the help of every command of the command line, as Markdown."""
+    os.environ["COLUMNS"] = "88"  # argparse wraps by it
     parser = _parser()
     parts = [_block(parser.format_help())]
     for action in parser._actions:
