@@ -75,7 +75,7 @@ bench: install ## measure speed against PyTorch and JAX (installs both), and gro
 
 docs: install | $(MATHJAX) ## build the site in docs/_build/html
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[docs]"
-	$(BIN)/sphinx-build -W --keep-going -q -j 2 -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
 
 # Fetched once with npm; without npm the site's formulas need the network.

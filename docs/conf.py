@@ -91,9 +91,11 @@ def place_tables(app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def place_pictures(app: Sphinx, name: str, source: list[str]) -> None:
-    """Show the figures that the results speak of."""
+    """Show the figures that the page speaks of."""
     if name == "results":
-        source[0] = generate.with_pictures(source[0])
+        source[0] = generate.with_pictures(source[0], "..")
+    elif name in ("theory/inference", "theory/token-choice"):
+        source[0] = generate.with_pictures(source[0], "../..", at_end=True)
 
 
 def escape_mathematics(*event: object) -> None:
@@ -101,6 +103,11 @@ def escape_mathematics(*event: object) -> None:
     lines = cast("list[str]", event[-1])
     bars = [re.sub(r"\|(\w+)\|", r"\\|\1\\|", line) for line in lines]
     lines[:] = [re.sub(r"((?:^|:) *[A-Za-z])\.(?=\s|$)", r"\1\\.", line) for line in bars]
+
+
+def drop_protocols(*event: object) -> tuple[str, None] | None:
+    """Show no arguments for an interface, which nobody constructs."""
+    return ("", None) if getattr(event[3], "_is_protocol", False) else None
 
 
 def link_names(app: Sphinx, doctree: nodes.document) -> None:
@@ -119,6 +126,7 @@ def setup(app: Sphinx) -> None:
     """Connect the above."""
     generate.write_commands(HERE / "_generated" / "commands.md")
     app.connect("autodoc-process-docstring", escape_mathematics)
+    app.connect("autodoc-process-signature", drop_protocols)
     app.connect("doctree-read", link_names)
     app.connect("source-read", place_tables)
     app.connect("source-read", place_pictures)

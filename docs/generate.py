@@ -79,23 +79,23 @@ def _block(text: str) -> str:
     return f"```text\n{text.rstrip()}\n```"
 
 
-def with_pictures(text: str) -> str:
-    """Return a page with the pictures of figures/full after the paragraphs that speak of them.
+def with_pictures(text: str, up: str, at_end: bool = False) -> str:
+    """Return a page with the pictures of figures/full that it names.
 
-    A picture comes after the paragraph that begins with its name, or else that first names it.
+    A picture comes after the paragraph that begins with its name, or else that first names it, or
+    at the end. The root of the repository is ``up`` from the page.
     """
     paragraphs = text.split("\n\n")
     begins = [re.match(r"(?:`\w+`(?:, )?)*", paragraph)[0] for paragraph in paragraphs]
     places: dict[str, int] = {}
     for parts in (begins, paragraphs):
         for at, part in enumerate(parts):
-            for name in re.findall(r"`(\w+)`", part):
+            for name in re.findall(r"`(?:figures/full/)?(\w+)(?:\.png)?`", part):
                 if (FIGURES / "full" / f"{name}.png").exists():
                     places.setdefault(name, at)
     for name, at in places.items():
         said = ast.get_docstring(ast.parse((FIGURES / f"{name}.py").read_text())) or name
         first = re.split(r"\n\n|(?<=\.) ", said)[0].replace("\n", " ")
-        paragraphs[at] += (
-            f"\n\n:::{{figure}} ../figures/full/{name}.png\n:alt: {first}\n\n`{name}`: {first}\n:::"
-        )
+        head = f":::{{figure}} {up}/figures/full/{name}.png\n:alt: {first}\n:width: 100%"
+        paragraphs[-1 if at_end else at] += f"\n\n{head}\n\n`{name}`: {first}\n:::"
     return "\n\n".join(paragraphs)
