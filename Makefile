@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 MNIST  := .data/mnist.npz
 
 .DEFAULT_GOAL := help
-.PHONY: help install kernels reproduce simulate figures theory test test-all lint format bench mnist mnist-figures clean
+.PHONY: help install kernels reproduce simulate figures theory test test-all coverage dist lint format bench mnist mnist-figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 18
@@ -44,6 +44,14 @@ test: install ## run the tests
 
 test-all: install ## run the tests, the slow ones too
 	$(BIN)/pytest
+
+coverage: install ## run the tests and show which lines they miss; fails below the floor
+	$(BIN)/pytest -m "not slow" --cov --cov-report=term-missing:skip-covered
+
+dist: install ## build wheel and source distribution, install the wheel elsewhere and use it
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	./tests/try_wheel.sh dist/*.whl
 
 lint: install ## check style and types
 	$(BIN)/ruff check .
