@@ -2,6 +2,8 @@
 
 import csv
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,11 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
 def test_block_runs(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    if "__main__" in block:
+        (tmp_path / "block.py").write_text(block)
+        subprocess.run([sys.executable, "block.py"], check=True, capture_output=True)
+        assert len((tmp_path / "sweep-on-cluster.jsonl").read_text().splitlines()) == 9
+        return
     bundled = load_digits()
     exec(block, {"images": bundled.images / 16, "labels": bundled.target})
 
