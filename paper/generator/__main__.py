@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from generator import checks, claims, freshness, sources
+from generator import checks, claims, figures, freshness, sources
 from generator.macros import all_macros
 from generator.sources import MissingNumberError
 from generator.tables import TABLES
@@ -28,11 +28,12 @@ def main() -> int:
     except MissingNumberError as error:
         return report([str(error)])
     write(GENERATED, macros, tables)
+    figures.write(GENERATED)
     doubtful = [*freshness.stale(used_figures()), *wrong]
     if draft:
         report(doubtful)
         doubtful = []
-    return report([*checks.problems(macros, tables), *doubtful])
+    return report([*checks.problems(macros, tables, figures.FIGURES), *doubtful])
 
 
 def write(folder: Path, macros: dict[str, str], tables: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ NUMBER = re.compile(r"(?<![\w.])(?:\d+\.\d+|\d{3,})(?![\w.]*\d)")
 # Lengths, files and keys hold numbers that are no results.
 NO_PROSE = re.compile(
     r"\\(?:includegraphics|usepackage|documentclass|geometry|setlength|captionsetup|label|ref|cite\w*"
-    r"|input|wide)(?:\[[^\]]*\])?\{[^}]*\}(?:\{[^}]*\})?|\\emergencystretch=\S+|\\d\{\S+\}"
+    r"|input|wide|drawn)(?:\[[^\]]*\])?\{[^}]*\}(?:\{[^}]*\})?|\\emergencystretch=\S+|\\d\{\S+\}"
 )
 
 
@@ -73,12 +73,16 @@ def table_problems(texts: Iterable[str], tables: Iterable[str]) -> list[str]:
     ]
 
 
-def figures_of(texts: Iterable[str]) -> list[str]:
-    """Return the figures that the text shows."""
-    return re.findall(r"\\includegraphics(?:\[[^\]]*\])?\{(\w+)\}", "\n".join(texts))
+def figure_problems(texts: Iterable[str], figures: Iterable[str]) -> list[str]:
+    """Return figures that the text shows and nothing draws, and the reverse."""
+    found = re.findall(r"\\drawn\{(\w+)\}", "\n".join(texts))
+    shown, drawn = set(found), set(figures)
+    return [f"figure {name} is not drawn" for name in sorted(shown - drawn)] + [
+        f"figure {name} is not shown" for name in sorted(drawn - shown)
+    ]
 
 
-def problems(macros: Iterable[str], tables: Iterable[str]) -> list[str]:
+def problems(macros: Iterable[str], tables: Iterable[str], figures: Iterable[str]) -> list[str]:
     """Return everything that is wrong with the text."""
     texts = sources()
     parts = list(texts.values())
@@ -87,4 +91,5 @@ def problems(macros: Iterable[str], tables: Iterable[str]) -> list[str]:
         *typed_numbers(texts),
         *reference_problems(parts, (PAPER / "references.bib").read_text()),
         *table_problems(parts, tables),
+        *figure_problems(parts, figures),
     ]

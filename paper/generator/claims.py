@@ -90,6 +90,32 @@ CLAIMS: tuple[tuple[str, Callable[[], bool]], ...] = (
         ),
     ),
     (
+        "joint training needs fewer samples than separate training from l = 8 on",
+        lambda: all(
+            _samples("high", arm="joint", n_routed=l, n_experts=8)
+            < _samples("low", arm="separate", n_routed=l)
+            for l in (8, 16, 32)
+        ),
+    ),
+    (
+        "in expert choice, no mixture of 3 and 1 bits beats uniform rounding",
+        lambda: all(
+            _bits("uniform", "expert choice") <= _bits(r["allocation"], "expert choice")
+            for r in table("quantization", data="digits", routing="expert choice")
+        ),
+    ),
+    (
+        "the lift repairs the ranking by smallest change in token choice, not in expert choice",
+        lambda: (
+            _bits("smallest_change_lift", "token choice")
+            <= _bits("rounding_noise", "token choice") + 0.5
+            and _bits("smallest_change_lift", "token choice")
+            < _bits("smallest_change", "token choice")
+            and _bits("smallest_change_lift", "expert choice")
+            > _bits("largest_change", "expert choice")
+        ),
+    ),
+    (
         "other samples for the routers help at l = 16",
         lambda: (
             _end("test_error_mean", "router_samples", data="patterns", n_routed=16, n_train=160,

@@ -230,10 +230,9 @@ def verdicts() -> Macros:
     return {
         "NumBounds": spelled(len(names)),
         "NumNotViolated": spelled(counts["not violated"]),
-        "NumViolated": spelled(counts["violated"]),
         "NumNotTestable": spelled(counts["not testable"]),
         "NumNotReached": spelled(int(iterations["n_not_reached"])),
-        "NumJointSettings": whole(iterations["n_points"]),
+        "NumJointSettings": whole(int(iterations["n_points"]) + int(iterations["n_not_reached"])),
         **looseness("Samples", "sample complexity"),
         **looseness("Units", "model complexity"),
         **looseness("Flops", "computational complexity"),
@@ -277,7 +276,7 @@ def predictions() -> Macros:
     rms = mean(
         ((float(r["simulated"]) - float(r["predicted"])) / float(r["se"])) ** 2 for r in success
     )
-    advice = [r for r in table("advice") if r["verdict"]]
+    choices = {(r["goal"], r["n_patches"], r["n_irrelevant"]): r for r in table("advice")}
     return {
         "AccuracyOneStep": percent(accuracy["one step"]),
         "AccuracyTrained": percent(accuracy["joint"]),
@@ -293,8 +292,8 @@ def predictions() -> Macros:
         "ReasonTies": spelled(sum("ties" in r["reason"] for r in off)),
         "RouterPoints": whole(len(success)),
         "RouterDeviation": number(rms**0.5, 2),
-        "AdviceRows": whole(len(advice)),
-        "AdviceConfirmed": count(advice, "confirmed"),
+        "AdviceChoices": spelled(len(choices)),
+        "AdviceConfirmed": spelled(int(count(list(choices.values()), "confirmed"))),
     }
 
 

@@ -123,6 +123,7 @@ def savings_measured_table() -> str:
         found = table("savings", quantity=quantity)
         kinds = dict.fromkeys((r["data"], r["arm"], r["n_experts"]) for r in found)
         body += [[]] if body else []
+        body.append([rf"\emph{{{title}}}", *[""] * len(RATIOS)])
         for data, arm, k in kinds:
             cells = {
                 float(r["n_over_l"]): r["text"]
@@ -130,10 +131,9 @@ def savings_measured_table() -> str:
                 if (r["data"], r["arm"]) == (data, arm)
             }
             shown = [escape(cells.get(at, "–")) for at in RATIOS]
-            body.append([title, data, f"{names.get(arm, arm)}, $k={k}$", *shown])
-    heads = ["saving in", "data", "network", *(f"${at}$" for at in RATIOS)]
-    above = r" & & & \multicolumn{6}{c}{$n/l$} \\"
-    return tabular("lll" + "c" * len(RATIOS), heads, body, above)
+            body.append([f"{data}, {names.get(arm, arm)}, $k={k}$", *shown])
+    heads = ["data, network", *(f"$n/l={at}$" for at in RATIOS)]
+    return tabular("l" + "c" * len(RATIOS), heads, body)
 
 
 def mnist_table() -> str:
@@ -231,23 +231,20 @@ def norms_table() -> str:
 
 def pruning_table() -> str:
     """Return the largest pruned fraction that keeps accuracy, by score and setting."""
-    places = [(data, *regime) for data in ("patterns", "digits") for regime in REGIMES]
-    body = []
-    for score, title in SCORES.items():
-        cells = []
-        for data, seen, loss in places:
-            at = {"data": data, "seen": seen, "loss": loss, "score": score}
-            plain = row("pruning", **at, fine_tuned="False")
-            again = row("pruning", **at, fine_tuned="True")
-            cells.append(f"{limit(plain)} $\\to$ {number(again['largest_ratio'], 2)}")
-        body.append([title, *cells])
-    above = (
-        r" & \multicolumn{3}{c}{patterns} & \multicolumn{3}{c}{digits} \\"
-        "\n"
-        r"\cmidrule(lr){2-4}\cmidrule(l){5-7}"
-    )
-    heads = ["score", *(f"{seen}, {loss}" for _, seen, loss in places)]
-    return tabular("l" + "c" * 6, heads, body, above)
+    body: list[list[str]] = []
+    for data in ("patterns", "digits"):
+        body += [[]] if body else []
+        for score, title in SCORES.items():
+            body.append([data, title, *(_pruned(data, *at, score) for at in REGIMES)])
+    heads = ["data", "score", *(f"{seen}, {loss}" for seen, loss in REGIMES)]
+    return tabular("llccc", heads, body)
+
+
+def _pruned(data: str, seen: str, loss: str, score: str) -> str:
+    at = {"data": data, "seen": seen, "loss": loss, "score": score}
+    plain = row("pruning", **at, fine_tuned="False")
+    again = row("pruning", **at, fine_tuned="True")
+    return f"{limit(plain)} $\\to$ {number(again['largest_ratio'], 2)}"
 
 
 def limit(line: Row) -> str:

@@ -75,7 +75,9 @@ def plus_minus(mean: float, error: float, decimals: int = 3) -> str:
 
 
 def sign(text: str) -> str:
-    """Return a number with a typographic minus."""
+    """Return a number with a typographic minus; zero has none."""
+    if text.startswith("-") and not text.strip("-0."):
+        return text[1:]
     return f"$-${text[1:]}" if text.startswith("-") else text
 
 
