@@ -81,7 +81,7 @@ bench: install ## measure speed against PyTorch and JAX (installs both), and gro
 	$(BIN)/python benchmarks/growth.py
 
 .PHONY: paper
-paper: install ## write the article: numbers, tables and PDF (needs TeX, see paper/README.md; DRAFT=1 lets stale results pass)
+paper: install ## write the article, paper/main.pdf (needs TeX; DRAFT=1 lets stale results pass)
 	cd paper && ../$(BIN)/python -m generator $(if $(DRAFT),--draft)
 	cd paper && latexmk -pdf -interaction=nonstopmode -halt-on-error -silent main.tex
 	@! grep -E "undefined|multiply defined" paper/main.log

@@ -42,10 +42,18 @@ def _rho_one(arm: str) -> float:
     return _end("reliance_mean", "spurious", data="patterns", arm=arm, rho_train=1.0)
 
 
+def _tightest() -> tuple[str, str, str]:
+    """Return the bound that exceeds the measured growth in n, l or k by the least power."""
+    rows = [r for r in table("bounds") if r["size"] != "1/ε"]
+    least = min(rows, key=lambda r: float(r["bound_exponent"]) - float(r["measured"]))
+    return least["quantity"], least["arm"], least["size"]
+
+
 def _norms(quantity: str, verdict: str) -> bool:
     return all(r["verdict"] == verdict for r in table("router_norms", quantity=quantity))
 
 
+CHANGE = "router_norm_change"
 CLAIMS: tuple[tuple[str, Callable[[], bool]], ...] = (
     (
         "no bound is violated",
@@ -57,6 +65,10 @@ CLAIMS: tuple[tuple[str, Callable[[], bool]], ...] = (
             _end("high", "savings", data="patterns", quantity="N*", arm="separate", n_over_l=at) < 1
             for at in (2, 4)
         ),
+    ),
+    (
+        "joint operations in k are closest to their bound, in n, l and k",
+        lambda: _tightest() == ("computational complexity", "joint", "k"),
     ),
     (
         "N* of joint training falls with l",
@@ -113,6 +125,29 @@ CLAIMS: tuple[tuple[str, Callable[[], bool]], ...] = (
             < _bits("smallest_change", "token choice")
             and _bits("smallest_change_lift", "expert choice")
             > _bits("largest_change", "expert choice")
+        ),
+    ),
+    (
+        "pruning by change keeps accuracy up to γ where the task was seldom seen, not where often",
+        lambda: all(
+            (float(r["largest_ratio"]) >= float(r["gamma_mean"])) == (r["seen"] == "seldom")
+            for r in table("pruning", data="patterns", score=CHANGE, fine_tuned="False")
+        ),
+    ),
+    (
+        "pruning by change is surely better than gate mass in no setting",
+        lambda: not any(
+            float(r["milder"])
+            > _end("harsher", "pruning", fine_tuned="False", score="gate_mass",
+                   **{name: r[name] for name in ("data", "seen", "loss")})
+            for r in table("pruning", score=CHANGE, fine_tuned="False")
+        ),
+    ),
+    (
+        "experts of frequent patterns change most, those of none least",
+        lambda: all(
+            float(r["change_frequent"]) > float(r["change_rare"]) > float(r["change_none"])
+            for r in table("quantization", data="digits", allocation="uniform")
         ),
     ),
     (

@@ -55,7 +55,7 @@ def bound_line(ax: Axes, arm: str, name: str, rows: list[Row], start: float) -> 
     power = float(complexity("sample complexity", arm).exponent(name))
     value = next(float(r["value"]) for r in rows if float(r[name]) == start)
     at = np.geomspace(start, max(float(r[name]) for r in rows), 50)
-    ax.plot(at, value * (at / start) ** power, ":", color="0.3", label=f"bound: {power:g}")
+    ax.plot(at, value * (at / start) ** power, ":", color="0.3", label=f"slope of bound: {power:g}")
 
 
 def samples() -> Figure:
@@ -109,7 +109,7 @@ def savings() -> Figure:
                 points(ax, rows, "n_over_l", names.get(arm, arm), arm)
             ax.axhline(1, color="k", linewidth=0.6)
             what = "$N^*$" if quantity == "N*" else "operations"
-            logarithmic(ax, [2, 4, 8, 16, 32, 64], "$n/l$", f"{what}, dense over pMoE")
+            logarithmic(ax, [2, 4, 8, 16, 32, 64], "$n/l$", f"{what}: dense / pMoE")
             ax.set_title(data)
             ax.legend()
     return figure
@@ -236,7 +236,7 @@ def norms() -> Figure:
             series(ax, row("router_norms", loss=loss, quantity=quantity), label, colour, marker)
         logarithmic(ax, [36, 68, 132, 260, 516], "dimension $d$", r"mean $|\Delta_s|$")
         ax.set_title(f"{loss} loss")
-        ax.set_ylim(1e-4, 10)
+        ax.set_ylim(2e-6, 10)
     for loss, colour, marker in (("hinge", "C2", "^"), ("logistic", "C4", "D")):
         line = row("router_norms", loss=loss, size="n_experts", quantity="kept")
         series(over_k, line, loss, colour, marker)
@@ -247,8 +247,13 @@ def norms() -> Figure:
     over_k.plot([8, 64], [2 / 8, 2 / 64], ":", color="0.3", label="$2/k$")
     logarithmic(over_k, [8, 16, 32, 64], "experts $k$", "fraction needed")
     logarithmic(over_gamma, [0.2, 0.3, 0.5, 0.7], r"relevant experts $1-\gamma$", "fraction needed")
+    for ax in (over_k, over_gamma):
+        ticks = [0.05, 0.1, 0.2, 0.4]
+        ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.set_yticks([], minor=True)
     for ax in (hinge, over_k, over_gamma):
-        ax.legend()
+        ax.legend(loc="lower left")
+    over_gamma.legend(loc="upper left")
     return figure
 
 

@@ -21,7 +21,7 @@ from generator.sources import (
     table,
 )
 from generator.tables import predictions_file
-from generator.text import fixed, interval, number, percent, slope, whole, words
+from generator.text import fixed, inline, interval, number, percent, slope, whole, words
 from moe_theory.plotting import fit_rows
 from moe_theory.theory import (
     complexity,
@@ -71,7 +71,7 @@ def derived() -> Macros:
     }
     condition = derive_computation("joint").result.conditions[-1]
     return {
-        "BoundSamplesDense": Formula(samples["dense"].expression).latex(),
+        "BoundSamplesDense": inline(Formula(samples["dense"].expression).latex()),
         "StepDense": step_flops("dense").latex(),
         "StepSeparate": step_flops("separate").latex(),
         "StepJoint": step_flops("joint").latex(),
@@ -80,7 +80,7 @@ def derived() -> Macros:
         "DominantJoint": "$ and $".join(Formula(term).latex() for term in terms["joint"]),
         "JointCondition": relation(condition.relation),
         "RouterShare": cost_table().rows[2][3].replace(" %", r"\,\%"),
-        "RouterTraining": derive_router_training().result.latex(),
+        "RouterTraining": inline(derive_router_training().result.latex()),
         "JointBeatsSeparate": wins(samples["joint"], samples["separate"]).latex(),
         "JointCheaperSeparate": wins(flops["joint"], flops["separate"]).latex(),
         "JointBeatsDense": wins(samples["joint"], samples["dense"]).latex(),
@@ -105,7 +105,6 @@ def speed() -> Macros:
     largest = max(float(r["largest_difference"]) for r in rows)
     power = math.floor(math.log10(largest))
     macros["SpeedDifference"] = rf"${largest / 10**power:.1f}\cdot10^{{{power}}}$"
-    macros["SpeedPlatform"] = "two cores"
     return macros
 
 
@@ -154,7 +153,7 @@ def router_error(routers: str, n_routed: int) -> str:
     labels = {"arm": "dense"} if routers == "dense" else {"n_routed": n_routed}
     at = row("router_samples", data="patterns", router_samples=routers, n_train=160, **labels)
     mean_, std = float(at["test_error_mean"]), float(at["test_error_std"])
-    return rf"{number(mean_, 2)} $\pm$ {number(1.96 * std / float(at['n_draws']) ** 0.5, 2)}"
+    return rf"{number(mean_, 2)}\,$\pm$\,{number(1.96 * std / float(at['n_draws']) ** 0.5, 2)}"
 
 
 def measured() -> Macros:
@@ -208,14 +207,14 @@ def gap(first: Row, second: Row) -> str:
     means = [float(r["test_accuracy_mean"]) for r in (first, second)]
     errors = [float(r["test_accuracy_std"]) / float(r["n_draws"]) ** 0.5 for r in (first, second)]
     wide = 1.96 * math.hypot(*errors)
-    return rf"{fixed(100 * (means[0] - means[1]), 1)} $\pm$ {fixed(100 * wide, 1)} points"
+    return rf"{fixed(100 * (means[0] - means[1]), 1)}\,$\pm$\,{fixed(100 * wide, 1)} points"
 
 
 def reliance(arm: str, rho: float) -> str:
     """Return how far a network relies on the spurious patch, with its 95 % interval."""
     at = row("spurious", data="patterns", arm=arm, rho_train=rho)
     wide = 1.96 * float(at["reliance_std"]) / float(at["n_draws"]) ** 0.5
-    return rf"{fixed(at['reliance_mean'])} $\pm$ {fixed(wide)}"
+    return rf"{fixed(at['reliance_mean'])}\,$\pm$\,{fixed(wide)}"
 
 
 def verdicts() -> Macros:
@@ -290,11 +289,19 @@ def predictions() -> Macros:
         "ReasonTail": whole(len(tail)),
         "ReasonTailOutside": count(tail, "outside"),
         "ReasonTies": spelled(sum("ties" in r["reason"] for r in off)),
+        "FlowDeviation": number(max(map(_off_flow, table("flow"))), 2),
         "RouterPoints": whole(len(success)),
         "RouterDeviation": number(rms**0.5, 2),
         "AdviceChoices": spelled(len(choices)),
         "AdviceConfirmed": spelled(int(count(list(choices.values()), "confirmed"))),
     }
+
+
+def _off_flow(line: Row) -> float:
+    """Return how far the mean of SGD is from gradient flow, in standard deviations over seeds."""
+    names = [name.removesuffix("_off_flow") for name in line if name.endswith("_off_flow")]
+    pairs = [(line[f"{name}_off_flow"], line[f"{name}_seed_std"]) for name in names]
+    return max(float(off) / float(std) for off, std in pairs if off and std and float(std))
 
 
 def count(rows: list[Row], verdict: str) -> str:
@@ -313,7 +320,7 @@ def tokens() -> Macros:
         err = row("token_choice", arm=arm, capacity=1, routers="trained", **at)
         wide = 1.96 * float(err["test_error_std"]) / float(err["n_draws"]) ** 0.5
         macros[f"TokenError{arm.title()}"] = (
-            rf"{fixed(100 * float(err['test_error']), 0)} $\pm$ {fixed(100 * wide, 0)}\,\%"
+            rf"{fixed(100 * float(err['test_error']), 0)}\,$\pm$\,{fixed(100 * wide, 0)}\,\%"
         )
     macros["TokenIrrelevant"] = whole(setting("token_choice", "data")["n_irrelevant"])
     macros["TokenDraws"] = spelled(
@@ -368,6 +375,7 @@ def pruning() -> Macros:
         "PruneOften": _limit(often),
         "PruneOftenBetter": words([r["score"].replace("_", " ") for r in rivals]),
         "GammaOften": number(often["gamma_mean"], 2),
+        "GammaSeldom": words([number(r["gamma_mean"], 2) for r in seldom]),
         "PruneWorse": spelled(sum(_beaten(group) for group in groups)),
         "PruneBetter": spelled(sum(_unbeaten(group) for group in groups)),
         "PruneBeatsRandom": spelled(sum(_above_random(group) for group in groups)),
@@ -375,7 +383,7 @@ def pruning() -> Macros:
 
 
 def _limit(line: Row) -> str:
-    return interval(line["largest_ratio"], line["milder"], line["harsher"])
+    return interval(line["largest_ratio"], line["milder"], line["harsher"], 3)
 
 
 def _change_and_others(group: list[Row]) -> tuple[Row, list[Row]]:

@@ -8,7 +8,17 @@ from types import ModuleType
 
 from generator.freshness import FIGURES
 from generator.sources import MNIST, SPEED, Row, matching, only, read, row, table
-from generator.text import escape, interval, number, percent, plus_minus, slope, tabular, whole
+from generator.text import (
+    escape,
+    inline,
+    interval,
+    number,
+    percent,
+    plus_minus,
+    slope,
+    tabular,
+    whole,
+)
 from moe_theory.experiments.scripts import load_script
 from moe_theory.theory import (
     ARCHITECTURES,
@@ -52,12 +62,19 @@ GROWING = {"patch_dim": "$d$", "n_experts": "$k$", "n_routed": r"$1-\gamma$"}
 
 def bounds_table() -> str:
     """Return the twelve published entries."""
-    return complexity_table().to_latex()
+    return complexity_table().to_latex().replace(r"\frac", r"\dfrac")
 
 
 def bounds_savings_table() -> str:
     """Return the ratios of sufficient amounts, and where they are savings."""
-    return savings_table().to_latex()
+    cells: dict[str, list[str]] = {}
+    heads = ["quantity"]
+    for quantity, pair, ratio, region in savings_table().rows:
+        text = f"${inline(ratio.latex())}$, ${region.latex()}$"
+        cells.setdefault(str(quantity), []).append(text)
+        short = str(pair).replace("pMoE, ", "").replace(" CNN", "")
+        heads += [short] if len(cells) == 1 else []
+    return tabular("llll", heads, [[quantity, *row_] for quantity, row_ in cells.items()])
 
 
 def costs_table() -> str:
@@ -160,7 +177,7 @@ def verdicts_table() -> str:
             bound = complexity(quantity, arm)
             found = table("bounds", quantity=quantity, arm=arm)
             for first, line in enumerate(found):
-                name = [quantity, arm, f"${bound.latex()}$"] if not first else ["", "", ""]
+                name = [quantity, arm, f"${inline(bound.latex())}$"] if not first else ["", "", ""]
                 body.append([*name, *_growth(line), "" if first else line["bound_verdict"]])
     heads = ["quantity", "network", "bound", "in", "bound's", "measured exponent", "verdict"]
     return tabular("lllcrll", heads, body)
@@ -221,7 +238,7 @@ def norms_table() -> str:
                 title = "fraction of experts needed, " + ("tuned again" if tuned else "as they are")
             bound = pruning_bounds()[name]
             body.append([
-                loss, title, f"${bound.latex()}$", GROWING[line["size"]],
+                loss, title, f"${inline(bound.latex())}$", GROWING[line["size"]],
                 number(line["bound_exponent"]), slope(line["measured"], line["low"], line["high"]),
                 line["verdict"],
             ])  # fmt: skip
@@ -244,13 +261,13 @@ def _pruned(data: str, seen: str, loss: str, score: str) -> str:
     at = {"data": data, "seen": seen, "loss": loss, "score": score}
     plain = row("pruning", **at, fine_tuned="False")
     again = row("pruning", **at, fine_tuned="True")
-    return f"{limit(plain)} $\\to$ {number(again['largest_ratio'], 2)}"
+    return f"{limit(plain)} $\\to$ {number(again['largest_ratio'])}"
 
 
 def limit(line: Row) -> str:
     """Return the largest ratio, with its interval."""
-    ends = f"{number(line['milder'], 2)}, {number(line['harsher'], 2)}"
-    return f"{number(line['largest_ratio'], 2)} [{ends}]"
+    ends = f"{number(line['milder'])}, {number(line['harsher'])}"
+    return f"{number(line['largest_ratio'])} [{ends}]"
 
 
 def bits_table() -> str:
@@ -276,7 +293,7 @@ def bits_table() -> str:
 
 def fewest_bits(line: Row) -> str:
     """Return the fewest bits, with its interval."""
-    ends = f"{number(line['all_milder'])}, {number(line['all_harsher'])}"
+    ends = f"{number(line['all_harsher'])}, {number(line['all_milder'])}"
     return f"{number(line['all_lowest_bits'])} [{ends}]"
 
 

@@ -44,6 +44,33 @@ def number(value: float | str, digits: int = 3) -> str:
     return sign(plain)
 
 
+def inline(formula: str) -> str:
+    r"""Return a formula with its fractions on one line.
+
+    Examples
+    --------
+    >>> inline(r"\Omega\left(\frac{n^{2}}{k l}\right)")
+    '\\Omega(n^{2}/(k l))'
+    """
+    while r"\frac" in formula:
+        start = formula.index(r"\frac")
+        top, after = _group(formula, start + len(r"\frac"))
+        bottom, end = _group(formula, after)
+        below = f"({bottom})" if " " in bottom else bottom
+        formula = f"{formula[:start]}{top}/{below}{formula[end:]}"
+    return formula.replace(r"\left", "").replace(r"\right", "")
+
+
+def _group(formula: str, start: int) -> tuple[str, int]:
+    """Return what stands in the braces at ``start``, and where they end."""
+    depth = 0
+    for place in range(start, len(formula)):
+        depth += {"{": 1, "}": -1}.get(formula[place], 0)
+        if depth == 0:
+            return formula[start + 1 : place], place + 1
+    raise ValueError(f"braces do not close in {formula}")
+
+
 def whole(value: float | str) -> str:
     """Return a number rounded to a whole one, with thin spaces between thousands."""
     return sign(f"{float(value):,.0f}".replace(",", r"\,"))
@@ -71,7 +98,7 @@ def slope(value: float | str, low: float | str, high: float | str) -> str:
 
 def plus_minus(mean: float, error: float, decimals: int = 3) -> str:
     """Return a mean with its error."""
-    return rf"{fixed(mean, decimals)} $\pm$ {fixed(error, decimals)}"
+    return rf"{fixed(mean, decimals)}\,$\pm$\,{fixed(error, decimals)}"
 
 
 def sign(text: str) -> str:
