@@ -117,10 +117,10 @@ def savings() -> Figure:
 
 def routers() -> Figure:
     """Draw what separate training errs with routers fitted on three kinds of samples."""
-    figure = Figure(figsize=(WIDTH, 1.9), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 2.1), layout="constrained")
     axes = figure.subplots(1, 4, sharey=True)
-    kinds = {"train": ("the training samples", "C1", "s"), "split": ("one half of them", "C4", "v"),
-             "held_out": ("$N$ other samples", "C2", "^")}  # fmt: skip
+    kinds = {"train": ("routers from the $N$ samples", "C1", "s"), "split": ("from one half", "C4", "v"),
+             "held_out": ("from $N$ others", "C2", "^")}  # fmt: skip
     for ax, l in zip(axes, (2, 8, 16, 32), strict=True):
         dense = table("router_samples", data="patterns", router_samples="dense")
         errors(ax, dense, "dense", "C0", "o")
@@ -135,7 +135,8 @@ def routers() -> Figure:
         ax.set_title(f"$l$ = {l}")
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("test error")
-    axes[1].legend(title="routers learn from", title_fontsize=6, loc="lower left")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4)
     return figure
 
 
