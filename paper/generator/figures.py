@@ -119,7 +119,8 @@ def routers() -> Figure:
     """Draw what separate training errs with routers fitted on three kinds of samples."""
     figure = Figure(figsize=(WIDTH, 2.1), layout="constrained")
     axes = figure.subplots(1, 4, sharey=True)
-    kinds = {"train": ("routers from the $N$ samples", "C1", "s"), "split": ("from one half", "C4", "v"),
+    kinds = {"train": ("routers from the $N$ samples", "C1", "s"),
+             "split": ("from one half", "C4", "v"),
              "held_out": ("from $N$ others", "C2", "^")}  # fmt: skip
     for ax, l in zip(axes, (2, 8, 16, 32), strict=True):
         dense = table("router_samples", data="patterns", router_samples="dense")

@@ -410,7 +410,8 @@ def _above_random(group: list[Row]) -> bool:
 def bits() -> Macros:
     """Return how many bits each allocation needs, and which experts change most."""
     ways = {"Small": "smallest_change", "Large": "largest_change", "Uniform": "uniform",
-            "Noise": "rounding_noise", "Lift": "smallest_change_lift", "Random": "random"}  # fmt: skip
+            "Noise": "rounding_noise", "Lift": "smallest_change_lift",
+            "Random": "random"}  # fmt: skip
     macros = {}
     for routing in ("expert", "token"):
         for name, way in ways.items():
