@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from generator.sources import row, table
+from generator.sources import Row, row, table
 
 
 def failed() -> list[str]:
@@ -42,10 +42,14 @@ def _rho_one(arm: str) -> float:
     return _end("reliance_mean", "spurious", data="patterns", arm=arm, rho_train=1.0)
 
 
+def _loose(line: Row) -> float:
+    return float(line["bound_exponent"]) - float(line["measured"])
+
+
 def _tightest() -> tuple[str, str, str]:
     """Return the bound that exceeds the measured growth in n, l or k by the least power."""
     rows = [r for r in table("bounds") if r["size"] != "1/ε"]
-    least = min(rows, key=lambda r: float(r["bound_exponent"]) - float(r["measured"]))
+    least = min(rows, key=_loose)
     return least["quantity"], least["arm"], least["size"]
 
 
@@ -69,6 +73,17 @@ CLAIMS: tuple[tuple[str, Callable[[], bool]], ...] = (
     (
         "joint operations in k are closest to their bound, in n, l and k",
         lambda: _tightest() == ("computational complexity", "joint", "k"),
+    ),
+    (
+        "all bounds but one are loose by a power or more",
+        lambda: sum(_loose(r) < 1 for r in table("bounds")) == 1,
+    ),
+    (
+        "bits to the smallest change need no fewer than random order",
+        lambda: all(
+            _bits("smallest_change", routing) >= _bits("random", routing)
+            for routing in ("expert choice", "token choice")
+        ),
     ),
     (
         "N* of joint training falls with l",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -17,7 +18,7 @@ from moe_theory.theory import complexity
 from moe_theory.theory.predictions import one_step_samples_asymptotic
 
 WIDTH = 6.4
-STYLE = {
+STYLE: dict[Any, float] = {
     "font.size": 7, "axes.titlesize": 7, "axes.labelsize": 7, "legend.fontsize": 6,
     "lines.markersize": 3, "lines.linewidth": 0.9, "errorbar.capsize": 1.5, "pdf.fonttype": 42,
     "xtick.labelsize": 6, "ytick.labelsize": 6, "axes.linewidth": 0.6, "grid.linewidth": 0.4,

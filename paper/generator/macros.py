@@ -139,7 +139,7 @@ def ratio(at: Row, *, inverse: bool = False) -> str:
     numbers = [float(at[name]) for name in ("saving", "low", "high")]
     if inverse:
         numbers = [1 / numbers[0], 1 / numbers[2], 1 / numbers[1]]
-    return interval(*numbers)
+    return interval(numbers[0], numbers[1], numbers[2])
 
 
 def best(quantity: str, arm: str) -> Row:

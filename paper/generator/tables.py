@@ -57,7 +57,7 @@ NORM_ROWS = {
     "receives_change": ("irrelevant", r"$|\Delta_s|$, receives it, little gate"),
     "never_change": ("irrelevant", r"$|\Delta_s|$, never receives it"),
 }
-GROWING = {"patch_dim": "$d$", "n_experts": "$k$", "n_routed": r"$1-\gamma$"}
+GROWING = {"patch_dim": "$d$", "n_experts": "$k$", "n_routed": r"$1/(1-\gamma)$"}
 
 
 def bounds_table() -> str:
