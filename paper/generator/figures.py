@@ -99,7 +99,7 @@ def samples() -> Figure:
 
 def savings() -> Figure:
     """Draw savings in samples and operations against n/l."""
-    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
     grid = figure.subplots(2, 2)
     names = {"joint_l2": r"joint, rate $\propto l^2$"}
     for axes, data in zip(grid, ("patterns", "digits"), strict=True):
@@ -229,7 +229,7 @@ def token_rows(arm: str, routers_: str) -> list[Row]:
 
 def norms() -> Figure:
     """Draw router norms against d, and experts needed against k and 1 − γ."""
-    figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
     (hinge, logistic), (over_k, over_gamma) = figure.subplots(2, 2)
     curves = {"carries_change": ("carry the task", "C3", "o"),
               "receives_change": ("receive it, little gate", "C1", "v"),
