@@ -80,6 +80,12 @@ bench: install ## measure speed against PyTorch and JAX (installs both), and gro
 	$(BIN)/python benchmarks/against.py
 	$(BIN)/python benchmarks/growth.py
 
+.PHONY: paper
+paper: install ## write the article, paper/main.pdf (needs TeX; DRAFT=1 lets stale results pass)
+	cd paper && ../$(BIN)/python -m generator $(if $(DRAFT),--draft)
+	cd paper && latexmk -pdf -interaction=nonstopmode -halt-on-error -silent main.tex
+	@! grep -E "undefined|multiply defined" paper/main.log
+
 clean: ## remove the environment, caches and raw results
 	rm -rf $(VENV) results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
