@@ -7,7 +7,7 @@ MNIST  := .data/mnist.npz
 MATHJAX := docs/_mathjax/tex-svg.js
 
 .DEFAULT_GOAL := help
-.PHONY: help install kernels reproduce simulate figures theory test test-all lint format bench mnist mnist-figures docs clean
+.PHONY: help install kernels reproduce simulate figures theory test test-all coverage dist lint format bench mnist mnist-figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 18
@@ -46,6 +46,14 @@ test: install ## run the tests
 test-all: install ## run the tests, the slow ones too
 	$(BIN)/pytest
 
+coverage: install ## run the tests and show which lines they miss; fails below the floor
+	$(BIN)/pytest -m "not slow" --cov --cov-report=term-missing:skip-covered
+
+dist: install ## build wheel and source distribution, install the wheel elsewhere and use it
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	./tests/try_wheel.sh dist/*.whl
+
 lint: install ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -73,6 +81,7 @@ bench: install ## measure speed against PyTorch and JAX (installs both), and gro
 	$(BIN)/python benchmarks/against.py
 	$(BIN)/python benchmarks/growth.py
 
+.PHONY: docs
 docs: install | $(MATHJAX) ## build the site in docs/_build/html
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[docs]"
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
@@ -85,6 +94,12 @@ $(MATHJAX):
 	  npm pack --silent mathjax@4.1.3 @mathjax/mathjax-newcm-font@4.1.3 > /dev/null && \
 	  tar xzf mathjax-mathjax-newcm-font-4.1.3.tgz -C mathjax-newcm-font --strip-components=1 package/svg && \
 	  tar xzf mathjax-4.1.3.tgz --strip-components=1 package/input/tex package/tex-svg.js && rm *.tgz
+
+.PHONY: paper
+paper: install ## write the article, paper/main.pdf (needs TeX; DRAFT=1 lets stale results pass)
+	cd paper && ../$(BIN)/python -m generator $(if $(DRAFT),--draft)
+	cd paper && latexmk -pdf -interaction=nonstopmode -halt-on-error -silent main.tex
+	@! grep -E "undefined|multiply defined" paper/main.log
 
 clean: ## remove the environment, caches and raw results
 	rm -rf $(VENV) docs/_build docs/_generated docs/api/generated results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -36,7 +36,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
             here = results.select(data="digits", alpha=alpha, routing=routing)
             for way in WAYS:
                 bits, accuracy = curve(here, way, "two", part)
-                plot_compression(ax, bits, accuracy, way)
+                plot_compression(ax, bits, accuracy, way, shade=0.05)
             exact = part_of(np.array(here.column("exact").tolist()), part, alpha)
             ax.axhline(exact.mean(), color="k", linewidth=0.8, label="32 bits")
             ax.set_title(f"{routing}, $\\alpha$ = {alpha:g}, {part} inputs", fontsize=9)
@@ -104,6 +104,8 @@ def limit_row(here, way, levels):
             if b in (1.0, 2.0, 3.0)
         }
     for group in ("frequent", "rare", "none"):
-        found = [x for line in here.rows for x in line[f"change_{group}"]]
+        found = [np.mean(line[f"change_{group}"]) for line in here.rows if line[f"n_{group}"]]
         row[f"change_{group}"] = round(float(np.mean(found)), 4) if found else None
+        error = np.std(found, ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
+        row[f"change_{group}_error"] = round(float(error), 4)
     return row | {"n_draws": len(here.rows)}

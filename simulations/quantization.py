@@ -42,7 +42,7 @@ def experiment(scale: str) -> Sweep:
     if not quick:
         cells.append(("patterns", 0.1))
     settings = [setting(*cell, routing) for cell, routing in product(cells, ROUTING)]
-    return Sweep(settings, n_test=200, n_draws=3 if quick else 16, measure=MEASURES[scale])
+    return Sweep(settings, n_test=200, n_draws=3 if quick else 12, measure=MEASURES[scale])
 
 
 def setting(name: str, alpha: float, routing: str) -> Setting:
@@ -64,7 +64,7 @@ def setting(name: str, alpha: float, routing: str) -> Setting:
     return Setting(labels, data, model, sgd, 2000)
 
 
-def measure(run, test, train, n_test=2000, bits=BITS, levels=LEVELS):
+def measure(run, test, train, n_test=1200, bits=BITS, levels=LEVELS):
     """Quantize in every way; accuracies are pairs (frequent, rare) for each number of bits."""
     law = EVEN["patterns" if test.image_shape is None else "digits"]
     entropy, key = run.seed

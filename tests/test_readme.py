@@ -2,10 +2,15 @@
 
 import csv
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+
+from moe_theory import SGD, DenseCNN, JointMoE, PatchPatterns, SeparateMoE, train_many
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -16,8 +21,34 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
 def test_block_runs(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    if "__main__" in block:
+        (tmp_path / "block.py").write_text(block)
+        subprocess.run([sys.executable, "block.py"], check=True, capture_output=True)
+        assert len((tmp_path / "sweep-on-cluster.jsonl").read_text().splitlines()) == 9
+        return
     bundled = load_digits()
     exec(block, {"images": bundled.images / 16, "labels": bundled.target})
+
+
+@pytest.mark.slow
+def test_errors_by_l():
+    patterns = PatchPatterns(n_patches=32, n_irrelevant=256, patch_dim=258)
+    widths = (1, 2, 4, 8, 16, 32)
+    for width in widths:
+        errors, work = [], []
+        for model in (DenseCNN(40), SeparateMoE(2, 40, width), JointMoE(8, 40, width)):
+            shown = width == 32 if isinstance(model, DenseCNN) else True
+            if not shown or (isinstance(model, SeparateMoE) and width == 32):
+                errors.append("")
+                work.append("")
+                continue
+            sgd = SGD(0.2 * model.routed(32), batch_size=20, n_steps=3000)
+            runs = train_many(model, patterns, sgd, range(20), n_train=40, n_test=1000)
+            found = np.array([run.history.test_error[-1] for run in runs])
+            errors.append(f"{found.mean():.3f} ± {found.std(ddof=1) / 20**0.5:.3f}")
+            work.append(f"{runs[0].flops.total:.1e}")
+        line = "| " + " | ".join([str(width), *errors, *work]) + " |"
+        assert line.replace("|  |", "| |").replace("|  |", "| |") in README, line
 
 
 def test_files_exist():

@@ -26,7 +26,8 @@ def measurements(run: TrainingRun, test: PatchData, train: PatchData) -> dict[st
 
     Router success is the fraction of test inputs whose discriminative patch reaches the expert
     meant for its class: in joint training, the expert that receives it most often. Router gate,
-    of joint training only, is the mean gate that the patch gets from this expert.
+    of joint training only, is the mean gate that the patch gets from this expert. Networks in which
+    patches choose experts count as jointly trained.
     """
     history = run.history
     assert history.test_error is not None

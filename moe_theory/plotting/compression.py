@@ -24,7 +24,9 @@ SCORE_LOOKS = {
 }
 
 
-def plot_compression(ax: Axes, levels: ArrayLike, accuracy: ArrayLike, score: str) -> Axes:
+def plot_compression(
+    ax: Axes, levels: ArrayLike, accuracy: ArrayLike, score: str, *, shade: float = 0.13
+) -> Axes:
     """Draw the mean accuracy over draws, with its 95 % interval, against the level.
 
     Parameters
@@ -37,6 +39,8 @@ def plot_compression(ax: Axes, levels: ArrayLike, accuracy: ArrayLike, score: st
         At least two draws.
     score : str
         Gives the curve its look and its name in the legend.
+    shade : float
+        Opacity of the band.
 
     Returns
     -------
@@ -53,7 +57,7 @@ def plot_compression(ax: Axes, levels: ArrayLike, accuracy: ArrayLike, score: st
     label, colour, marker, style = SCORE_LOOKS[score]
     ax.plot(levels, values.mean(axis=0), style, marker=marker, color=colour, label=label, ms=5)
     low, high = mean_interval(values)
-    ax.fill_between(levels, low, high, color=colour, alpha=0.13, linewidth=0)
+    ax.fill_between(levels, low, high, color=colour, alpha=shade, linewidth=0)
     ax.grid(alpha=0.3)
     return ax
 

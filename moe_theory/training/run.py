@@ -75,7 +75,8 @@ class TrainingRun:
     steps_to_loss : int or None
         Step at the end of the first epoch with a mean loss of at most ``sgd.stop_loss``, or None.
     flops : Flops
-        Operations of the algorithm in ℝᵈ; recording and checks are not counted.
+        Operations of the algorithm in ℝᵈ; recording and checks are not counted. An upper bound if
+        patches choose experts of a limited capacity, as how many are dropped depends on the data.
     wall_time : float
         Seconds, with recording and, in a first call, loading of the compiled kernels.
     diverged_at : int or None

@@ -242,4 +242,6 @@ def test_untrained_domain():
         untrained_expert_success(PatchPatterns(4, 6, 8, spread=0.1), 2, 2)
     with pytest.raises(ValueError, match=r"n_routed must be an integer in \[1, 12\]; got 13"):
         untrained_expert_success(NEUTRAL, 2, 13)
+    with pytest.raises(ValueError, match="router_init_std must be positive"):
+        untrained_token_success(NEUTRAL, TokenChoiceMoE(2, 2, router_init_std=0.0))
     assert untrained_token_success(PatchPatterns(1, 0, 2), TokenChoiceMoE(2, 2, 1, 1)) == 1.0

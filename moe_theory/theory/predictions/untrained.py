@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from moe_theory._validation import integer
+from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import TokenChoiceMoE
 from moe_theory.theory.predictions.domain import check_orthogonal
@@ -20,7 +20,7 @@ def untrained_token_success(patterns: PatchPatterns, model: TokenChoiceMoE) -> f
     patterns : PatchPatterns
         Without spread and closer patterns.
     model : TokenChoiceMoE
-        The rule; its ``router_init_std`` does not matter as long as it is positive.
+        The rule; of its ``router_init_std`` it matters only that it is positive.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def untrained_token_success(patterns: PatchPatterns, model: TokenChoiceMoE) -> f
     Raises
     ------
     ValueError
-        If patterns have spread, or some are closer to o₁ or o₂.
+        If patterns have spread, some are closer to o₁ or o₂, or all routers start at zero.
 
     Notes
     -----
@@ -50,6 +50,8 @@ def untrained_token_success(patterns: PatchPatterns, model: TokenChoiceMoE) -> f
     0.813
     """
     check_orthogonal(patterns)
+    if model.router_init_std == 0:
+        raise reject("router_init_std", 0.0, "positive: routers at zero are not random")
     n, p = patterns.n_patches, patterns.n_irrelevant
     capacity = model.routed(n)
     counts = np.arange(p + 1)

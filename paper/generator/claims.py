@@ -1,0 +1,203 @@
+"""Statements of the text about the order of results: each must hold in the committed tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from generator.sources import Row, row, table
+
+
+def failed() -> list[str]:
+    """Return the claims of the text that the results no longer bear out."""
+    return [
+        f"the text claims, and the results deny: {text}" for text, holds in CLAIMS if not holds()
+    ]
+
+
+def _end(column: str, figure: str, **labels: object) -> float:
+    return float(row(figure, **labels)[column])
+
+
+def _samples(column: str, **labels: object) -> float:
+    return _end(column, "sample_complexity", epsilon=0.05, **labels)
+
+
+def _savings(column: str, **labels: object) -> list[float]:
+    return [float(r[column]) for r in table("savings", **labels)]
+
+
+def _joint_operations(column: str, n_over_l: float) -> float:
+    labels = {"data": "patterns", "quantity": "operations", "arm": "joint"}
+    return _end(column, "savings", **labels, n_over_l=n_over_l)
+
+
+def _bits(way: str, routing: str) -> float:
+    found = table(
+        "quantization", data="digits", levels="3 or 1 bits", routing=routing, allocation=way
+    )
+    return sum(float(r["all_lowest_bits"]) for r in found)
+
+
+def _rho_one(arm: str) -> float:
+    return _end("reliance_mean", "spurious", data="patterns", arm=arm, rho_train=1.0)
+
+
+def _loose(line: Row) -> float:
+    return float(line["bound_exponent"]) - float(line["measured"])
+
+
+def _tightest() -> tuple[str, str, str]:
+    """Return the bound that exceeds the measured growth in n, l or k by the least power."""
+    rows = [r for r in table("bounds") if r["size"] != "1/ε"]
+    least = min(rows, key=_loose)
+    return least["quantity"], least["arm"], least["size"]
+
+
+def _norms(quantity: str, verdict: str) -> bool:
+    return all(r["verdict"] == verdict for r in table("router_norms", quantity=quantity))
+
+
+CHANGE = "router_norm_change"
+CLAIMS: tuple[tuple[str, Callable[[], bool]], ...] = (
+    (
+        "no bound is violated",
+        lambda: all(r["bound_verdict"] != "violated" for r in table("bounds")),
+    ),
+    (
+        "separate training needs more samples than the dense network at n/l = 2 and 4",
+        lambda: all(
+            _end("high", "savings", data="patterns", quantity="N*", arm="separate", n_over_l=at) < 1
+            for at in (2, 4)
+        ),
+    ),
+    (
+        "joint operations in k are closest to their bound, in n, l and k",
+        lambda: _tightest() == ("computational complexity", "joint", "k"),
+    ),
+    (
+        "all bounds but one are loose by a power or more",
+        lambda: sum(_loose(r) < 1 for r in table("bounds")) == 1,
+    ),
+    (
+        "bits to the smallest change need no fewer than random order",
+        lambda: all(
+            _bits("smallest_change", routing) >= _bits("random", routing)
+            for routing in ("expert choice", "token choice")
+        ),
+    ),
+    (
+        "N* of joint training falls with l",
+        lambda: (
+            _samples("low", arm="joint", n_routed=2, n_experts=8)
+            > _samples("high", arm="joint", n_routed=32, n_experts=8)
+        ),
+    ),
+    (
+        "N* of joint training falls with k",
+        lambda: (
+            _samples("low", arm="joint", n_routed=4, n_experts=2)
+            > _samples("high", arm="joint", n_routed=4, n_experts=20)
+        ),
+    ),
+    (
+        "joint training with l = 1 never succeeds",
+        lambda: all(
+            r["censored"] == "above" for r in table("sample_complexity", arm="joint", n_routed=1)
+        ),
+    ),
+    (
+        "joint training saves operations at every n/l at the rate l²",
+        lambda: min(_savings("low", quantity="operations", arm="joint_l2")) > 1,
+    ),
+    (
+        "joint training saves no operations at n/l = 2 and 4 at the common rate",
+        lambda: all(
+            _joint_operations("high", at) < 1
+            for at in (2, 4)
+        ),
+    ),
+    (
+        "joint training needs fewer samples than separate training from l = 8 on",
+        lambda: all(
+            _samples("high", arm="joint", n_routed=l, n_experts=8)
+            < _samples("low", arm="separate", n_routed=l)
+            for l in (8, 16, 32)
+        ),
+    ),
+    (
+        "in expert choice, no mixture of 3 and 1 bits beats uniform rounding",
+        lambda: all(
+            _bits("uniform", "expert choice") <= _bits(r["allocation"], "expert choice")
+            for r in table("quantization", data="digits", routing="expert choice")
+        ),
+    ),
+    (
+        "the lift repairs the ranking by smallest change in token choice, not in expert choice",
+        lambda: (
+            _bits("smallest_change_lift", "token choice")
+            <= _bits("rounding_noise", "token choice") + 0.5
+            and _bits("smallest_change_lift", "token choice")
+            < _bits("smallest_change", "token choice")
+            and _bits("smallest_change_lift", "expert choice")
+            > _bits("largest_change", "expert choice")
+        ),
+    ),
+    (
+        "pruning by change keeps accuracy up to γ where the task was seldom seen, not where often",
+        lambda: all(
+            (float(r["largest_ratio"]) >= float(r["gamma_mean"])) == (r["seen"] == "seldom")
+            for r in table("pruning", data="patterns", score=CHANGE, fine_tuned="False")
+        ),
+    ),
+    (
+        "pruning by change is surely better than gate mass in no setting",
+        lambda: not any(
+            float(r["milder"])
+            > _end("harsher", "pruning", fine_tuned="False", score="gate_mass",
+                   **{name: r[name] for name in ("data", "seen", "loss")})
+            for r in table("pruning", score=CHANGE, fine_tuned="False")
+        ),
+    ),
+    (
+        "experts of frequent patterns change most, those of none least",
+        lambda: all(
+            float(r["change_frequent"]) > float(r["change_rare"]) > float(r["change_none"])
+            for r in table("quantization", data="digits", allocation="uniform")
+        ),
+    ),
+    (
+        "other samples for the routers help at l = 16",
+        lambda: (
+            _end("test_error_mean", "router_samples", data="patterns", n_routed=16, n_train=160,
+                 router_samples="held_out")
+            < _end("test_error_mean", "router_samples", data="patterns", n_routed=16, n_train=160,
+                   router_samples="train") / 3
+        ),
+    ),
+    (
+        "at ρ = 1 pMoE relies on the spurious patch as much as the dense network or more",
+        lambda: min(_rho_one("separate"), _rho_one("joint")) > _rho_one("dense"),
+    ),
+    (
+        "Δ_s of experts that carry the task holds Ω(1)",
+        lambda: _norms("carries_change", "not violated"),
+    ),
+    (
+        "Δ_s of experts that never receive the task holds O(1/√d)",
+        lambda: _norms("never_change", "not violated"),
+    ),
+    (
+        "the fraction of experts needed falls as 1/k",
+        lambda: all(
+            r["verdict"] == "not violated" for r in table("router_norms", size="n_experts")
+        ),
+    ),
+    (
+        "in expert choice, bits to the smallest change need more than uniform rounding, bits to "
+        "the largest change need fewer than to the smallest",
+        lambda: (
+            _bits("smallest_change", "expert choice") > _bits("uniform", "expert choice")
+            and _bits("smallest_change", "expert choice") > _bits("largest_change", "expert choice")
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,461 @@
+"""Numbers of the text: one macro each, by section."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from statistics import mean
+
+import sympy as sp
+
+from generator.sources import (
+    MNIST,
+    SPEED,
+    MissingNumberError,
+    Row,
+    matching,
+    only,
+    read,
+    row,
+    setting,
+    table,
+)
+from generator.tables import predictions_file
+from generator.text import fixed, inline, interval, number, percent, slope, whole, words
+from moe_theory.plotting import fit_rows
+from moe_theory.theory import (
+    complexity,
+    cost_table,
+    derive_computation,
+    derive_router_training,
+    step_flops,
+    wins,
+)
+from moe_theory.theory.derivations import dominant_monomials
+from moe_theory.theory.formula import Formula
+
+Macros = dict[str, str]
+TIGHT, LEVEL, LOOSE = 0.02, 0.05, 0.2
+
+
+def settings() -> Macros:
+    """Return sizes and conventions, from the configurations beside the results."""
+    data = setting("sample_complexity", "data", arm="separate")
+    sgd = setting("sample_complexity", "sgd", arm="separate", n_routed=1)
+    time = table("training_time", quantity="flops")
+    ample = {
+        name: {r["n_train"] for r in time if r["data"] == name} for name in ("patterns", "digits")
+    }
+    digits = setting("savings", "data", "samples_digits", arm="separate")
+    return {
+        "CfgPatches": whole(data["n_patches"]),
+        "CfgIrrelevant": whole(data["n_irrelevant"]),
+        "CfgDigitPatches": whole(digits["n_patches"]),
+        "CfgHidden": whole(setting("sample_complexity", "model", arm="dense")["n_hidden"]),
+        "CfgBatch": whole(sgd["batch_size"]),
+        "CfgLoss": number(sgd["stop_loss"]),
+        "CfgRate": number(sgd["learning_rate"]),
+        "NumTasks": whole(len(setting("pruning", "data", data="patterns")["frequencies"])),
+        "AmplePatterns": words(sorted(map(whole, ample["patterns"]))),
+        "AmpleDigits": words(sorted(map(whole, ample["digits"]))),
+    }
+
+
+def derived() -> Macros:
+    """Return what follows from the published bounds, as formulas."""
+    samples = {arm: complexity("sample complexity", arm) for arm in ("dense", "separate", "joint")}
+    flops = {arm: complexity("computational complexity", arm) for arm in ("separate", "joint")}
+    terms = {
+        arm: dominant_monomials(step_flops(arm).expression)
+        for arm in ("dense", "separate", "joint")
+    }
+    condition = derive_computation("joint").result.conditions[-1]
+    return {
+        "BoundSamplesDense": inline(Formula(samples["dense"].expression).latex()),
+        "StepDense": step_flops("dense").latex(),
+        "StepSeparate": step_flops("separate").latex(),
+        "StepJoint": step_flops("joint").latex(),
+        "DominantDense": Formula(sp.Add(*terms["dense"])).latex(),
+        "DominantSeparate": Formula(sp.Add(*terms["separate"])).latex(),
+        "DominantJoint": "$ and $".join(Formula(term).latex() for term in terms["joint"]),
+        "JointCondition": relation(condition.relation),
+        "RouterShare": cost_table().rows[2][3].replace(" %", r"\,\%"),
+        "RouterTraining": inline(derive_router_training().result.latex()),
+        "JointBeatsSeparate": wins(samples["joint"], samples["separate"]).latex(),
+        "JointCheaperSeparate": wins(flops["joint"], flops["separate"]).latex(),
+        "JointBeatsDense": wins(samples["joint"], samples["dense"]).latex(),
+    }
+
+
+def relation(inequality: sp.Rel) -> str:
+    """Return an inequality of monomials as LaTeX."""
+    return rf"{Formula(inequality.lhs).latex()} \leq {Formula(inequality.rhs).latex()}"
+
+
+def speed() -> Macros:
+    """Return how much faster a step is."""
+    rows = read(SPEED)
+    names = {"Jax": "JAX scan + vmap", "Torch": "PyTorch eager"}
+    macros = {}
+    for short, contender in names.items():
+        for engine, column in (("Raw", "over_raw"), ("Pattern", "over_pattern")):
+            found = [float(r[column]) for r in rows if r["contender"] == contender]
+            macros[f"{engine}Over{short}Low"] = number(min(found), 2)
+            macros[f"{engine}Over{short}High"] = number(max(found), 2)
+    largest = max(float(r["largest_difference"]) for r in rows)
+    power = math.floor(math.log10(largest))
+    macros["SpeedDifference"] = rf"${largest / 10**power:.1f}\cdot10^{{{power}}}$"
+    return macros
+
+
+def exponent(epsilon: float) -> str:
+    """Return the exponent of N* of the dense network in n, with its interval."""
+    rows = [
+        {
+            k: float(r[k]) if k != "censored" else r[k]
+            for k in ("n_patches", "value", "low", "high", "censored")
+        }
+        for r in table("sample_complexity", arm="dense", epsilon=epsilon)
+    ]
+    fit = fit_rows(rows, "n_patches")
+    if fit is None:
+        raise MissingNumberError("sample_complexity.csv: too few sizes for an exponent")
+    return slope(fit.exponent[0], fit.low[0], fit.high[0])
+
+
+def nstar(**labels: object) -> str:
+    """Return N* at ε = 0.05 with its interval."""
+    at = row("sample_complexity", epsilon=LEVEL, **labels)
+    return interval(at["value"], at["low"], at["high"], 3)
+
+
+def saving(quantity: str, arm: str, n_over_l: float, data: str = "patterns") -> Row:
+    """Return a row of the measured savings."""
+    return row("savings", data=data, quantity=quantity, arm=arm, n_over_l=n_over_l)
+
+
+def ratio(at: Row, *, inverse: bool = False) -> str:
+    """Return a saving with its interval, or how many times more is needed."""
+    numbers = [float(at[name]) for name in ("saving", "low", "high")]
+    if inverse:
+        numbers = [1 / numbers[0], 1 / numbers[2], 1 / numbers[1]]
+    return interval(numbers[0], numbers[1], numbers[2])
+
+
+def best(quantity: str, arm: str) -> Row:
+    """Return the largest saving on patterns."""
+    found = table("savings", data="patterns", quantity=quantity, arm=arm)
+    return max((r for r in found if r["saving"]), key=lambda r: float(r["saving"]))
+
+
+def router_error(routers: str, n_routed: int) -> str:
+    """Return the test error at N = 160 with its 95 % interval."""
+    labels = {"arm": "dense"} if routers == "dense" else {"n_routed": n_routed}
+    at = row("router_samples", data="patterns", router_samples=routers, n_train=160, **labels)
+    mean_, std = float(at["test_error_mean"]), float(at["test_error_std"])
+    return rf"{number(mean_, 2)}\,$\pm$\,{number(1.96 * std / float(at['n_draws']) ** 0.5, 2)}"
+
+
+def measured() -> Macros:
+    """Return N*, savings, and what explains them."""
+    square = [float(r["saving"]) for r in table("savings", quantity="operations", arm="joint_l2")]
+    joint, separate = saving("N*", "joint", 2), saving("N*", "separate", 2)
+    mnist = {(a, n): _mnist(a, n) for a in ("dense", "separate", "joint") for n in (100, 1000)}
+    return {
+        "ExponentLoose": exponent(LOOSE),
+        "ExponentTight": exponent(TIGHT),
+        "NstarDense": nstar(arm="dense", n_patches=64),
+        "NstarSeparateOne": nstar(arm="separate", n_routed=1),
+        "NstarSeparateLarge": nstar(arm="separate", n_routed=32),
+        "NstarJointTwo": nstar(arm="joint", n_routed=2, n_experts=8),
+        "NstarJointLarge": nstar(arm="joint", n_routed=32, n_experts=8),
+        "NstarJointFewExperts": nstar(arm="joint", n_routed=4, n_experts=2),
+        "NstarJointManyExperts": nstar(arm="joint", n_routed=4, n_experts=20),
+        "ErrorRoutersTrain": router_error("train", 16),
+        "ErrorRoutersHeld": router_error("held_out", 16),
+        "ErrorRoutersHeldLarge": router_error("held_out", 32),
+        "ErrorRoutersDense": router_error("dense", 0),
+        "SavingSeparateSmallL": ratio(saving("N*", "separate", 32)),
+        "LossSeparateLargeL": ratio(separate, inverse=True),
+        "SavingSeparateBest": ratio(best("N*", "separate")),
+        "FlopsSeparateBest": ratio(best("operations", "separate")),
+        "SavingJointLargeL": ratio(joint),
+        "FlopsJointLargeL": ratio(saving("operations", "joint", 2), inverse=True)
+        + " times as many",
+        "FlopsJointSquareLow": number(min(square), 2),
+        "FlopsJointSquareHigh": number(max(square), 2),
+        "MnistDraws": whole(_mnist("dense", 100)["n_draws"]),
+        "MnistGapSmall": gap(mnist["separate", 100], mnist["dense", 100]),
+        "MnistGapSmallJoint": gap(mnist["joint", 100], mnist["dense", 100]),
+        "MnistGapLarge": gap(mnist["separate", 1000], mnist["dense", 1000]),
+        "MnistGapLargeJoint": gap(mnist["joint", 1000], mnist["dense", 1000]),
+        **{
+            f"Reliance{arm.title()}{suffix}": reliance(arm, rho)
+            for arm in ("dense", "separate", "joint")
+            for suffix, rho in (("", 0.8), ("One", 1.0))
+        },
+    }
+
+
+def _mnist(arm: str, n_train: int) -> Row:
+    labels = {"arm": arm, "n_train": n_train}
+    return only(matching(read(MNIST / "digit_accuracy.csv"), labels), "MNIST", labels)
+
+
+def gap(first: Row, second: Row) -> str:
+    """Return a difference of accuracies in percentage points, with its 95 % interval."""
+    means = [float(r["test_accuracy_mean"]) for r in (first, second)]
+    errors = [float(r["test_accuracy_std"]) / float(r["n_draws"]) ** 0.5 for r in (first, second)]
+    wide = 1.96 * math.hypot(*errors)
+    return rf"{fixed(100 * (means[0] - means[1]), 1)}\,$\pm$\,{fixed(100 * wide, 1)} points"
+
+
+def reliance(arm: str, rho: float) -> str:
+    """Return how far a network relies on the spurious patch, with its 95 % interval."""
+    at = row("spurious", data="patterns", arm=arm, rho_train=rho)
+    wide = 1.96 * float(at["reliance_std"]) / float(at["n_draws"]) ** 0.5
+    return rf"{fixed(at['reliance_mean'])}\,$\pm$\,{fixed(wide)}"
+
+
+def verdicts() -> Macros:
+    """Return what became of the twelve bounds."""
+    rows = table("bounds")
+    names = {(r["quantity"], r["arm"]): r["bound_verdict"] for r in rows}
+    counts = {v: sum(found == v for found in names.values()) for v in VERDICTS}
+    held = row("bounds", quantity="computational complexity", arm="joint", size="k")
+    iterations = table("bounds", quantity="iteration complexity", arm="joint")[0]
+    at_one = row("units", arm="dense", n_patches=64, epsilon=LEVEL)
+    large = row("units", arm="dense", n_patches=128, epsilon=LEVEL)
+    return {
+        "NumBounds": spelled(len(names)),
+        "NumNotViolated": spelled(counts["not violated"]),
+        "NumNotTestable": spelled(counts["not testable"]),
+        "NumNotReached": spelled(int(iterations["n_not_reached"])),
+        "NumJointSettings": whole(int(iterations["n_points"]) + int(iterations["n_not_reached"])),
+        **looseness("Samples", "sample complexity"),
+        **looseness("Units", "model complexity"),
+        **looseness("Flops", "computational complexity"),
+        "LooseEpsilonLow": number(min(loose(r) for r in rows if r["size"] == "1/ε"), 2),
+        "JointFlopsInK": slope(held["measured"], held["low"], held["high"]),
+        "JointFlopsInKBound": number(held["bound_exponent"]),
+        "UnitsDense": interval(at_one["value"], at_one["low"], at_one["high"]),
+        "UnitsDenseLarge": interval(large["value"], large["low"], large["high"]),
+    }
+
+
+VERDICTS = ("not violated", "violated", "not testable")
+
+
+def loose(line: Row) -> float:
+    """Return by how many powers a bound exceeds what was measured."""
+    return float(line["bound_exponent"]) - float(line["measured"])
+
+
+def looseness(name: str, quantity: str) -> Macros:
+    """Return the range of looseness in n and l over the three networks."""
+    found = [loose(r) for r in table("bounds", quantity=quantity) if r["size"] in ("n", "l")]
+    return {f"Loose{name}Low": number(min(found), 2), f"Loose{name}High": number(max(found), 2)}
+
+
+def spelled(count: int) -> str:
+    """Return a small count in words."""
+    names = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+             "eleven", "twelve")  # fmt: skip
+    return names[count] if count < len(names) else whole(count)
+
+
+def predictions() -> Macros:
+    """Return how well the predictions do, and why they fail."""
+    samples, errors = (table("predictions", quantity=q) for q in ("samples", "error"))
+    off = [r for r in (*samples, *errors) if r["reason"]]
+    tail = [r for r in off if r["reason"].startswith("tail")]
+    late = [r for r in off if "late deaths" in r["reason"]]
+    accuracy = predictions_file().ACCURACY
+    success = [r for r in table("router_success") if float(r["se"]) > 0]
+    rms = mean(
+        ((float(r["simulated"]) - float(r["predicted"])) / float(r["se"])) ** 2 for r in success
+    )
+    choices = {(r["goal"], r["n_patches"], r["n_irrelevant"]): r for r in table("advice")}
+    return {
+        "AccuracyOneStep": percent(accuracy["one step"]),
+        "AccuracyTrained": percent(accuracy["joint"]),
+        "PredictedAll": whole(len(samples)),
+        "PredictedWithin": count(samples, "within"),
+        "PredictedOutside": spelled(int(count(samples, "outside"))),
+        "ErrorsAll": whole(len(errors)),
+        "ErrorsOutside": count(errors, "outside"),
+        "ReasonLate": whole(len(late)),
+        "ReasonLateOutside": spelled(int(count(late, "outside"))),
+        "ReasonTail": whole(len(tail)),
+        "ReasonTailOutside": count(tail, "outside"),
+        "ReasonTies": spelled(sum("ties" in r["reason"] for r in off)),
+        "FlowDeviation": number(max(map(_off_flow, table("flow"))), 2),
+        "RouterPoints": whole(len(success)),
+        "RouterDeviation": number(rms**0.5, 2),
+        "AdviceChoices": spelled(len(choices)),
+        "AdviceConfirmed": spelled(int(count(list(choices.values()), "confirmed"))),
+    }
+
+
+def _off_flow(line: Row) -> float:
+    """Return how far the mean of SGD is from gradient flow, in standard deviations over seeds."""
+    names = [name.removesuffix("_off_flow") for name in line if name.endswith("_off_flow")]
+    pairs = [(line[f"{name}_off_flow"], line[f"{name}_seed_std"]) for name in names]
+    return max(float(off) / float(std) for off, std in pairs if off and std and float(std))
+
+
+def count(rows: list[Row], verdict: str) -> str:
+    """Return how many rows have a verdict."""
+    return whole(sum(r["verdict"] == verdict for r in rows))
+
+
+def tokens() -> Macros:
+    """Return who receives the patch, by the rule that routes."""
+    at = {"n_patches": 32, "n_experts": 8}
+    macros = {}
+    for arm in ("place", "score", "expert"):
+        for name, routers in (("Before", "untrained"), ("After", "trained")):
+            here = row("token_choice", arm=arm, capacity=4, routers=routers, **at)
+            macros[f"Token{arm.title()}{name}"] = percent(here["simulated"])
+        err = row("token_choice", arm=arm, capacity=1, routers="trained", **at)
+        wide = 1.96 * float(err["test_error_std"]) / float(err["n_draws"]) ** 0.5
+        macros[f"TokenError{arm.title()}"] = (
+            rf"{fixed(100 * float(err['test_error']), 0)}\,$\pm$\,{fixed(100 * wide, 0)}\,\%"
+        )
+    macros["TokenIrrelevant"] = whole(setting("token_choice", "data")["n_irrelevant"])
+    macros["TokenDraws"] = spelled(
+        int(row("token_choice", arm="place", capacity=1, routers="trained", **at)["n_draws"])
+    )
+    return macros
+
+
+def norms() -> Macros:
+    """Return router norms against the theorems."""
+    carries, never = (
+        {loss: row("router_norms", loss=loss, quantity=q) for loss in ("hinge", "logistic")}
+        for q in ("carries_change", "never_change")
+    )
+    between = row("router_norms", loss="hinge", quantity="receives_change")
+    kept = {loss: row("router_norms", loss=loss, size="n_routed") for loss in carries}
+    seldom = setting("router_norms", "data", size="patch_dim")["frequencies"][0]
+    often = setting("pruning", "data", seen="often")["frequencies"][0]
+    return {
+        "NormDraws": between["n_draws"],
+        "SeldomShare": percent(seldom),
+        "OftenShare": percent(often),
+        **{f"NormCarries{loss.title()}": _slope(r) for loss, r in carries.items()},
+        **{f"NormNever{loss.title()}": _slope(r) for loss, r in never.items()},
+        "NormReceives": _slope(between),
+        "VerdictReceives": between["verdict"],
+        **{f"VerdictKept{loss.title()}": r["verdict"] for loss, r in kept.items()},
+        "KeptHeld": whole(sum(int(r["n_held"]) for r in kept.values())),
+        "KeptTrainings": whole(sum(int(r["n_trainings"]) for r in kept.values())),
+    }
+
+
+def _slope(line: Row) -> str:
+    return slope(line["measured"], line["low"], line["high"])
+
+
+def pruning() -> Macros:
+    """Return what the change of router norms prunes, beside other scores."""
+    rows = table("pruning", fine_tuned="False")
+    places = list(dict.fromkeys((r["data"], r["seen"], r["loss"]) for r in rows))
+    groups = [[r for r in rows if (r["data"], r["seen"], r["loss"]) == at] for at in places]
+    often = row("pruning", data="patterns", seen="often", loss="hinge",
+                score="router_norm_change", fine_tuned="False")  # fmt: skip
+    seldom = table("pruning", data="patterns", seen="seldom", score="router_norm_change",
+                   fine_tuned="False")  # fmt: skip
+    rivals = [r for r in groups[places.index(("patterns", "often", "hinge"))]
+              if float(r["milder"]) > float(often["largest_ratio"])]  # fmt: skip
+    return {
+        "PruneExperts": whole(setting("pruning", "model", data="patterns")["n_experts"]),
+        "PruneSettings": spelled(len(places)),
+        "PruneSeldom": " and ".join(dict.fromkeys(_limit(r) for r in seldom)),
+        "PruneOften": _limit(often),
+        "PruneOftenBetter": words([r["score"].replace("_", " ") for r in rivals]),
+        "GammaOften": number(often["gamma_mean"], 2),
+        "GammaSeldom": words([number(r["gamma_mean"], 2) for r in seldom]),
+        "PruneWorse": spelled(sum(_beaten(group) for group in groups)),
+        "PruneBetter": spelled(sum(_unbeaten(group) for group in groups)),
+        "PruneBeatsRandom": spelled(sum(_above_random(group) for group in groups)),
+    }
+
+
+def _limit(line: Row) -> str:
+    return interval(line["largest_ratio"], line["milder"], line["harsher"], 3)
+
+
+def _change_and_others(group: list[Row]) -> tuple[Row, list[Row]]:
+    own = next(r for r in group if r["score"] == "router_norm_change")
+    return own, [r for r in group if r is not own]
+
+
+def _beaten(group: list[Row]) -> bool:
+    own, others = _change_and_others(group)
+    return any(float(r["milder"]) > float(own["harsher"]) for r in others)
+
+
+def _unbeaten(group: list[Row]) -> bool:
+    own, others = _change_and_others(group)
+    return all(float(own["milder"]) > float(r["harsher"]) for r in others)
+
+
+def _above_random(group: list[Row]) -> bool:
+    own, others = _change_and_others(group)
+    random = next(r for r in others if r["score"] == "random")
+    return float(own["milder"]) > float(random["harsher"])
+
+
+def bits() -> Macros:
+    """Return how many bits each allocation needs, and which experts change most."""
+    ways = {"Small": "smallest_change", "Large": "largest_change", "Uniform": "uniform",
+            "Noise": "rounding_noise", "Lift": "smallest_change_lift",
+            "Random": "random"}  # fmt: skip
+    macros = {}
+    for routing in ("expert", "token"):
+        for name, way in ways.items():
+            macros[f"Bits{name}{routing.title()}"] = _mean_bits(f"{routing} choice", way)
+    alphas = sorted({float(r["alpha"]) for r in table("quantization", data="digits")})
+    middle = alphas[len(alphas) // 2]
+    at = table("quantization", data="digits", routing="token choice", alpha=middle)[0]
+    return macros | {
+        "BitExperts": whole(setting("quantization", "model", data="digits")["n_experts"]),
+        "AlphaMiddle": number(middle),
+        "ChangeFrequent": number(at["change_frequent"], 2),
+        "ChangeRare": number(at["change_rare"], 2),
+        "ChangeNone": number(at["change_none"], 2),
+    }
+
+
+def _mean_bits(routing: str, way: str) -> str:
+    rows = table(
+        "quantization", data="digits", levels="3 or 1 bits", routing=routing, allocation=way
+    )
+    if not rows:
+        raise MissingNumberError(f"figures/full/quantization.csv: no {way}, {routing}")
+    found = [float(r["all_lowest_bits"]) for r in rows]
+    return "more than 3" if any(map(math.isnan, found)) else number(mean(found), 3)
+
+
+SECTIONS: tuple[Callable[[], Macros], ...] = (
+    settings, derived, speed, measured, verdicts, predictions, tokens, norms, pruning, bits,
+)  # fmt: skip
+
+
+def all_macros() -> Macros:
+    """Return every macro of the article.
+
+    Raises
+    ------
+    ValueError
+        If two sections define the same one, or a name is not made of letters.
+    """
+    macros: Macros = {}
+    for section in SECTIONS:
+        found = section()
+        wrong = [name for name in found if name in macros or not name.isalpha()]
+        if wrong:
+            raise ValueError(f"macros defined twice, or not of letters alone: {wrong}")
+        macros |= found
+    return macros

@@ -1,0 +1,313 @@
+"""Tables of the article, each from the results it shows."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from types import ModuleType
+
+from generator.freshness import FIGURES
+from generator.sources import MNIST, SPEED, Row, matching, only, read, row, table
+from generator.text import (
+    escape,
+    inline,
+    interval,
+    number,
+    percent,
+    plus_minus,
+    slope,
+    tabular,
+    whole,
+)
+from moe_theory.experiments.scripts import load_script
+from moe_theory.theory import (
+    ARCHITECTURES,
+    QUANTITIES,
+    complexity,
+    complexity_table,
+    cost_table,
+    pruning_bounds,
+    savings_table,
+)
+
+LEVELS = (0.2, 0.1, 0.05, 0.02)
+RATIOS = (2, 4, 8, 16, 32, 64)
+NETWORKS = {"dense": "dense", "separate": "separate", "joint": "joint"}
+SYMBOLS = {"n": "$n$", "l": "$l$", "k": "$k$", "1/ε": r"$1/\varepsilon$", "": "--"}
+SCORES = {
+    "router_norm_change": r"router-norm change $\Delta_s$",
+    "gate_mass": "gate mass",
+    "activation_frequency": "activation frequency",
+    "weight_magnitude": "weight magnitude",
+    "curvature": "curvature",
+    "random": "random",
+}
+ALLOCATIONS = {
+    "uniform": "uniform",
+    "smallest_change": r"smallest $\Delta_s$ first",
+    "smallest_change_lift": r"\dots with the lift by variance",
+    "smallest_change_idle_last": r"\dots with idle experts last",
+    "largest_change": r"largest $\Delta_s$ first",
+    "rounding_noise": "predicted rounding noise",
+    **{name: title for name, title in SCORES.items() if name != "router_norm_change"},
+}
+REGIMES = (("often", "hinge"), ("seldom", "hinge"), ("seldom", "logistic"))
+NORM_ROWS = {
+    "carries_change": ("relevant", r"$\Delta_s$, carries the task"),
+    "receives_change": ("irrelevant", r"$|\Delta_s|$, receives it, little gate"),
+    "never_change": ("irrelevant", r"$|\Delta_s|$, never receives it"),
+}
+GROWING = {"patch_dim": "$d$", "n_experts": "$k$", "n_routed": r"$1/(1-\gamma)$"}
+
+
+def bounds_table() -> str:
+    """Return the twelve published entries."""
+    return complexity_table().to_latex().replace(r"\frac", r"\dfrac")
+
+
+def bounds_savings_table() -> str:
+    """Return the ratios of sufficient amounts, and where they are savings."""
+    cells: dict[str, list[str]] = {}
+    heads = ["quantity"]
+    for quantity, pair, ratio, region in savings_table().rows:
+        text = f"${inline(ratio.latex())}$, ${region.latex()}$"
+        cells.setdefault(str(quantity), []).append(text)
+        short = str(pair).replace("pMoE, ", "").replace(" CNN", "")
+        heads += [short] if len(cells) == 1 else []
+    return tabular("llll", heads, [[quantity, *row_] for quantity, row_ in cells.items()])
+
+
+def costs_table() -> str:
+    """Return exact operations of one step at the published configuration."""
+    return cost_table().to_latex()
+
+
+def speed_table() -> str:
+    """Return microseconds of a step for every contender, and against ours."""
+    rows = read(SPEED)
+    contenders = list(dict.fromkeys(line["contender"] for line in rows))
+    places = list(dict.fromkeys((line["network"], line["d"]) for line in rows))
+    body = []
+    for network, d in places:
+        at = {
+            line["contender"]: line for line in rows if (line["network"], line["d"]) == (network, d)
+        }
+        body.append([network, d, *(_time(at, name) for name in contenders)])
+    heads = ["network", "$d$", *(escape(name) for name in contenders)]
+    return tabular("lr" + "r" * len(contenders), heads, body)
+
+
+def _time(at: dict[str, Row], name: str) -> str:
+    return number(at[name]["microseconds"]) if name in at else "--"
+
+
+def samples_table() -> str:
+    """Return N* of the three networks at all errors."""
+    groups: list[list[tuple[str, dict[str, object]]]] = [
+        [(f"dense, $n={n}$", {"arm": "dense", "n_patches": n}) for n in (16, 32, 64, 128)],
+        [(f"separate, $l={l}$", {"arm": "separate", "n_routed": l}) for l in (1, 2, 4, 8, 16, 32)],
+        [
+            (f"joint, $l={l}$, $k=8$", {"arm": "joint", "n_routed": l, "n_experts": 8})
+            for l in (1, 2, 4, 8, 16, 32)
+        ],
+        [
+            (f"joint, $l=4$, $k={k}$", {"arm": "joint", "n_routed": 4, "n_experts": k})
+            for k in (2, 4, 20)
+        ],
+    ]
+    body: list[list[str]] = []
+    for group in groups:
+        body += [[]] if body else []
+        body += [[title, *(_samples(labels, e) for e in LEVELS)] for title, labels in group]
+    heads = ["network", *(rf"$\varepsilon = {e}$" for e in LEVELS)]
+    return tabular("lrrrr", heads, body)
+
+
+def _samples(labels: dict[str, object], epsilon: float) -> str:
+    at = row("sample_complexity", epsilon=epsilon, **labels)
+    if at["censored"] == "above":
+        return f"$>{whole(at['low'])}$"
+    if at["censored"] == "below":
+        return rf"$\leq{number(at['value'])}$"
+    return interval(at["value"], at["low"], at["high"], 3)
+
+
+def savings_measured_table() -> str:
+    """Return measured savings in samples and operations against n/l."""
+    body: list[list[str]] = []
+    names = {"joint_l2": r"joint, rate $\propto l^2$"}
+    for quantity, title in (("N*", "samples"), ("operations", "operations")):
+        found = table("savings", quantity=quantity)
+        kinds = dict.fromkeys((r["data"], r["arm"], r["n_experts"]) for r in found)
+        body += [[]] if body else []
+        body.append([rf"\emph{{{title}}}", *[""] * len(RATIOS)])
+        for data, arm, k in kinds:
+            cells = {
+                float(r["n_over_l"]): r["text"]
+                for r in found
+                if (r["data"], r["arm"]) == (data, arm)
+            }
+            shown = [escape(cells.get(at, "–")) for at in RATIOS]
+            body.append([f"{data}, {names.get(arm, arm)}, $k={k}$", *shown])
+    heads = ["data, network", *(f"$n/l={at}$" for at in RATIOS)]
+    return tabular("l" + "c" * len(RATIOS), heads, body)
+
+
+def mnist_table() -> str:
+    """Return test accuracy of the published digit experiment on MNIST."""
+    rows = read(MNIST / "digit_accuracy.csv")
+    sizes = (100, 300, 500, 700, 900, 1000)
+    body = []
+    for arm in NETWORKS:
+        cells = [only(matching(rows, {"arm": arm, "n_train": n}), "MNIST", {"arm": arm, "N": n})
+                 for n in sizes]  # fmt: skip
+        body.append(
+            [arm, *(plus_minus(float(c["test_accuracy_mean"]), float(c["test_accuracy_std"]))
+                    for c in cells)]
+        )  # fmt: skip
+    return tabular("l" + "c" * len(sizes), ["network", *(f"$N={n}$" for n in sizes)], body)
+
+
+def verdicts_table() -> str:
+    """Return measured growth and verdict of each of the twelve bounds."""
+    body: list[list[str]] = []
+    for quantity in QUANTITIES:
+        body += [[]] if body else []
+        for arm in ARCHITECTURES:
+            bound = complexity(quantity, arm)
+            found = table("bounds", quantity=quantity, arm=arm)
+            for first, line in enumerate(found):
+                name = [quantity, arm, f"${inline(bound.latex())}$"] if not first else ["", "", ""]
+                body.append([*name, *_growth(line), "" if first else line["bound_verdict"]])
+    heads = ["quantity", "network", "bound", "in", "bound's", "measured exponent", "verdict"]
+    return tabular("lllcrll", heads, body)
+
+
+def _growth(line: Row) -> list[str]:
+    star = "*" if line["curved"] == "True" else ""
+    if not line["measured"]:
+        return ["--", "--", "--"]
+    return [
+        SYMBOLS[line["size"]] + star,
+        number(line["bound_exponent"]),
+        slope(line["measured"], line["low"], line["high"]),
+    ]
+
+
+@cache
+def predictions_file() -> ModuleType:
+    """Return the figure file of predictions, which holds the accuracy that is claimed."""
+    return load_script(FIGURES / "predictions.py", ("ACCURACY",))
+
+
+def predictions_table() -> str:
+    """Return how many predictions are within the claimed accuracy."""
+    body = []
+    for arm, claimed in predictions_file().ACCURACY.items():
+        cells = [arm, percent(claimed)]
+        for quantity in ("samples", "error"):
+            found = table("predictions", arm=arm, quantity=quantity)
+            counts = [sum(r["verdict"] == v for r in found) for v in VERDICTS]
+            off = sorted(
+                abs(float(r["ratio"]) - 1) for r in found if math.isfinite(float(r["ratio"]))
+            )
+            cells += [str(len(found)), *map(str, counts), percent(off[len(off) // 2], 1)]
+        body.append(cells)
+    group = ["all", "within", "undecided", "outside", "median"]
+    above = (
+        r" & & \multicolumn{5}{c}{$N^*(\varepsilon)$} & \multicolumn{5}{c}{error at given $N$} \\"
+        "\n"
+        r"\cmidrule(lr){3-7}\cmidrule(l){8-12}"
+    )
+    return tabular("lr" + "r" * 10, ["network", "claimed", *group, *group], body, above)
+
+
+VERDICTS = ("within", "undecided", "outside")
+
+
+def norms_table() -> str:
+    """Return the theorems on router norms and pruning against measurement."""
+    body: list[list[str]] = []
+    for loss in ("hinge", "logistic"):
+        body += [[]] if body else []
+        for line in table("router_norms", loss=loss):
+            name, title = NORM_ROWS.get(line["quantity"], ("", ""))
+            if not name:
+                tuned = line["quantity"] == "kept_tuned"
+                name = "kept" if line["size"] == "n_routed" else "kept_fine_tuned"
+                title = "fraction of experts needed, " + ("tuned again" if tuned else "as they are")
+            bound = pruning_bounds()[name]
+            body.append([
+                loss, title, f"${inline(bound.latex())}$", GROWING[line["size"]],
+                number(line["bound_exponent"]), slope(line["measured"], line["low"], line["high"]),
+                line["verdict"],
+            ])  # fmt: skip
+    heads = ["loss", "quantity", "bound", "over", "bound's", "measured exponent", "verdict"]
+    return tabular("lllcrll", heads, body)
+
+
+def pruning_table() -> str:
+    """Return the largest pruned fraction that keeps accuracy, by score and setting."""
+    body: list[list[str]] = []
+    for data in ("patterns", "digits"):
+        body += [[]] if body else []
+        for score, title in SCORES.items():
+            body.append([data, title, *(_pruned(data, *at, score) for at in REGIMES)])
+    heads = ["data", "score", *(f"{seen}, {loss}" for seen, loss in REGIMES)]
+    return tabular("llccc", heads, body)
+
+
+def _pruned(data: str, seen: str, loss: str, score: str) -> str:
+    at = {"data": data, "seen": seen, "loss": loss, "score": score}
+    plain = row("pruning", **at, fine_tuned="False")
+    again = row("pruning", **at, fine_tuned="True")
+    return f"{limit(plain)} $\\to$ {number(again['largest_ratio'])}"
+
+
+def limit(line: Row) -> str:
+    """Return the largest ratio, with its interval."""
+    ends = f"{number(line['milder'])}, {number(line['harsher'])}"
+    return f"{number(line['largest_ratio'])} [{ends}]"
+
+
+def bits_table() -> str:
+    """Return the fewest bits that keep accuracy, by allocation, on digits at two levels."""
+    found = table("quantization", data="digits", levels="3 or 1 bits")
+    alphas = sorted({float(r["alpha"]) for r in found}, reverse=True)
+    places = [(routing, a) for routing in ("expert choice", "token choice") for a in alphas]
+    body = []
+    for way, title in ALLOCATIONS.items():
+        lines = [row("quantization", data="digits", levels="3 or 1 bits", allocation=way,
+                     routing=routing, alpha=a) for routing, a in places]  # fmt: skip
+        body.append([title, *map(fewest_bits, lines)])
+    above = (
+        rf" & \multicolumn{{{len(alphas)}}}{{c}}{{expert choice}}"
+        rf" & \multicolumn{{{len(alphas)}}}{{c}}{{token choice}} \\"
+        "\n"
+        rf"\cmidrule(lr){{2-{1 + len(alphas)}}}"
+        rf"\cmidrule(l){{{2 + len(alphas)}-{1 + 2 * len(alphas)}}}"
+    )
+    heads = ["bits first to", *(rf"$\alpha={a:g}$" for _, a in places)]
+    return tabular("l" + "c" * len(places), heads, body, above)
+
+
+def fewest_bits(line: Row) -> str:
+    """Return the fewest bits, with its interval."""
+    ends = f"{number(line['all_harsher'])}, {number(line['all_milder'])}"
+    return f"{number(line['all_lowest_bits'])} [{ends}]"
+
+
+TABLES = {
+    "bounds": bounds_table,
+    "bounds_savings": bounds_savings_table,
+    "costs": costs_table,
+    "speed": speed_table,
+    "samples": samples_table,
+    "savings": savings_measured_table,
+    "mnist": mnist_table,
+    "verdicts": verdicts_table,
+    "predictions": predictions_table,
+    "norms": norms_table,
+    "pruning": pruning_table,
+    "bits": bits_table,
+}

@@ -1,0 +1,110 @@
+"""The article's numbers come from committed results and its text uses all of them; no TeX here."""
+
+import doctest
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+PAPER = Path(__file__).parents[2] / "paper"
+sys.path.insert(0, str(PAPER))
+
+from generator import checks, claims, figures, freshness, sources, text  # noqa: E402
+from generator.__main__ import write  # noqa: E402
+from generator.macros import all_macros  # noqa: E402
+from generator.tables import TABLES  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def macros():
+    return all_macros()
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return {name: make() for name, make in TABLES.items()}
+
+
+def test_text_uses_what_is_written(macros, tables):
+    assert checks.problems(macros, tables, figures.FIGURES) == []
+
+
+def test_results_bear_out_the_claims():
+    assert claims.failed() == []
+
+
+def test_tables_are_whole(tables):
+    for name, latex in tables.items():
+        rows = [line for line in latex.splitlines() if line.endswith(r"\\")]
+        plain = [line for line in rows if "multicolumn" not in line]
+        assert len({line.count("&") for line in plain}) == 1, name
+        assert "nan" not in re.sub(r"[a-z]*nan[a-z]+", "", latex), name
+
+
+def test_macros_are_numbers_and_formulas(macros):
+    assert not [name for name, shown in macros.items() if not shown or "nan" in shown.split()]
+
+
+def test_files_are_written(tmp_path, macros, tables):
+    write(tmp_path, macros, tables)
+    written = (tmp_path / "numbers.tex").read_text()
+    assert written.count(r"\newcommand") == len(macros)
+    assert (tmp_path / "verdicts.tex").read_text().startswith(r"\begin{tabular}")
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_figure_is_drawn(name):
+    assert figures.FIGURES[name]().axes
+
+
+def test_committed_figure_is_compared_with_its_simulation(monkeypatch):
+    assert freshness.differences("one_step") == []
+    made = sources.made_of(sources.FULL / "one_step.json")
+    other = {"experiment": {**made["experiment"], "n_test": -1}}
+    monkeypatch.setattr(freshness, "made_of", lambda path: other)
+    (line,) = freshness.differences("one_step")
+    assert "one_step.json is stale" in line
+    assert "n_test" in line
+
+
+def test_first_difference():
+    assert freshness.first_difference({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2}]}) == ""
+    assert freshness.first_difference({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}) == (
+        "a[1].b: 2 then, 3 now"
+    )
+    assert freshness.first_difference({"a": 1}, {}) == ".a (removed)"
+
+
+def test_missing_number_is_named():
+    with pytest.raises(sources.MissingNumberError, match=r"units\.csv: 0 rows"):
+        sources.row("units", arm="nobody")
+    with pytest.raises(sources.MissingNumberError, match="draw its figure"):
+        sources.read(sources.FULL / "nothing.csv")
+
+
+def test_checks_find_what_is_wrong():
+    assert checks.macro_problems([r"\Used{} \Undefined"], ["Used", "Unused"]) == [
+        r"macro \Undefined is used but not defined",
+        r"macro \Unused is defined but not used",
+    ]
+    assert checks.typed_numbers({"a.tex": r"$\varepsilon=0.05$, then 7.31 of 4096"}) == [
+        "a.tex: typed number 7.31",
+        "a.tex: typed number 4096",
+    ]
+    assert checks.reference_problems([r"\citet{A,B}"], "@book{A,\n}\n@book{C,\n}") == [
+        "citation B has no entry",
+        "entry C is not cited",
+    ]
+    assert checks.table_problems([r"\wide{a}{1}"], ["b"]) == [
+        "table a is not written",
+        "table b is not shown",
+    ]
+
+
+def test_numbers_as_latex():
+    assert doctest.testmod(text).failed == 0
+    assert text.interval(1 / 3, 0.1, 2) == "0.33 [0.1, 2]"
+    assert text.number(128_000) == r"128\,000"
+    assert text.fixed(-0.001) == "0.00"
+    assert text.percent(0.05) == r"5\,\%"
