@@ -101,6 +101,11 @@ paper: install ## write the article, paper/main.pdf (needs TeX; DRAFT=1 lets sta
 	cd paper && latexmk -pdf -interaction=nonstopmode -halt-on-error -silent main.tex
 	@! grep -E "undefined|multiply defined" paper/main.log
 
+.PHONY: notebooks
+notebooks: install ## execute the notebooks (installs what that takes); their outputs lie beside them
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[notebooks]"
+	$(BIN)/python notebooks/execute.py
+
 clean: ## remove the environment, caches and raw results
 	rm -rf $(VENV) docs/_build docs/_generated docs/api/generated results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from moe_theory._model_display import model_card
 from moe_theory._random import Seed
 from moe_theory._validation import choice, integer, real, reject, set_fields
 from moe_theory.weights import Weights, alternating, draw_gaussian, draw_output
@@ -52,3 +53,6 @@ class Experts:
         else:
             output = draw_output(self.output_weights, self.n_hidden, seed)
         return Weights(experts, output, routers)
+
+    def _repr_html_(self) -> str:
+        return model_card(self)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from moe_theory._experts import Experts, Outputs
+from moe_theory._model_display import model_card
 from moe_theory._random import Seed
 from moe_theory._validation import choice, integer, real, reject, set_fields
 from moe_theory.weights import Weights, draw_gaussian, draw_output
@@ -89,6 +90,9 @@ class DenseCNN:
         """
         experts = draw_gaussian(self.init_std, (self.n_hidden, patch_dim), seed, "experts")
         return Weights(experts, draw_output(self.output_weights, self.n_hidden, seed))
+
+    def _repr_html_(self) -> str:
+        return model_card(self)
 
 
 @dataclass(frozen=True)

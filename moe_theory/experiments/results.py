@@ -10,8 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._display import table
 from moe_theory._validation import reject
 from moe_theory.experiments.store import Row
+
+# Rows that a notebook shows.
+SHOWN = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +115,18 @@ class Results:
         writer.writeheader()
         writer.writerows(self.rows)
         return text.getvalue()
+
+    def _repr_html_(self) -> str:
+        names, n_rows = self.columns, len(self.rows)
+        shown = [[_brief(row.get(name)) for name in names] for row in self.rows[:SHOWN]]
+        caption = f"{n_rows} rows" if n_rows <= SHOWN else f"{n_rows} rows, the first {SHOWN}"
+        if self.n_diverged:
+            caption += f"; {self.n_diverged} trainings diverged"
+        return table(names, shown, caption=caption)
+
+
+def _brief(value: Any) -> Any:
+    return f"[{len(value)} values]" if _is_nested(value) else value
 
 
 def _is_nested(value: object) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from moe_theory._display import watched
 from moe_theory._validation import integer, reject, set_fields
 from moe_theory.experiments.describe import describe, describe_settings, versions
 from moe_theory.experiments.results import Results
@@ -176,8 +176,7 @@ class Runner:
         self._store = None if path is None else RowStore(path, config)
         kept = self._store.rows if self._store else []
         self.rows: dict[Key, Row] = {self._key(row): row for row in kept}
-        # Where nobody watches, a log should not fill with bars.
-        interval = 0.2 if sys.stderr.isatty() else 10.0
+        interval = 0.2 if watched() else 10.0
         self.bar = tqdm(unit="run", disable=not progress, mininterval=interval, delay=0.1)
 
     def __enter__(self) -> Runner:

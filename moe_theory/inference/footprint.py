@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from moe_theory import costs
+from moe_theory._display import card
 from moe_theory.forward_costs import fixed_forward, joint_forward, token_forward
 from moe_theory.inference.pruning import Pruning
 from moe_theory.inference.quantization import Quantization
@@ -38,6 +39,15 @@ class Footprint:
     def kilobytes(self) -> float:
         """All bits, in units of 8000."""
         return (self.expert_bits + self.other_bits) / 8000
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "parameters": self.n_parameters,
+            "stored": f"{self.kilobytes:,.4g} kB",
+            "of it hidden weights": f"{self.expert_bits / 8000:,.4g} kB",
+            "operations per input": self.flops,
+        }
+        return card("Footprint", rows)
 
 
 def footprint(run: TrainingRun) -> Footprint:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import sympy as sp
 
 from moe_theory._validation import choice, reject
+from moe_theory.theory.display import bound_card
 from moe_theory.theory.formula import Formula
 from moe_theory.theory.parameters import SYMBOL, Assumption
 from moe_theory.theory.printing import plain
@@ -92,6 +93,9 @@ class Bound(Formula):
         """Return the bound as LaTeX, with its order symbol."""
         symbol = {"Ω": r"\Omega", "O": r"\mathcal{O}", "Θ": r"\Theta"}[self.order]
         return rf"{symbol}\left({super().latex()}\right)"
+
+    def _repr_html_(self) -> str:
+        return bound_card(self)
 
     def __str__(self) -> str:
         return f"{self.order}({plain(self.expression)})"

@@ -14,6 +14,7 @@ from scipy.stats import chi2, norm
 from moe_theory._validation import read_only, real, reject
 from moe_theory.statistics import ExponentFit, fit_exponents
 from moe_theory.theory.bounds import Bound
+from moe_theory.theory.display import check_card
 from moe_theory.theory.formula import Formula
 from moe_theory.theory.parameters import check_values, parameter
 
@@ -179,6 +180,9 @@ class Check:
     n_points: int
     n_censored: int
     reason: str
+
+    def _repr_html_(self) -> str:
+        return check_card(self)
 
     def __str__(self) -> str:
         title = f"{self.bound.quantity} {self.bound}: {self.verdict}"

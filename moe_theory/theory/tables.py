@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moe_theory._display import table
 from moe_theory._validation import reject
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
 from moe_theory.theory.bounds import ARCHITECTURES, QUANTITIES, TITLES, complexity
@@ -90,24 +90,13 @@ class Table:
         return text.getvalue()
 
     def _repr_html_(self) -> str:
-        def line(cells: Iterable[str], tag: str) -> str:
-            return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
-
-        head = line([html.escape(cell) for cell in self.header], "th")
-        body = "".join(line(row, "td") for row in self._cells(_math))
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        caption = f"<caption>{html.escape(self.title)}</caption>"
-        return f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>{notes}"
+        return table(self.header, self.rows, caption=self.title, notes=self.notes)
 
     def _cells(self, show: Callable[[Any], str]) -> list[tuple[str, ...]]:
         return [tuple(show(cell) for cell in row) for row in self.rows]
 
     def _escaped(self, cells: Iterable[str]) -> tuple[str, ...]:
         return tuple(_tex(cell) for cell in cells)
-
-
-def _math(cell: Any) -> str:
-    return f"${cell.latex()}$" if hasattr(cell, "latex") else html.escape(str(cell))
 
 
 def _tex(cell: Any) -> str:

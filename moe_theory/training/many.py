@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
@@ -12,6 +11,7 @@ from typing import Any, TypeVar, overload
 from tqdm import tqdm
 
 from moe_theory._blas import single_blas_thread
+from moe_theory._display import watched
 from moe_theory._random import Seed
 from moe_theory._validation import integer, reject
 from moe_theory.data import DataModel, PatchData
@@ -145,7 +145,7 @@ def train_many(
         )
         return run if reduce is None else reduce(run)
 
-    interval = 0.2 if sys.stderr.isatty() else 10.0
+    interval = 0.2 if watched() else 10.0
     bar = tqdm(total=len(replicas), disable=not progress, unit="run", mininterval=interval)
     results = []
     with single_blas_thread(), bar:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory._blas import single_blas_thread
+from moe_theory._display import card
 from moe_theory._validation import read_only, reject
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
@@ -156,6 +157,33 @@ class TrainingRun:
         if isinstance(self.model, TokenChoiceMoE):
             return token_routing_metrics(data, routers, self.model)
         return routing_metrics(data, routers, self.model.routed(self.n_patches))
+
+    def _repr_html_(self) -> str:
+        history, spent = self.history, self.flops
+        rows: dict[str, object] = {
+            "network": self.model,
+            "trained on": f"N = {self.n_train} inputs of n = {self.n_patches} patches, "
+            f"d = {self.patch_dim}",
+            "steps": self._ending(),
+            "training": f"loss {history.train_loss[-1]:.3g}, error {history.train_error[-1]:.3g}",
+        }
+        if history.test_loss is not None and history.test_error is not None:
+            last = history.test_loss[-1], history.test_error[-1]
+            rows["test"] = "loss {:.3g}, error {:.3g}".format(*last)
+        rows["operations"] = f"{spent.total:.3g}"
+        if spent.routers:
+            rows["operations"] = f"{spent.total:.3g}, of it routers {spent.routers:.3g}"
+        rows["time"] = f"{self.wall_time:.3g} s"
+        if self.compression:
+            rows["compressed by"] = ", then ".join(str(step) for step in self.compression)
+        return card("TrainingRun", rows)
+
+    def _ending(self) -> str:
+        if self.diverged_at is not None:
+            return f"diverged at step {self.diverged_at}"
+        if self.steps_to_loss is not None:
+            return f"{self.n_steps}, to a loss of {self.sgd.stop_loss:g}"
+        return f"{self.n_steps}"
 
     def _routers(self, weights: Weights) -> Array:
         if isinstance(self.model, DenseCNN) or weights.routers is None:
