@@ -10,6 +10,15 @@ import html
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+
+class Formula(Protocol):
+    """What notebooks typeset."""
+
+    def latex(self) -> str:
+        """Return the formula as LaTeX, without delimiters."""
+
 
 LEFT = ' style="text-align: left"'
 
@@ -60,7 +69,7 @@ def table(
     '<table><thead><tr><th>l</th></tr></thead><tbody><tr><td>2</td></tr></tbody></table>'
     """
     head = "".join(f"<th>{cell(value)}</th>" for value in header)
-    lines = ("".join(f"<td>{cell(value)}</td>" for value in row) for row in rows)
+    lines = ("".join(_data(value) for value in row) for row in rows)
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return (
         f"<table>{_caption(caption)}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -68,8 +77,8 @@ def table(
     )
 
 
-def card(title: str, rows: Mapping[str, object]) -> str:
-    """Return what is known of one object, a line for each entry.
+def card(title: str, rows: Mapping[str, object], *, formula: Formula | None = None) -> str:
+    """Return what is known of one object: its formula, then a line for each entry.
 
     Examples
     --------
@@ -80,7 +89,11 @@ def card(title: str, rows: Mapping[str, object]) -> str:
         f"<tr><th{LEFT}>{cell(name)}</th><td{LEFT}>{cell(value)}</td></tr>"
         for name, value in rows.items()
     )
-    return f"<table>{_caption(title)}<tbody>{body}</tbody></table>"
+    if formula is None:
+        return f"<table>{_caption(title)}<tbody>{body}</tbody></table>"
+    # Typesetters break formulas to the width of their cell: a line of its own has room.
+    top = f"<p><b>{cell(title)}</b></p><p>{cell(formula)}</p>"
+    return f"{top}<table><tbody>{body}</tbody></table>"
 
 
 def watched() -> bool:
@@ -89,6 +102,12 @@ def watched() -> bool:
     Where nobody does, a log should not fill with progress bars.
     """
     return sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
+
+
+def _data(value: object) -> str:
+    # As above: a formula in a narrow column would be broken.
+    room = ' style="min-width: 9em"' if hasattr(value, "latex") else ""
+    return f"<td{room}>{cell(value)}</td>"
 
 
 def _caption(text: str) -> str:

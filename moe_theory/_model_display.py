@@ -8,11 +8,12 @@ from typing import Any
 from moe_theory._display import Latex, card
 
 _UNIT = r"\mathrm{relu}\langle w_{rs}, x^{(j)}\rangle"
+_CHOSEN = r"\frac{1}{POOLED}\sum_s \sum_r a_{rs} \sum_{j \in J_s}"
 _FORMULAS = {
     "DenseCNN": r"\frac{1}{n}\sum_r a_r \sum_j \mathrm{relu}\langle w_r, x^{(j)}\rangle",
-    "SeparateMoE": rf"\frac{{1}}{{POOLED}}\sum_s \sum_r a_{{rs}} \sum_{{j \in J_s}} {_UNIT}",
-    "JointMoE": rf"\frac{{1}}{{POOLED}}\sum_s \sum_r a_{{rs}} \sum_{{j \in J_s}} G_{{js}}\, {_UNIT}",
-    "TokenChoiceMoE": rf"\frac{{1}}{{n}}\sum_j \sum_{{s \in S_j}} G_{{js}} \sum_r a_{{rs}}\, {_UNIT}",
+    "SeparateMoE": rf"{_CHOSEN} {_UNIT}",
+    "JointMoE": rf"{_CHOSEN} G_{{js}}\, {_UNIT}",
+    "TokenChoiceMoE": r"\frac{1}{n}\sum_j \sum_{s \in S_j} G_{js} \sum_r a_{rs}\, " + _UNIT,
 }
 _NAMES = {
     "n_experts": "experts k",
@@ -43,6 +44,6 @@ def model_card(model: Any) -> str:
         values["capacity"] = "any number"
     return card(
         type(model).__name__,
-        {"output f(x)": Latex(formula.replace("POOLED", pooled))}
-        | {_NAMES.get(name, name): value for name, value in values.items()},
+        {_NAMES.get(name, name): value for name, value in values.items()},
+        formula=Latex("f(x) = " + formula.replace("POOLED", pooled)),
     )

@@ -15,7 +15,7 @@
 # # A phase diagram in a minute
 #
 # How many samples does a Mixture-of-Experts need, and how does that depend on how much each of its
-# experts reads? This notebook trains some 700 small networks and lays two lines of theory over the
+# experts reads? This notebook trains some 800 small networks and lays two lines of theory over the
 # result, none of which was fitted.
 #
 # **The data.** An input is a sequence of $n$ patches (tokens). Exactly one of them, at a random
@@ -40,6 +40,7 @@ fig, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
 for i, ax in enumerate(axes):
     plot_sample(few.sample(2, seed=1), i, ax)
 fig.suptitle("Two inputs of a smaller law ($n$ = 8, $p$ = 12): every row is one patch")
+plt.show()
 
 # %% [markdown]
 # **The network.** Two experts with 20 ReLU units each. A router, one vector per expert, scores all
@@ -73,7 +74,7 @@ run
 # weights equally far whatever $l$ is. A trial *succeeds* if its test error is at most 5 %.
 
 # %%
-sizes = (6, 8, 12, 16, 24, 34, 48, 68, 96, 136, 192, 272)
+sizes = (4, 6, 8, 12, 16, 24, 34, 48, 68, 96, 136, 192, 272)
 settings = grid(
     patterns,
     {"separate": SeparateMoE(2, 40, 1, init_std=0.01)},
@@ -142,7 +143,8 @@ ax.set(
     title="Separate training, $n$ = 64, $p$ = 256, 10 trials a cell",
 )
 fig.colorbar(image, label="fraction of trials with test error ≤ 5 %")
-ax.legend(loc="upper left", fontsize=9)
+ax.legend(loc="lower right", fontsize=9)
+plt.show()
 
 # %% [markdown]
 # **What you see.**
@@ -151,7 +153,7 @@ ax.legend(loc="upper left", fontsize=9)
 #   dense network, which averages the one patch that matters with 63 that do not, needs $N^*$ = 93.
 # - *The transition is where the red line is.* Nothing in it was fitted to these trials.
 # - *Routing is not the bottleneck.* From $l = 4$ on, routers find the patch on fresh inputs with
-#   fewer than 10 samples (orange), yet success takes many more. What fails is the selection on the
+#   six samples or fewer (orange), yet success takes many more. What fails is the selection on the
 #   *training* inputs: routers fitted on $N$ samples also pick those irrelevant patches that happen
 #   to correlate with the label there, and the experts learn them. With $l$ = 16 and 32 of 64
 #   patches that costs more samples than no routing at all.

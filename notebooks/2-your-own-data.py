@@ -15,12 +15,13 @@
 # # Bring your own data
 #
 # The package's own data models are two of many. Anything that has a number of patches `n_patches`
-# and a method `sample(n_samples, seed, split=...)` is a data model: it trains, sweeps and is searched
-# for its sample complexity $N^*$ like the others. Here is one with two knobs that real inputs have
-# and the textbook law has not:
+# and a method `sample(n_samples, seed, split=...)` is a data model: it trains, sweeps and is
+# searched for its sample complexity $N^*$ like the others. Here is one with two knobs that real
+# inputs have and the textbook law has not:
 #
 # - **several discriminative patches**: an object covers more than one patch of an image;
-# - **irrelevant patterns of unequal frequency**, by Zipf's law: "the" is more frequent than "thence".
+# - **irrelevant patterns of unequal frequency**, by Zipf's law: "the" is more frequent than
+#   "thence".
 #
 # Which network gains, and why?
 
@@ -39,12 +40,12 @@ from moe_theory import (
     SampleStudy,
     Search,
     SeparateMoE,
+    Setting,
     Sweep,
     grid,
-    route,
 )
 from moe_theory.data.protocol import draw_labels, split_stream
-from moe_theory.plotting import number_ticks, plot_curves
+from moe_theory.plotting import look, number_ticks, plot_curves
 
 
 @dataclass(frozen=True)
@@ -121,19 +122,9 @@ def of_law(name, n_train):
     )
 
 
-def measure(run, test, train):
-    """Measure the error, and how often an expert of the class receives a discriminative patch."""
-    row = {"test_error": run.error(test), "found": None}
-    if run.weights.routers is not None:
-        chosen, _ = route(test.dictionary, test.indices, run.weights.routers, run.model.n_routed)
-        received = np.take_along_axis(test.indices[:, None, :], chosen, axis=2)
-        row["found"] = float((received < 2).any(axis=2).mean(axis=0).max())
-    return row
-
-
-sizes = (4, 6, 8, 12, 16, 24, 34, 48, 68, 96)
+sizes = (4, 8, 16, 32, 64)
 settings = [setting for name in LAWS for setting in of_law(name, sizes)]
-results = Sweep(settings, n_test=1000, n_draws=12, measure=measure).run()
+results = Sweep(settings, n_test=1000, n_draws=12).run()
 
 fig, axes = plt.subplots(1, 3, figsize=(13, 3.8), sharey=True, layout="constrained")
 for ax, name in zip(axes, LAWS, strict=True):
@@ -144,6 +135,7 @@ for ax, name in zip(axes, LAWS, strict=True):
 axes[0].set_ylabel("test error")
 axes[0].legend(fontsize=9)
 fig.suptitle("Mean and standard deviation (band) over 12 draws of data, weights and batches")
+plt.show()
 
 # %% [markdown]
 # ## $N^*$: samples to 5 % error
@@ -153,7 +145,7 @@ fig.suptitle("Mean and standard deviation (band) over 12 draws of data, weights 
 
 # %%
 families = [setting for name in LAWS for setting in of_law(name, 16)]
-search = Search(n_max=512, precision=0.2, min_draws=20, max_draws=60)
+search = Search(n_max=512, precision=0.2, min_draws=20, max_draws=40)
 needed = SampleStudy(families, epsilon=0.05, search=search).run()
 
 print(f"{'N* at 5 %':28}" + "".join(f"{arm:^22}" for arm in ARMS))
@@ -162,21 +154,62 @@ for name in LAWS:
     cells = [f"{row['value']:.1f} [{row['low']:.1f}, {row['high']:.1f}]" for row in rows]
     print(f"{name:28}" + "".join(f"{cell:^22}" for cell in cells))
 
-fig, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
-for shift, (arm, colour) in enumerate(zip(ARMS, ("C0", "C1", "C2"), strict=True)):
+fig, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
+for place, arm in enumerate(ARMS):
     rows = [needed.select(law=name, arm=arm).rows[0] for name in LAWS]
     value, low, high = (np.array([row[c] for row in rows]) for c in ("value", "low", "high"))
-    ax.errorbar(
-        np.arange(3) + 0.15 * (shift - 1),
-        value,
-        [value - low, high - value],
-        fmt="os^"[shift],
-        color=colour,
-        capsize=3,
-        label=NAMES[arm],
-    )
-ax.set_yscale("log")
+    colour, marker = look(arm, list(ARMS))
+    at = np.arange(3) + 0.12 * (place - 1)
+    bars = [value - low, high - value]
+    ax.errorbar(at, value, bars, fmt=marker, color=colour, capsize=3, label=NAMES[arm])
+number_ticks(ax, (2, 5, 10, 20, 50), axis="y")
 ax.set_xticks(range(3), LAWS)
-ax.set(ylabel="$N^*$ at $\\varepsilon$ = 5 %, with 95 % interval")
+ax.set(ylabel="$N^*$ at $\\varepsilon$ = 5 %", title="Samples needed; bars: 95 % intervals")
 ax.grid(alpha=0.3, axis="y")
-ax.legend(fontsize=9)
+ax.legend(fontsize=9, loc="upper center")
+plt.show()
+
+# %% [markdown]
+# ## Why separate training loses its advantage
+#
+# Routers of separate training score a pattern by how much more often it was seen with the label +1
+# than with -1. By chance alone that difference has a variance in proportion to the frequency of the
+# pattern. Under Zipf's law the most frequent patterns, 18 % of all patches for the first, stand in
+# nearly every input, and by chance outscore $o_1$ and $o_2$. `routing` measures how often the
+# discriminative patch of a fresh input reaches the expert meant for its class:
+
+# %%
+routed = Sweep(
+    [
+        Setting(
+            {"law": name},
+            LAWS[name],
+            ARMS["separate"],
+            SGD(0.4, batch_size=20, n_steps=1, router_n_epochs=100),
+            n_train,
+        )
+        for name in ("textbook", "Zipf frequencies")
+        for n_train in (8, 16, 32)
+    ],
+    n_test=500,
+    n_draws=60,
+).run()
+for name in routed.unique("law"):
+    for n_train in (8, 16, 32):
+        mean, std, count = routed.mean_std("router_success", law=name, n_train=n_train)
+        print(f"{name:18} N = {n_train:2d}: {mean:.3f} ± {std / count**0.5:.3f} (standard error)")
+
+# %% [markdown]
+# **What you see.**
+#
+# - *A second discriminative patch* helps all networks, the dense one by far the most: its
+#   signal doubles, and most of what pMoE had to offer is gone. pMoE pays where one patch among many
+#   counts.
+# - *Unequal frequencies* part the two ways to train a router. The gates of **joint** training learn
+#   from the loss, which frequent patterns without meaning do not lower; its $N^*$ stays.
+#   **Separate** training scores patches once and for all by a linear loss, is fooled by frequent
+#   patterns, and needs more samples. The **dense** network needs no more than before, or fewer:
+#   what appears in every input is soon known to mean nothing.
+#
+# None of this is covered by the theorems, which speak of the textbook law alone, and each took one
+# class of 25 lines to find. What holds for your data? Change `MyPatches`.

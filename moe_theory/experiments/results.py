@@ -116,6 +116,9 @@ class Results:
         writer.writerows(self.rows)
         return text.getvalue()
 
+    def __repr__(self) -> str:
+        return f"Results({len(self.rows)} rows; columns: {', '.join(self.columns)})"
+
     def _repr_html_(self) -> str:
         names, n_rows = self.columns, len(self.rows)
         shown = [[_brief(row.get(name)) for name in names] for row in self.rows[:SHOWN]]

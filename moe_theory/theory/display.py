@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moe_theory._display import Latex, card, table
+from moe_theory._display import card, table
 from moe_theory.theory.parameters import parameter
 from moe_theory.theory.printing import plain
 
@@ -28,7 +28,7 @@ def bound_card(bound: Bound) -> str:
     >>> "so much is enough" in bound_card(complexity("sample complexity", "dense"))
     True
     """
-    rows: dict[str, object] = {"bound": Latex(bound.latex()), "reads": READS[bound.kind]}
+    rows: dict[str, object] = {"reads": READS[bound.kind]}
     if bound.requires:
         rows["requires"] = "; ".join(relation.text for relation in bound.requires)
     if bound.assumes:
@@ -38,7 +38,8 @@ def bound_card(bound: Bound) -> str:
         rows["hidden in the constant"] = ", ".join(hidden)
     if bound.source:
         rows["source"] = bound.source
-    return card(", ".join(filter(None, (bound.quantity, bound.architecture))), rows)
+    what = ", ".join(filter(None, (bound.quantity, bound.architecture)))
+    return card(what, rows, formula=bound)
 
 
 def check_card(check: Check) -> str:
@@ -55,7 +56,8 @@ def check_card(check: Check) -> str:
     rows = [
         (
             plain(parameter(growth.name).scale ** parameter(growth.name).towards),
-            f"{growth.measured:.2f} [{growth.low:.2f}, {growth.high:.2f}]",
+            f"{growth.measured:.2f} [{growth.low:.2f}, {growth.high:.2f}]"
+            + (" at the far end" if growth.curved else ""),
             f"{growth.bound:g}",
             f"{growth.looseness:.2f}",
             growth.verdict,

@@ -158,6 +158,9 @@ class TrainingRun:
             return token_routing_metrics(data, routers, self.model)
         return routing_metrics(data, routers, self.model.routed(self.n_patches))
 
+    def __repr__(self) -> str:
+        return f"TrainingRun({self.model}, N={self.n_train}, steps={self._ending()})"
+
     def _repr_html_(self) -> str:
         history, spent = self.history, self.flops
         rows: dict[str, object] = {
