@@ -45,13 +45,13 @@ def cell(value: object) -> str:
     '$n^8$'
     """
     if hasattr(value, "latex"):
-        return f"${html.escape(value.latex())}$"
+        return f"${html.escape(value.latex(), quote=False)}$"
     if value is None:
         return "–"
     # NumPy's float64 is a float, too.
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     # A dollar sign in a text of its own opens no formula.
-    return html.escape(text).replace("$", "<span>$</span>")
+    return html.escape(text, quote=False).replace("$", "<span>$</span>")
 
 
 def table(

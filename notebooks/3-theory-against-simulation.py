@@ -162,8 +162,8 @@ plt.show()
 
 # %% [markdown]
 # **What you see.** The bound is not violated, and says little: over these sizes $N^*$ grows with
-# $n$ and $1/\varepsilon$ by powers near one, where the bound has 8 and 16. An amount that suffices
-# may be as loose as it likes. The dashed lines, by contrast, are meant to be true:
+# $n$ and $1/\varepsilon$ by powers of about one or less, where the bound has 8 and 16. An amount
+# that suffices may be as loose as it likes. The dashed lines, by contrast, are meant to be true:
 #
 # ## 2 The learning curve, predicted
 #
