@@ -1,3 +1,4 @@
+import io
 import re
 from dataclasses import dataclass, fields
 from html.parser import HTMLParser
@@ -217,5 +218,9 @@ def test_checks_that_cannot_tell_say_why():
     assert found.reason in read(found).text
 
 
-def test_nobody_watches_a_log(capsys):
+def test_a_notebook_is_watched_and_a_log_is_not(monkeypatch):
+    kernels = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})
+    monkeypatch.setattr("sys.stderr", kernels())
+    assert watched()
+    monkeypatch.setattr("sys.stderr", io.StringIO())
     assert not watched()

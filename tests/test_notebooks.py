@@ -14,10 +14,13 @@ every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda path: pat
 
 
 def text_cells(source):
-    """Return the code cells of a notebook in percent format."""
+    """Return type and source of the cells of a notebook in percent format."""
     parts = re.split(r"^# %%(.*)$", source.read_text(), flags=re.MULTILINE)
-    pairs = zip(parts[1::2], parts[2::2], strict=True)
-    return [body.strip() for kind, body in pairs if "[markdown]" not in kind]
+    for kind, body in zip(parts[1::2], parts[2::2], strict=True):
+        if "[markdown]" in kind:
+            yield "markdown", re.sub(r"^# ?", "", body.strip(), flags=re.MULTILINE).strip()
+        else:
+            yield "code", body.strip()
 
 
 def shown(source):
@@ -30,8 +33,10 @@ def test_there_are_notebooks():
 
 @every_notebook
 def test_outputs_are_of_the_present_text(source):
-    code = [cell for cell in shown(source) if cell["cell_type"] == "code"]
-    assert ["".join(cell["source"]).strip() for cell in code] == text_cells(source)
+    cells = shown(source)
+    found = [(cell["cell_type"], "".join(cell["source"]).strip()) for cell in cells]
+    assert found == list(text_cells(source))
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
 
 
