@@ -28,8 +28,11 @@ ROUTING = ("expert choice", "token choice")
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
     alphas = results.select(data="digits").unique("alpha")
-    figure = Figure(figsize=(4.6 * len(alphas), 14.5), layout="constrained")
-    axes = figure.subplots(4, len(alphas), sharex=True, squeeze=False)
+    narrow = len(alphas) == 1
+    figure = Figure(figsize=(11, 9.5) if narrow else (4.6 * len(alphas), 14.5),
+                    layout="constrained")  # fmt: skip
+    shape = (2, 2) if narrow else (4, len(alphas))
+    axes = figure.subplots(*shape, sharex=True).reshape(4, -1)
     panels = [(routing, part) for routing in ROUTING for part in ("all", "rare")]
     for row, (routing, part) in zip(axes, panels, strict=True):
         for ax, alpha in zip(row, alphas, strict=True):
@@ -42,7 +45,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
             ax.set_title(f"{routing}, $\\alpha$ = {alpha:g}, {part} inputs", fontsize=9)
             ax.set_xlim(3.05, 0.95)
         row[0].set_ylabel("test accuracy")
-    for ax in axes[-1]:
+    for ax in axes.flat[-max(2, len(alphas)) :]:
         ax.set_xlabel("average bits per expert weight")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=9)
