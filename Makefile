@@ -41,13 +41,13 @@ theory: install ## write the complexity, savings and cost tables to figures/theo
 	$(BIN)/moe-theory theory --out figures/theory
 
 test: install ## run the tests
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n auto --dist worksteal
 
 test-all: install ## run the tests, the slow ones too
 	$(BIN)/pytest
 
 coverage: install ## run the tests and show which lines they miss; fails below the floor
-	$(BIN)/pytest -m "not slow" --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest -m "not slow" -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 dist: install ## build wheel and source distribution, install the wheel elsewhere and use it
 	rm -rf dist
