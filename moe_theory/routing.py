@@ -13,6 +13,7 @@ from moe_theory._validation import choice, integer, read_only, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels import routing as kernels
 from moe_theory.kernels import token_routing as token_kernels
+from moe_theory.kernels.arguments import Rule
 from moe_theory.models import TokenChoiceMoE
 
 Array = NDArray[Any]
@@ -128,7 +129,8 @@ def route_tokens(
     shape = (n_samples, n_patches, n_chosen)
     experts, gates = np.empty(shape, np.int64), np.empty(shape, scores.dtype)
     kept = np.empty(shape, np.bool_)
-    token_kernels.route_tokens(scores, read_only(indices), limit, by_score, experts, gates, kept)
+    rule = Rule(n_chosen, limit, by_score)
+    token_kernels.route_tokens(scores, read_only(indices), rule, experts, gates, kept)
     return experts, gates, kept
 
 

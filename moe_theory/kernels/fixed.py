@@ -1,150 +1,111 @@
 """SGD on raw patches where routing is fixed: dense and separately trained networks.
 
-``routed`` (N, k, l) holds the dictionary rows of the patches that each expert receives; a dense
-network is one expert that receives all n. The units of expert s are rows s·u to (s+1)·u of
-``experts``, u = m/k.
+A dense network is one expert that receives all n patches.
 """
 
-import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from moe_theory.kernels.descent import descend, longest, to_slopes
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.losses import fails, loss_slope
 from moe_theory.kernels.products import inner_products, subtract_outer
-from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER, REACHED
+
+
+class _Buffers(NamedTuple):
+    """Per expert the rows ``picked`` (k, B·l) and pre-activations ``hidden`` (k, u, B·l)."""
+
+    picked: Any
+    hidden: Any
+    values: Any
+    slopes: Any
+    f: Any
 
 
 @kernel
-def _forward(table, routed, rows, experts, output, scale, picked, hidden, f):
-    """Fill ``f`` (B,), and per expert rows ``picked`` and pre-activations ``hidden`` (u, B·l)."""
-    _, n_experts, n_routed = routed.shape
-    n_units = len(output) // n_experts
-    size = len(rows)
-    values = np.empty(size * n_routed, table.dtype)
-    f[:size] = 0
+def _buffers(network, samples, steps):
+    _, n_experts, n_routed = samples.rows.shape
+    size = longest(steps.bounds)
+    dtype = samples.table.dtype
+    n_units = len(network.output) // n_experts
+    return _Buffers(
+        np.empty((n_experts, size * n_routed), samples.rows.dtype),
+        np.empty((n_experts, n_units, size * n_routed), dtype),
+        np.empty(size * n_routed, dtype),
+        np.empty(size * n_routed, dtype),
+        np.empty(size, dtype),
+    )
+
+
+@kernel
+def add_units(z, output, n_rows, values):
+    """Write what the units of an expert add on each of its rows, Σ_r a_r relu(z_r)."""
+    zero = values.dtype.type(0)
+    values[:n_rows] = 0
+    for r in range(len(output)):
+        a = output[r]
+        for row in range(n_rows):
+            h = z[r, row]
+            values[row] += a * (h if h > zero else zero)
+
+
+@kernel
+def _outputs(network, samples, rows, buffers):
+    _, n_experts, n_routed = samples.rows.shape
+    n_units = len(network.output) // n_experts
+    n_rows = len(rows) * n_routed
+    f = buffers.f
+    f[: len(rows)] = 0
     for s in range(n_experts):
-        z = hidden[s]
-        first = s * n_units
-        for i in range(size):
+        own = slice(s * n_units, (s + 1) * n_units)
+        picked = buffers.picked[s, :n_rows]
+        for i in range(len(rows)):
             for j in range(n_routed):
-                picked[s, i * n_routed + j] = routed[rows[i], s, j]
-        own = picked[s, : size * n_routed]
-        inner_products(table, own, experts[first : first + n_units], z)
-        values[:] = 0
-        for r in range(n_units):
-            for row in range(size * n_routed):
-                values[row] += output[first + r] * max(z[r, row], 0)
-        for i in range(size):
-            for j in range(n_routed):
-                f[i] += values[i * n_routed + j]
-    for i in range(size):
+                picked[i * n_routed + j] = samples.rows[rows[i], s, j]
+        inner_products(samples.table, picked, network.experts[own], buffers.hidden[s])
+        add_units(buffers.hidden[s], network.output[own], n_rows, buffers.values)
+        for i in range(len(rows)):
+            for row in range(i * n_routed, (i + 1) * n_routed):
+                f[i] += buffers.values[row]
+    scale = f.dtype.type(network.scale)
+    for i in range(len(rows)):
         f[i] *= scale
 
 
 @kernel
-def _buffers(table, routed, output, batch_size):
-    _, n_experts, n_routed = routed.shape
-    picked = np.empty((n_experts, batch_size * n_routed), routed.dtype)
-    hidden = np.empty((n_experts, len(output) // n_experts, batch_size * n_routed), table.dtype)
-    return picked, hidden, np.empty(batch_size, table.dtype)
+def unit_slopes(slopes, output, n_rows, z):
+    """Turn pre-activations into the steps of their units, given those of the rows."""
+    zero = z.dtype.type(0)
+    for r in range(len(output)):
+        a = output[r]
+        for row in range(n_rows):
+            slope = slopes[row] * a
+            z[r, row] = slope if z[r, row] > zero else zero
 
 
 @kernel
-def _first_failure(
-    table, routed, labels, experts, output, scale, cursor, loss, target, picked, hidden, f
-):
-    """Return a sample that `losses.fails`, looking from ``cursor`` on, or NEVER if none does."""
-    n_samples = routed.shape[0]
-    chunk = len(f)
-    rows = np.empty(chunk, np.int64)
-    done = 0
-    total = 0.0
-    while done < n_samples:
-        size = min(chunk, n_samples - done)
-        for b in range(size):
-            rows[b] = (cursor + done + b) % n_samples
-        _forward(table, routed, rows[:size], experts, output, scale, picked, hidden, f)
-        for b in range(size):
-            failed, total = fails(labels[rows[b]] * f[b], n_samples, loss, target, total)
-            if failed:
-                return rows[b]
-        done += size
-    return NEVER
-
-
-@kernel
-def train_fixed(
-    table,
-    routed,
-    labels,
-    experts,
-    output,
-    scale,
-    order,
-    bounds,
-    learning_rate,
-    loss,
-    stop,
-    target,
-    state,
-):
-    """Take one SGD step per batch, updating ``experts`` in place; return whether f stayed finite.
-
-    Batch t is order[bounds[t]:bounds[t+1]], and an epoch ends where bounds[t+1] is a multiple
-    of N. ``state`` carries over calls, see `kernels.state`, and counts the steps taken: training
-    ends early where f is not finite, at zero training error if ``stop``, and where the mean
-    training loss is at most ``target``, if that is not negative.
-    """
-    n_samples, n_experts, n_routed = routed.shape
-    n_units = len(output) // n_experts
-    number = table.dtype.type
-    factor = number(scale)
-    rate = number(learning_rate)
-    zero = number(0)
-    batch_size = 0
-    for t in range(len(bounds) - 1):
-        batch_size = max(batch_size, bounds[t + 1] - bounds[t])
-    picked, hidden, f = _buffers(table, routed, output, batch_size)
-    slopes = np.empty(batch_size * n_routed, table.dtype)
-    for t in range(len(bounds) - 1):
-        rows = order[bounds[t] : bounds[t + 1]]
-        size = len(rows)
-        _forward(table, routed, rows, experts, output, factor, picked, hidden, f)
-        for i in range(size):
-            if not math.isfinite(f[i]):
-                return False
-            y = number(labels[rows[i]])
-            f[i] = number(loss_slope(y * f[i], loss)) * y * factor / number(size) * rate
-        for s in range(n_experts):
-            z = hidden[s]
-            first = s * n_units
-            for i in range(size):
-                for j in range(n_routed):
-                    slopes[i * n_routed + j] = f[i]
-            for r in range(n_units):
-                for row in range(size * n_routed):
-                    z[r, row] = slopes[row] * output[first + r] if z[r, row] > 0 else zero
-            weights = experts[first : first + n_units]
-            subtract_outer(table, picked[s, : size * n_routed], z, weights)
-        state[DONE] += 1
-        if bounds[t + 1] % n_samples == 0:
-            if state[FITTED] == NEVER:
-                failed = _first_failure(
-                    table, routed, labels, experts, output, factor, state[CURSOR], loss, -1.0,
-                    picked, hidden, f,
-                )  # fmt: skip
-                if failed == NEVER:
-                    state[FITTED] = state[DONE]
-                else:
-                    state[CURSOR] = failed
-            if target >= 0:
-                failed = _first_failure(
-                    table, routed, labels, experts, output, factor, state[CURSOR], loss, target,
-                    picked, hidden, f,
-                )  # fmt: skip
-                if failed == NEVER:
-                    state[REACHED] = state[DONE]
-            if state[REACHED] != NEVER or (stop and state[FITTED] != NEVER):
-                return True
+def _step(network, samples, rows, steps, buffers):
+    _, n_experts, n_routed = samples.rows.shape
+    n_units = len(network.output) // n_experts
+    n_rows = len(rows) * n_routed
+    f, slopes = buffers.f[: len(rows)], buffers.slopes
+    number = f.dtype.type
+    rate = number(steps.learning_rate)
+    _outputs(network, samples, rows, buffers)
+    if not to_slopes(f, rows, samples.labels, steps.loss, number(network.scale)):
+        return False
+    for i in range(len(rows)):
+        slopes[i * n_routed : (i + 1) * n_routed] = rate * f[i]
+    for s in range(n_experts):
+        own = slice(s * n_units, (s + 1) * n_units)
+        z = buffers.hidden[s]
+        unit_slopes(slopes, network.output[own], n_rows, z)
+        subtract_outer(samples.table, buffers.picked[s, :n_rows], z, network.experts[own])
     return True
+
+
+@kernel
+def train_fixed(network, samples, steps, state):
+    """Take one SGD step per batch, updating ``network.experts``; see `descent.descend`."""
+    buffers = _buffers(network, samples, steps)
+    return descend(_step, _outputs, network, samples, steps, buffers, state)

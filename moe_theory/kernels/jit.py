@@ -16,3 +16,16 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     compiled: Callable[..., Any] = numba.njit(function, **OPTIONS)
     return compiled
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile ``function`` as a part of the kernels that call it, for the inside of hot loops."""
+    compiled: Callable[..., Any] = numba.njit(function, forceinline=True, **OPTIONS)
+    return compiled
+
+
+def higher_order(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile ``function``, which takes kernels as arguments, as a part of those that call it."""
+    options = {**OPTIONS, "cache": False, "inline": "always"}
+    compiled: Callable[..., Any] = numba.njit(function, **options)
+    return compiled

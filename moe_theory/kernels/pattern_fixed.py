@@ -5,14 +5,22 @@ alone, and a step costs O(B·k·l + m·P) whatever the dimension d. The arithmet
 `kernels.fixed` up to rounding. Source: dossier §6 [D].
 """
 
-import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.losses import fails, loss_slope
-from moe_theory.kernels.pattern_gram import apply_gram
-from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER, REACHED
+from moe_theory.kernels.descent import descend, longest, to_slopes
+from moe_theory.kernels.jit import inlined, kernel
+from moe_theory.kernels.pattern_gram import is_orthonormal, move_experts
+
+
+class _Buffers(NamedTuple):
+    """What a pattern adds in each expert, ``values``, and the slopes in it, (k, P)."""
+
+    values: Any
+    slopes: Any
+    change: Any
+    f: Any
 
 
 @kernel
@@ -20,113 +28,94 @@ def pattern_values(z, output, values):
     """Write Σ_r a_r relu(z_rp) over the units of each expert, shape (k, P)."""
     n_experts, n_patterns = values.shape
     n_units = len(output) // n_experts
+    zero = values.dtype.type(0)
     values[:] = 0
     for s in range(n_experts):
         for r in range(s * n_units, (s + 1) * n_units):
+            a = output[r]
             for p in range(n_patterns):
-                values[s, p] += output[r] * max(z[r, p], 0)
+                h = z[r, p]
+                values[s, p] += a * (h if h > zero else zero)
+
+
+@inlined
+def _pool(values, received, rows, scale, f):
+    """Write f of the samples ``rows``, given what each expert receives, (N, k, l)."""
+    _, n_experts, n_routed = received.shape
+    for i in range(len(rows)):
+        total = f.dtype.type(0)
+        own = received[rows[i]]
+        for s in range(n_experts):
+            for j in range(n_routed):
+                total += values[s, own[s, j]]
+        f[i] = scale * total
 
 
 @kernel
-def outputs_pattern_fixed(values, routed, scale):
+def outputs_pattern_fixed(values, received, scale):
     """Return f of every input from what each pattern adds in each expert, shape (N,)."""
-    n_samples, n_experts, n_routed = routed.shape
-    factor = values.dtype.type(scale)
-    out = np.zeros(n_samples, values.dtype)
-    for i in range(n_samples):
-        for s in range(n_experts):
-            for j in range(n_routed):
-                out[i] += values[s, routed[i, s, j]]
-        out[i] *= factor
+    out = np.empty(len(received), values.dtype)
+    _pool(values, received, np.arange(len(received)), values.dtype.type(scale), out)
     return out
 
 
-@kernel
-def _first_failure(values, routed, labels, scale, cursor, loss, target):
-    """Return a sample that `losses.fails`, looking from ``cursor`` on, or NEVER if none does."""
-    n_samples, n_experts, n_routed = routed.shape
-    total = 0.0
-    for offset in range(n_samples):
-        i = (cursor + offset) % n_samples
-        f = values.dtype.type(0)
+@inlined
+def _outputs(network, samples, rows, buffers):
+    scale = buffers.f.dtype.type(network.scale)
+    _pool(buffers.values, samples.rows, rows, scale, buffers.f)
+
+
+@inlined
+def _step(network, samples, rows, steps, buffers):
+    _, n_experts, n_routed = samples.rows.shape
+    f, slopes = buffers.f[: len(rows)], buffers.slopes
+    _outputs(network, samples, rows, buffers)
+    if not to_slopes(f, rows, samples.labels, steps.loss, f.dtype.type(network.scale)):
+        return False
+    slopes[:] = 0
+    for i in range(len(rows)):
+        own = samples.rows[rows[i]]
         for s in range(n_experts):
             for j in range(n_routed):
-                f += values[s, routed[i, s, j]]
-        failed, total = fails(labels[i] * f * scale, n_samples, loss, target, total)
-        if failed:
-            return i
-    return NEVER
+                slopes[s, own[s, j]] += f[i]
+    rate = f.dtype.type(steps.learning_rate)
+    if is_orthonormal(network.gram):
+        _move_orthonormal(network, rate, buffers)
+    else:
+        move_experts(network, rate, slopes, buffers.change)
+        pattern_values(network.z, network.output, buffers.values)
+    return True
+
+
+@inlined
+def _move_orthonormal(network, rate, buffers):
+    """Step, and renew the values, in one pass."""
+    z, output, values, slopes = network.z, network.output, buffers.values, buffers.slopes
+    n_units = len(z) // len(values)
+    zero = z.dtype.type(0)
+    values[:] = 0
+    for r in range(len(z)):
+        s, a = r // n_units, output[r]
+        step = -rate * a
+        own, slope, value = z[r], slopes[s], values[s]
+        for p in range(len(own)):
+            h, change = own[p], step * slope[p]
+            h += change if h > zero else zero
+            own[p] = h
+            value[p] += a * (h if h > zero else zero)
 
 
 @kernel
-def train_pattern_fixed(
-    z, coefficients, gram_start, gram_column, gram_value, routed, labels, output, scale, order,
-    bounds, learning_rate, loss, stop, target, state,
-):  # fmt: skip
-    """Take one SGD step per batch, updating ``z`` (m, P) in place; return whether f stayed finite.
-
-    ``coefficients`` (m, P) sums what SGD added of each pattern to each unit, and the Gram matrix
-    comes as for `pattern_gram.apply_gram`; both are empty for orthonormal patterns, where the sums
-    are z − z(0). ``routed`` (N, k, l), the other arguments and ``state`` as for
-    `fixed.train_fixed`.
-    """
-    n_samples, n_experts, n_routed = routed.shape
-    n_units, n_patterns = z.shape[0] // n_experts, z.shape[1]
-    orthonormal = len(gram_start) == 0
-    number = z.dtype.type
-    factor = number(scale)
-    rate = number(learning_rate)
-    zero = number(0)
-    values = np.empty((n_experts, n_patterns), z.dtype)
-    slopes = np.empty((n_experts, n_patterns), z.dtype)
-    change = np.empty(n_patterns, z.dtype)
-    pattern_values(z, output, values)
-    for t in range(len(bounds) - 1):
-        slopes[:] = 0
-        size = number(bounds[t + 1] - bounds[t])
-        for b in range(bounds[t], bounds[t + 1]):
-            i = order[b]
-            f = zero
-            for s in range(n_experts):
-                for j in range(n_routed):
-                    f += values[s, routed[i, s, j]]
-            f *= factor
-            if not math.isfinite(f):
-                return False
-            y = number(labels[i])
-            slope = number(loss_slope(y * f, loss)) * y * factor / size
-            for s in range(n_experts):
-                for j in range(n_routed):
-                    slopes[s, routed[i, s, j]] += slope
-        values[:] = 0
-        for s in range(n_experts):
-            for r in range(s * n_units, (s + 1) * n_units):
-                a = output[r]
-                step = -rate * a
-                if orthonormal:
-                    for p in range(n_patterns):
-                        moved = z[r, p] + (step * slopes[s, p] if z[r, p] > 0 else zero)
-                        z[r, p] = moved
-                        values[s, p] += a * max(moved, zero)
-                else:
-                    for p in range(n_patterns):
-                        change[p] = step * slopes[s, p] if z[r, p] > 0 else zero
-                        coefficients[r, p] += change[p]
-                    apply_gram(change, gram_start, gram_column, gram_value, z[r])
-                    for p in range(n_patterns):
-                        values[s, p] += a * max(z[r, p], zero)
-        state[DONE] += 1
-        if bounds[t + 1] % n_samples == 0:
-            if state[FITTED] == NEVER:
-                failed = _first_failure(values, routed, labels, factor, state[CURSOR], loss, -1.0)
-                if failed == NEVER:
-                    state[FITTED] = state[DONE]
-                else:
-                    state[CURSOR] = failed
-            if target >= 0:
-                failed = _first_failure(values, routed, labels, factor, state[CURSOR], loss, target)
-                if failed == NEVER:
-                    state[REACHED] = state[DONE]
-            if state[REACHED] != NEVER or (stop and state[FITTED] != NEVER):
-                return True
-    return True
+def train_pattern_fixed(network, samples, steps, state):
+    """Take one SGD step per batch, updating ``network.z``; see `descent.descend`."""
+    n_experts = samples.rows.shape[1]
+    n_patterns = network.z.shape[1]
+    dtype = network.z.dtype
+    buffers = _Buffers(
+        np.empty((n_experts, n_patterns), dtype),
+        np.empty((n_experts, n_patterns), dtype),
+        np.empty(n_patterns, dtype),
+        np.empty(longest(steps.bounds), dtype),
+    )
+    pattern_values(network.z, network.output, buffers.values)
+    return descend(_step, _outputs, network, samples, steps, buffers, state)

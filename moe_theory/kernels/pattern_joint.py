@@ -4,153 +4,133 @@ As `kernels.pattern_fixed`, with the scores S_sp = ⟨w_s, pattern_p⟩ of the r
 state. The arithmetic is that of `kernels.joint` up to rounding. Source: dossier §6 [D].
 """
 
-import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from moe_theory.kernels.descent import descend, longest, to_slopes
+from moe_theory.kernels.gates import choose, gate_slopes, new_gates, pool
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.losses import fails, loss_slope
 from moe_theory.kernels.pattern_fixed import pattern_values
-from moe_theory.kernels.pattern_gram import move_products
-from moe_theory.kernels.routing import softmax, top_l
-from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER, REACHED
+from moe_theory.kernels.pattern_gram import move_experts, move_routers
+
+CHUNK = 16
 
 
-@kernel
-def _route_and_pool(patterns, scores, values, own, kept, chosen, gates):
-    """Route one input and return f before the scale.
+class _Buffers(NamedTuple):
+    """``values`` and ``slopes`` as in `kernels.pattern_fixed`, ``router_slopes`` in the scores.
 
-    ``patterns`` (n,) of the input. Writes ``chosen`` (k, l), the patterns that each expert
-    receives, and ``gates`` (k, l).
+    ``by_pattern`` (P, k) holds the scores, those of a pattern together; ``patterns`` (l, C) the
+    patterns that experts keep, in the columns of ``gates``.
     """
-    n_experts, n_routed = chosen.shape
-    f = values.dtype.type(0)
-    for s in range(n_experts):
-        for j in range(len(patterns)):
-            own[j] = scores[s, patterns[j]]
-        top_l(own, chosen[s], kept)
-        for j in range(n_routed):
-            chosen[s, j] = patterns[chosen[s, j]]
-        softmax(kept, gates[s])
-        for j in range(n_routed):
-            f += gates[s, j] * values[s, chosen[s, j]]
-    return f
+
+    values: Any
+    slopes: Any
+    router_slopes: Any
+    change: Any
+    by_pattern: Any
+    patterns: Any
+    gates: Any
+    f: Any
 
 
 @kernel
-def _buffers(values, n_patches, n_routed):
-    dtype = values.dtype
-    shape = (len(values), n_routed)
-    return (
-        np.empty(n_patches, dtype),
-        np.empty(n_routed, dtype),
-        np.empty(shape, np.int64),
-        np.empty(shape, dtype),
+def _buffers(network_scores, n_patches, n_routed, size):
+    n_experts, n_patterns = network_scores.shape
+    dtype = network_scores.dtype
+    return _Buffers(
+        np.empty((n_experts, n_patterns), dtype),
+        np.empty((n_experts, n_patterns), dtype),
+        np.empty((n_experts, n_patterns), dtype),
+        np.empty(n_patterns, dtype),
+        np.empty((n_patterns, n_experts), dtype),
+        np.empty((n_routed, size * n_experts), np.int32),
+        new_gates(n_patches, n_routed, size * n_experts, network_scores),
+        np.empty(size, dtype),
     )
+
+
+@kernel
+def _group(scores, by_pattern):
+    for s in range(len(scores)):
+        for p in range(scores.shape[1]):
+            by_pattern[p, s] = scores[s, p]
+
+
+@kernel
+def _route_and_pool(indices, rows, values, scale, buffers):
+    """Route the samples ``rows`` and write their f."""
+    n_patterns, n_experts = buffers.by_pattern.shape
+    n_patches = indices.shape[1]
+    gates, patterns = buffers.gates, buffers.patterns
+    for i in range(len(rows)):
+        for j in range(n_patches):
+            p = indices[rows[i], j]
+            for s in range(n_experts):
+                gates.scores[j, i * n_experts + s] = buffers.by_pattern[p, s]
+    choose(gates, len(rows) * n_experts)
+    for q in range(len(patterns)):
+        for i in range(len(rows)):
+            for s in range(n_experts):
+                column = i * n_experts + s
+                p = indices[rows[i], int(gates.places[q, column])]
+                patterns[q, column] = p
+                gates.values[q, column] = values[s, p]
+    pool(gates, n_experts, scale, buffers.f[: len(rows)])
 
 
 @kernel
 def outputs_pattern_joint(values, scores, indices, n_routed, scale):
     """Return f of every input, shape (N,)."""
     n_samples, n_patches = indices.shape
-    factor = values.dtype.type(scale)
-    own, kept, chosen, gates = _buffers(values, n_patches, n_routed)
+    buffers = _buffers(scores, n_patches, n_routed, CHUNK)
+    _group(scores, buffers.by_pattern)
     out = np.empty(n_samples, values.dtype)
-    for i in range(n_samples):
-        f = _route_and_pool(indices[i], scores, values, own, kept, chosen, gates)
-        out[i] = factor * f
+    for first in range(0, n_samples, CHUNK):
+        rows = np.arange(first, min(first + CHUNK, n_samples))
+        _route_and_pool(indices, rows, values, values.dtype.type(scale), buffers)
+        for i in range(len(rows)):
+            out[first + i] = buffers.f[i]
     return out
 
 
 @kernel
-def _first_failure(values, scores, indices, labels, scale, cursor, loss, target, buffers):
-    """Return a sample that `losses.fails`, looking from ``cursor`` on, or NEVER if none does."""
-    n_samples = len(labels)
-    total = 0.0
-    for offset in range(n_samples):
-        i = (cursor + offset) % n_samples
-        f = scale * _route_and_pool(indices[i], scores, values, *buffers)
-        failed, total = fails(labels[i] * f, n_samples, loss, target, total)
-        if failed:
-            return i
-    return NEVER
+def _outputs(network, samples, rows, buffers):
+    scale = buffers.f.dtype.type(network.scale)
+    _route_and_pool(samples.rows, rows, buffers.values, scale, buffers)
 
 
 @kernel
-def train_pattern_joint(
-    z, scores, coefficients, router_coefficients, gram_start, gram_column, gram_value, indices,
-    labels, output, n_routed, scale, order, bounds, learning_rate, router_rate, loss, stop, target,
-    state,
-):  # fmt: skip
-    """Take one SGD step per batch, updating ``z`` (m, P) and ``scores`` (k, P) in place.
-
-    ``coefficients`` (m, P), ``router_coefficients`` (k, P) and the Gram matrix as for
-    `pattern_fixed.train_pattern_fixed`; the rest as for `joint.train_joint`.
-    """
-    n_samples, n_patches = indices.shape
-    n_experts, n_patterns = scores.shape
-    n_units = len(output) // n_experts
-    number = z.dtype.type
-    zero = number(0)
-    factor = number(scale)
-    rate = number(learning_rate)
-    gate_rate = number(router_rate)
-    values = np.empty((n_experts, n_patterns), z.dtype)
-    slopes = np.empty((n_experts, n_patterns), z.dtype)
-    gate_slopes = np.empty((n_experts, n_patterns), z.dtype)
-    masked = np.empty(n_patterns, z.dtype)
-    buffers = _buffers(values, n_patches, n_routed)
-    _, _, chosen, gates = buffers
-    pattern_values(z, output, values)
-    for t in range(len(bounds) - 1):
-        slopes[:] = 0
-        gate_slopes[:] = 0
-        size = number(bounds[t + 1] - bounds[t])
-        for b in range(bounds[t], bounds[t + 1]):
-            i = order[b]
-            f = factor * _route_and_pool(indices[i], scores, values, *buffers)
-            if not math.isfinite(f):
-                return False
-            y = number(labels[i])
-            slope = number(loss_slope(y * f, loss)) * y * factor / size
+def _step(network, samples, rows, steps, buffers):
+    n_experts = len(network.scores)
+    f, gates, patterns = buffers.f[: len(rows)], buffers.gates, buffers.patterns
+    slopes, router_slopes = buffers.slopes, buffers.router_slopes
+    number = f.dtype.type
+    _outputs(network, samples, rows, buffers)
+    if not to_slopes(f, rows, samples.labels, steps.loss, number(network.scale)):
+        return False
+    gate_slopes(gates, n_experts, f)
+    slopes[:] = 0
+    router_slopes[:] = 0
+    for q in range(len(patterns)):
+        for i in range(len(rows)):
             for s in range(n_experts):
-                mean = zero
-                for j in range(n_routed):
-                    mean += gates[s, j] * values[s, chosen[s, j]]
-                for j in range(n_routed):
-                    p = chosen[s, j]
-                    gated = slope * gates[s, j]
-                    slopes[s, p] += gated
-                    gate_slopes[s, p] += gated * (values[s, p] - mean)
-        for s in range(n_experts):
-            for r in range(s * n_units, (s + 1) * n_units):
-                for p in range(n_patterns):
-                    masked[p] = slopes[s, p] if z[r, p] > 0 else zero
-                move_products(
-                    -rate * output[r], masked, coefficients[r] if len(gram_start) else masked,
-                    gram_start, gram_column, gram_value, z[r],
-                )  # fmt: skip
-            move_products(
-                -gate_rate, gate_slopes[s], router_coefficients[s] if len(gram_start) else masked,
-                gram_start, gram_column, gram_value, scores[s],
-            )  # fmt: skip
-        pattern_values(z, output, values)
-        state[DONE] += 1
-        if bounds[t + 1] % n_samples == 0:
-            if state[FITTED] == NEVER:
-                failed = _first_failure(
-                    values, scores, indices, labels, factor, state[CURSOR], loss, -1.0, buffers
-                )
-                if failed == NEVER:
-                    state[FITTED] = state[DONE]
-                else:
-                    state[CURSOR] = failed
-            if target >= 0:
-                failed = _first_failure(
-                    values, scores, indices, labels, factor, state[CURSOR], loss, target, buffers
-                )
-                if failed == NEVER:
-                    state[REACHED] = state[DONE]
-            if state[REACHED] != NEVER or (stop and state[FITTED] != NEVER):
-                return True
+                column = i * n_experts + s
+                p = patterns[q, column]
+                slopes[s, p] += gates.gated[q, column]
+                router_slopes[s, p] += gates.leads[q, column]
+    move_experts(network, number(steps.learning_rate), slopes, buffers.change)
+    move_routers(network, number(steps.router_rate), router_slopes, buffers.change)
+    pattern_values(network.z, network.output, buffers.values)
+    _group(network.scores, buffers.by_pattern)
     return True
+
+
+@kernel
+def train_pattern_joint(network, samples, steps, state):
+    """Take one SGD step per batch, updating products and scores; see `descent.descend`."""
+    n_patches = samples.rows.shape[1]
+    buffers = _buffers(network.scores, n_patches, network.rule.n_kept, longest(steps.bounds))
+    pattern_values(network.z, network.output, buffers.values)
+    _group(network.scores, buffers.by_pattern)
+    return descend(_step, _outputs, network, samples, steps, buffers, state)

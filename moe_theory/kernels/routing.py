@@ -1,62 +1,81 @@
-"""Expert-choice routing: each expert takes the l patches that its router scores highest."""
+"""Top-l choice and softmax, for many choosers at once.
 
-import math
+A chooser is one expert with the patches of one input, or one patch with the experts. Choosers lie
+along the lanes of vectors: ``scores`` (n, C) holds the score of each of n things in each of C
+columns. In ``kept``, ``places`` and ``gates`` (l, C) the best comes first, and of equal scores the
+lower place. Columns are filled up to whole vectors, see `width`.
+"""
 
 import numpy as np
 
+from moe_theory.kernels.elementary import exp
 from moe_theory.kernels.jit import kernel
+from moe_theory.kernels.vectors import broadcast, lanes_of, load, store, where_greater
 
 
 @kernel
-def top_l(scores, chosen, kept):
-    """Write the positions of the ``len(chosen)`` largest scores, highest first, and the scores.
-
-    Of equal scores the one at the lower position goes first.
-    """
-    n_routed = len(chosen)
-    for j in range(len(scores)):
-        score = scores[j]
-        slot = min(j, n_routed)
-        if slot == n_routed:
-            if not score > kept[n_routed - 1]:
-                continue
-            slot -= 1
-        while slot > 0 and score > kept[slot - 1]:
-            kept[slot] = kept[slot - 1]
-            chosen[slot] = chosen[slot - 1]
-            slot -= 1
-        kept[slot] = score
-        chosen[slot] = j
+def width(n_columns, scores):
+    """Return ``n_columns`` rounded up to whole vectors of the type of ``scores``."""
+    lanes = lanes_of(scores)
+    return (n_columns + lanes - 1) // lanes * lanes
 
 
 @kernel
-def softmax(values, out):
-    """Write the softmax of ``values``."""
-    largest = values[0]
-    for j in range(1, len(values)):
-        largest = max(largest, values[j])
-    total = out.dtype.type(0)
-    for j in range(len(values)):
-        out[j] = math.exp(values[j] - largest)
-        total += out[j]
-    for j in range(len(values)):
-        out[j] /= total
+def choose_best(scores, n_columns, kept, places):
+    """Write the l largest scores of each column, and their places as numbers of the same type."""
+    n_things, n_kept = len(scores), len(kept)
+    number = scores.dtype.type
+    for c in range(0, n_columns, lanes_of(scores)):
+        for j in range(n_things):
+            new = load(scores, j, c)
+            # What goes to the next place: the new one, until it has found its own.
+            score, place = new, broadcast(number(j))
+            for q in range(min(j, n_kept)):
+                old, old_place = load(kept, q, c), load(places, q, c)
+                store(kept, q, c, where_greater(new, old, score, old))
+                store(places, q, c, where_greater(new, old, place, old_place))
+                score = where_greater(new, old, old, score)
+                place = where_greater(new, old, old_place, place)
+            if j < n_kept:
+                store(kept, j, c, score)
+                store(places, j, c, place)
+
+
+@kernel
+def softmax(scores, largest, n_columns, gates):
+    """Write the softmax of each column of ``scores`` (l, C), whose ``largest`` (C,) is known."""
+    size = width(n_columns, scores)
+    totals = np.zeros(size, scores.dtype)
+    for q in range(len(scores)):
+        for c in range(size):
+            gates[q, c] = exp(scores[q, c] - largest[c])
+            totals[c] += gates[q, c]
+    for q in range(len(scores)):
+        for c in range(size):
+            gates[q, c] /= totals[c]
 
 
 @kernel
 def route(scores, indices, n_routed, positions, gates):
-    """Route every input by the scores of its patterns.
+    """Let every expert choose l patches of every input, given the scores of patterns.
 
     Parameters: ``scores`` (P, k) of each dictionary entry, ``indices`` (N, n). Writes
     ``positions`` (N, k, l), the places routed, highest score first, and ``gates`` (N, k, l).
     """
     n_samples, n_patches = indices.shape
     n_experts = scores.shape[1]
-    own = np.empty(n_patches, scores.dtype)
-    kept = np.empty(n_routed, scores.dtype)
+    size = width(n_experts, scores)
+    own = np.zeros((n_patches, size), scores.dtype)
+    kept = np.empty((n_routed, size), scores.dtype)
+    places = np.empty((n_routed, size), scores.dtype)
+    shares = np.empty((n_routed, size), scores.dtype)
     for i in range(n_samples):
+        for j in range(n_patches):
+            for s in range(n_experts):
+                own[j, s] = scores[indices[i, j], s]
+        choose_best(own, n_experts, kept, places)
+        softmax(kept, kept[0], n_experts, shares)
         for s in range(n_experts):
-            for j in range(n_patches):
-                own[j] = scores[indices[i, j], s]
-            top_l(own, positions[i, s], kept)
-            softmax(kept, gates[i, s])
+            for q in range(n_routed):
+                positions[i, s, q] = int(places[q, s])
+                gates[i, s, q] = shares[q, s]

@@ -10,31 +10,35 @@ from moe_theory.kernels.products import inner_products
 
 
 @kernel
-def outputs_fixed(table, routed, experts, output, scale):
-    """Return f of every input, shape (N,); ``routed`` (N, k, l) is what each expert receives."""
-    z = _products(table, experts)
-    values = np.empty((routed.shape[1], len(table)), table.dtype)
-    pattern_values(z, output, values)
-    return outputs_pattern_fixed(values, routed, scale)
+def outputs_fixed(network, samples):
+    """Return f of every input, shape (N,), where routing is fixed."""
+    values = _values(network, samples, samples.rows.shape[1])
+    return outputs_pattern_fixed(values, samples.rows, network.scale)
 
 
 @kernel
-def outputs_joint(table, indices, experts, output, routers, n_routed, scale):
-    """Return f of every input, shape (N,)."""
-    z = _products(table, experts)
-    values = np.empty((len(routers), len(table)), table.dtype)
-    pattern_values(z, output, values)
-    return outputs_pattern_joint(values, _products(table, routers), indices, n_routed, scale)
+def outputs_joint(network, samples):
+    """Return f of every input, shape (N,), where experts choose patches."""
+    values = _values(network, samples, len(network.routers))
+    scores = _products(samples.table, network.routers)
+    n_routed = network.rule.n_kept
+    return outputs_pattern_joint(values, scores, samples.rows, n_routed, network.scale)
 
 
 @kernel
-def outputs_token(table, indices, experts, output, routers, n_chosen, capacity, by_score, scale):
-    """Return f of every input, shape (N,)."""
-    z = _products(table, experts)
-    values = np.empty((len(routers), len(table)), table.dtype)
-    pattern_values(z, output, values)
-    scores = _products(table, routers)
-    return outputs_pattern_token(values, scores, indices, n_chosen, capacity, by_score, scale)
+def outputs_token(network, samples):
+    """Return f of every input, shape (N,), where patches choose experts."""
+    values = _values(network, samples, len(network.routers))
+    scores = _products(samples.table, network.routers)
+    return outputs_pattern_token(values, scores, samples.rows, network.rule, network.scale)
+
+
+@kernel
+def _values(network, samples, n_experts):
+    """Return what every patch of the table adds in every expert, shape (k, P)."""
+    values = np.empty((n_experts, len(samples.table)), samples.table.dtype)
+    pattern_values(_products(samples.table, network.experts), network.output, values)
+    return values
 
 
 @kernel

@@ -1,197 +1,147 @@
 """SGD on raw patches where patches choose experts, routers and experts trained together.
 
-``indices`` (N, n) holds the dictionary row of each patch. All k experts score all n patches; an
-expert touches only those that chose it and for which it has room. The units of expert s are rows
-s·u to (s+1)·u of ``experts``, u = m/k. A *row* is a patch of the batch, i·n + j.
+All k experts score all n patches; an expert touches only those that chose it and for which it has
+room. A *row* is a patch of the batch, i·n + j.
 """
 
-import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from moe_theory.kernels.descent import descend, longest, to_slopes
+from moe_theory.kernels.fixed import add_units, unit_slopes
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.losses import fails, loss_slope
 from moe_theory.kernels.products import inner_products, subtract_outer
-from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER, REACHED
-from moe_theory.kernels.token_routing import admit, choose_experts
+from moe_theory.kernels.token_routing import admit, choose_experts, new_choices
 
 
-@kernel
-def _forward(
-    table, indices, rows, experts, output, routers, scale, capacity, by_score, inputs, scores,
-    chosen, chosen_scores, gates, kept, counts, taken, picked, hidden, values, means, f,
-):  # fmt: skip
-    """Fill ``f`` (B,) and what the backward pass needs.
+class _Buffers(NamedTuple):
+    """Of all rows their patches ``inputs`` (B·n,), ``choices`` and which are ``admitted``.
 
-    ``inputs`` (B·n,) of all patches, their ``scores`` (k, B·n), ``chosen`` experts, ``gates``
-    (B·n, k) and ``kept`` choices. Per expert the number ``counts`` (k,) of patches that it takes,
-    their rows ``taken`` and table rows ``picked``, pre-activations ``hidden`` (u, ·), and
-    ``values``, what a patch would add to f at gate 1, before the scale. ``means`` (B·n,) holds
-    what a patch adds with its gates.
+    Per expert the number ``counts`` (k,) of rows that it takes, these rows ``taken`` and their
+    patches ``picked`` (k, B·n), pre-activations ``hidden`` (k, u, B·n) and ``values`` (k, B·n),
+    what a row would add to f at gate 1, before the scale. ``means`` (B·n,) is what a row adds with
+    its gates.
     """
-    n_patches = indices.shape[1]
-    n_experts = len(routers)
-    n_units = len(output) // n_experts
-    size = len(rows)
-    n_rows = size * n_patches
-    for i in range(size):
-        for j in range(n_patches):
-            inputs[i * n_patches + j] = indices[rows[i], j]
-    inner_products(table, inputs[:n_rows], routers, scores)
-    choose_experts(scores, chosen[:n_rows], chosen_scores[:n_rows], gates[:n_rows])
-    places = np.arange(n_patches)
-    for i in range(size):
-        own = slice(i * n_patches, (i + 1) * n_patches)
-        admit(places, chosen[own], chosen_scores[own], n_experts, capacity, by_score, kept[own])
-    counts[:] = 0
-    for row in range(n_rows):
-        for q in range(kept.shape[1]):
-            if kept[row, q]:
-                s = chosen[row, q]
-                taken[s, counts[s]] = row
-                picked[s, counts[s]] = inputs[row]
-                counts[s] += 1
-    means[:n_rows] = 0
-    for s in range(n_experts):
-        n_own = counts[s]
-        first = s * n_units
-        z = hidden[s]
-        inner_products(table, picked[s, :n_own], experts[first : first + n_units], z)
-        values[s, :n_own] = 0
-        for r in range(n_units):
-            for place in range(n_own):
-                values[s, place] += output[first + r] * max(z[r, place], 0)
-        for place in range(n_own):
-            row = taken[s, place]
-            means[row] += gates[row, s] * values[s, place]
-    for i in range(size):
-        f[i] = 0
-        for j in range(n_patches):
-            f[i] += means[i * n_patches + j]
-        f[i] *= scale
+
+    inputs: Any
+    choices: Any
+    admitted: Any
+    counts: Any
+    taken: Any
+    picked: Any
+    hidden: Any
+    values: Any
+    means: Any
+    slopes: Any
+    router_slopes: Any
+    f: Any
 
 
 @kernel
-def _buffers(table, indices, n_experts, n_chosen, output, batch_size):
-    n_rows = batch_size * indices.shape[1]
-    dtype = table.dtype
-    return (
-        np.empty(n_rows, indices.dtype),
-        np.empty((n_experts, n_rows), dtype),
-        np.empty((n_rows, n_chosen), np.int64),
-        np.empty((n_rows, n_chosen), dtype),
-        np.empty((n_rows, n_experts), dtype),
+def _buffers(network, samples, steps):
+    n_experts, n_chosen = len(network.routers), network.rule.n_kept
+    size = longest(steps.bounds)
+    n_rows = size * samples.rows.shape[1]
+    dtype = samples.table.dtype
+    return _Buffers(
+        np.empty(n_rows, samples.rows.dtype),
+        new_choices(n_experts, n_chosen, n_rows, samples.table),
         np.empty((n_rows, n_chosen), np.bool_),
         np.empty(n_experts, np.int64),
         np.empty((n_experts, n_rows), np.int64),
-        np.empty((n_experts, n_rows), indices.dtype),
-        np.empty((n_experts, len(output) // n_experts, n_rows), dtype),
+        np.empty((n_experts, n_rows), samples.rows.dtype),
+        np.empty((n_experts, len(network.output) // n_experts, n_rows), dtype),
         np.empty((n_experts, n_rows), dtype),
         np.empty(n_rows, dtype),
-        np.empty(batch_size, dtype),
+        np.empty(n_rows, dtype),
+        np.empty((n_experts, n_rows), dtype),
+        np.empty(size, dtype),
     )
 
 
 @kernel
-def _first_failure(
-    table, indices, labels, experts, output, routers, scale, capacity, by_score, cursor, loss,
-    target, buffers,
-):  # fmt: skip
-    """Return a sample that `losses.fails`, looking from ``cursor`` on, or NEVER if none does."""
-    n_samples = indices.shape[0]
-    f = buffers[12]
-    rows = np.empty(len(f), np.int64)
-    done = 0
-    total = 0.0
-    while done < n_samples:
-        size = min(len(f), n_samples - done)
-        for b in range(size):
-            rows[b] = (cursor + done + b) % n_samples
-        _forward(
-            table, indices, rows[:size], experts, output, routers, scale, capacity, by_score,
-            *buffers,
-        )  # fmt: skip
-        for b in range(size):
-            failed, total = fails(labels[rows[b]] * f[b], n_samples, loss, target, total)
-            if failed:
-                return rows[b]
-        done += size
-    return NEVER
+def _choose(network, samples, rows, buffers):
+    """Let the patches of a batch choose, and list per expert what it takes."""
+    n_patches = samples.rows.shape[1]
+    n_rows = len(rows) * n_patches
+    inputs, choices, admitted = buffers.inputs[:n_rows], buffers.choices, buffers.admitted
+    for i in range(len(rows)):
+        for j in range(n_patches):
+            inputs[i * n_patches + j] = samples.rows[rows[i], j]
+    inner_products(samples.table, inputs, network.routers, choices.scores)
+    choose_experts(choices, n_rows)
+    everyone = np.arange(n_rows)
+    buffers.counts[:] = 0
+    for i in range(len(rows)):
+        own = slice(i * n_patches, (i + 1) * n_patches)
+        admit(everyone[own], choices, network.rule, admitted[own])
+    for row in range(n_rows):
+        for q in range(network.rule.n_kept):
+            if admitted[row, q]:
+                s = int(choices.places[q, row])
+                buffers.taken[s, buffers.counts[s]] = row
+                buffers.picked[s, buffers.counts[s]] = inputs[row]
+                buffers.counts[s] += 1
 
 
 @kernel
-def train_token(
-    table, indices, labels, experts, output, routers, n_chosen, capacity, by_score, scale, order,
-    bounds, learning_rate, router_rate, loss, stop, target, state,
-):  # fmt: skip
-    """Take one SGD step per batch, updating ``experts`` and ``routers`` in place.
+def _outputs(network, samples, rows, buffers):
+    n_patches = samples.rows.shape[1]
+    n_experts = len(network.routers)
+    n_units = len(network.output) // n_experts
+    means, f = buffers.means, buffers.f
+    _choose(network, samples, rows, buffers)
+    means[: len(rows) * n_patches] = 0
+    for s in range(n_experts):
+        own = slice(s * n_units, (s + 1) * n_units)
+        count, z, values = buffers.counts[s], buffers.hidden[s], buffers.values[s]
+        inner_products(samples.table, buffers.picked[s, :count], network.experts[own], z)
+        add_units(z, network.output[own], count, values)
+        for place in range(count):
+            row = buffers.taken[s, place]
+            means[row] += buffers.choices.gates[s, row] * values[place]
+    scale = f.dtype.type(network.scale)
+    for i in range(len(rows)):
+        f[i] = 0
+        for row in range(i * n_patches, (i + 1) * n_patches):
+            f[i] += means[row]
+        f[i] *= scale
 
-    ``capacity`` and ``by_score`` as for `token_routing.admit`; the other arguments, state and
-    return value as for `fixed.train_fixed`.
-    """
-    n_samples, n_patches = indices.shape
-    n_experts = len(routers)
-    n_units = len(output) // n_experts
-    number = table.dtype.type
-    factor = number(scale)
-    zero = number(0)
-    rate = number(learning_rate)
-    gate_rate = number(router_rate)
-    batch_size = 0
-    for t in range(len(bounds) - 1):
-        batch_size = max(batch_size, bounds[t + 1] - bounds[t])
-    buffers = _buffers(table, indices, n_experts, n_chosen, output, batch_size)
-    inputs, _, _, _, gates, _, counts, taken, picked, hidden, values, means, f = buffers
-    gated = np.empty((n_experts, batch_size * n_patches), table.dtype)
-    gate_slopes = np.empty((n_experts, batch_size * n_patches), table.dtype)
-    for t in range(len(bounds) - 1):
-        rows = order[bounds[t] : bounds[t + 1]]
-        size = len(rows)
-        _forward(
-            table, indices, rows, experts, output, routers, factor, capacity, by_score, *buffers
-        )
-        for i in range(size):
-            if not math.isfinite(f[i]):
-                return False
-            y = number(labels[rows[i]])
-            f[i] = number(loss_slope(y * f[i], loss)) * y * factor / number(size)
-        for s in range(n_experts):
-            for i in range(size):
-                for row in range(i * n_patches, (i + 1) * n_patches):
-                    gated[s, row] = f[i] * gates[row, s]
-                    gate_slopes[s, row] = -gate_rate * gated[s, row] * means[row]
-            for place in range(counts[s]):
-                row = taken[s, place]
-                lead = values[s, place] - means[row]
-                gate_slopes[s, row] = gate_rate * gated[s, row] * lead
-            z = hidden[s]
-            first = s * n_units
-            for r in range(n_units):
-                step = rate * output[first + r]
-                for place in range(counts[s]):
-                    slope = step * gated[s, taken[s, place]]
-                    z[r, place] = slope if z[r, place] > 0 else zero
-            weights = experts[first : first + n_units]
-            subtract_outer(table, picked[s, : counts[s]], z, weights)
-        subtract_outer(table, inputs[: size * n_patches], gate_slopes, routers)
-        state[DONE] += 1
-        if bounds[t + 1] % n_samples == 0:
-            if state[FITTED] == NEVER:
-                failed = _first_failure(
-                    table, indices, labels, experts, output, routers, factor, capacity, by_score,
-                    state[CURSOR], loss, -1.0, buffers,
-                )  # fmt: skip
-                if failed == NEVER:
-                    state[FITTED] = state[DONE]
-                else:
-                    state[CURSOR] = failed
-            if target >= 0:
-                failed = _first_failure(
-                    table, indices, labels, experts, output, routers, factor, capacity, by_score,
-                    state[CURSOR], loss, target, buffers,
-                )  # fmt: skip
-                if failed == NEVER:
-                    state[REACHED] = state[DONE]
-            if state[REACHED] != NEVER or (stop and state[FITTED] != NEVER):
-                return True
+
+@kernel
+def _step(network, samples, rows, steps, buffers):
+    n_patches = samples.rows.shape[1]
+    n_experts = len(network.routers)
+    n_units = len(network.output) // n_experts
+    n_rows = len(rows) * n_patches
+    f, gates = buffers.f[: len(rows)], buffers.choices.gates
+    slopes, router_slopes = buffers.slopes, buffers.router_slopes
+    number = f.dtype.type
+    rate, gate_rate = number(steps.learning_rate), number(steps.router_rate)
+    _outputs(network, samples, rows, buffers)
+    if not to_slopes(f, rows, samples.labels, steps.loss, number(network.scale)):
+        return False
+    for s in range(n_experts):
+        own = slice(s * n_units, (s + 1) * n_units)
+        count, z = buffers.counts[s], buffers.hidden[s]
+        for row in range(n_rows):
+            gated = f[row // n_patches] * gates[s, row]
+            router_slopes[s, row] = -gate_rate * gated * buffers.means[row]
+        for place in range(count):
+            row = buffers.taken[s, place]
+            gated = f[row // n_patches] * gates[s, row]
+            lead = buffers.values[s, place] - buffers.means[row]
+            router_slopes[s, row] = gate_rate * gated * lead
+            slopes[place] = rate * gated
+        unit_slopes(slopes, network.output[own], count, z)
+        subtract_outer(samples.table, buffers.picked[s, :count], z, network.experts[own])
+    subtract_outer(samples.table, buffers.inputs[:n_rows], router_slopes, network.routers)
     return True
+
+
+@kernel
+def train_token(network, samples, steps, state):
+    """Take one SGD step per batch, updating experts and routers; see `descent.descend`."""
+    buffers = _buffers(network, samples, steps)
+    return descend(_step, _outputs, network, samples, steps, buffers, state)

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._arithmetic import padded
 from moe_theory._validation import read_only
 from moe_theory.data.patch_data import PatchData
+from moe_theory.kernels.arguments import RawNetwork, Rule, Samples, Steps
 from moe_theory.kernels.table import outputs_fixed, outputs_joint, outputs_token
 from moe_theory.models import JointMoE, Model, SeparateMoE, TokenChoiceMoE, Weights
 from moe_theory.routing import route
+from moe_theory.training.batches import Block
+from moe_theory.training.sgd import LOSS_CODES, SGD
 
 Array = NDArray[Any]
-
-VECTOR_BYTES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,17 +33,23 @@ class Inputs:
     table: Array
     rows: Array
     labels: Array
+    n_patches: int
 
     def __post_init__(self) -> None:
         for name in ("table", "rows", "labels"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    @property
+    def samples(self) -> Samples:
+        """The same for the kernels."""
+        return Samples(self.table, self.rows, self.labels)
 
 
 def prepare(model: Model, weights: Weights, data: PatchData) -> Inputs:
     """Gather the patches that occur in ``data`` and apply fixed routing."""
     table, indices = occurring(data, weights.experts.dtype)
     rows = received_rows(model, weights.routers, table, indices)
-    return Inputs(padded(table), rows, data.labels)
+    return Inputs(padded(table), rows, data.labels, data.n_patches)
 
 
 def received_rows(model: Model, routers: Array | None, table: Array, indices: Array) -> Array:
@@ -65,32 +73,41 @@ def occurring(data: PatchData, dtype: Any) -> tuple[Array, Array]:
     return read_only(data.dictionary[used].astype(dtype, copy=False)), read_only(indices)
 
 
-def padded(array: Array) -> Array:
-    """Return ``array`` with zeros added to its rows, so that they fill whole vector registers.
-
-    Without them the last few of 100 numbers cost as much as the others together. Products do not
-    change, and zeros of weights stay zeros in training.
-    """
-    per_register = VECTOR_BYTES // array.itemsize
-    missing = -array.shape[1] % per_register
-    return np.pad(array, ((0, 0), (0, missing))) if missing else array
+def rule(model: Model, n_patches: int) -> Rule:
+    """Return how patches and experts of ``model`` find each other, as the kernels take it."""
+    if isinstance(model, TokenChoiceMoE):
+        return Rule(model.n_chosen, model.routed(n_patches), model.priority == "score")
+    return Rule(model.routed(n_patches), n_patches, False)
 
 
-def outputs(model: Model, weights: Weights, inputs: Inputs, scale: float) -> Array:
+def raw_network(
+    model: Model, experts: Array, output: Array, routers: Array | None, n_patches: int
+) -> RawNetwork:
+    """Return a network of `padded` weights as the kernels take it."""
+    if routers is None or isinstance(model, SeparateMoE):
+        routers = experts[:0]
+    return RawNetwork(
+        experts, output, routers, model.output_scale(n_patches), rule(model, n_patches)
+    )
+
+
+def steps_of(sgd: SGD, block: Block) -> Steps:
+    """Return the steps of a block as the kernels take them."""
+    return Steps(
+        block.order, block.bounds, sgd.learning_rate, sgd.router_rate, LOSS_CODES[sgd.loss],
+        sgd.stop_at_zero_error, sgd.loss_target,
+    )  # fmt: skip
+
+
+def outputs(model: Model, weights: Weights, inputs: Inputs) -> Array:
     """Return f of every input, shape (N,)."""
+    routers = None if weights.routers is None else read_only(padded(weights.routers))
     experts = read_only(padded(weights.experts))
-    f: Array
-    if isinstance(model, JointMoE) and weights.routers is not None:
-        f = outputs_joint(
-            inputs.table, inputs.rows, experts, weights.output,
-            read_only(padded(weights.routers)), model.n_routed, scale,
-        )  # fmt: skip
-    elif isinstance(model, TokenChoiceMoE) and weights.routers is not None:
-        f = outputs_token(
-            inputs.table, inputs.rows, experts, weights.output,
-            read_only(padded(weights.routers)), model.n_chosen, model.routed(inputs.rows.shape[1]),
-            model.priority == "score", scale,
-        )  # fmt: skip
-    else:
-        f = outputs_fixed(inputs.table, inputs.rows, experts, weights.output, scale)
+    network = raw_network(model, experts, weights.output, routers, inputs.n_patches)
+    kernel = outputs_fixed
+    if isinstance(model, JointMoE):
+        kernel = outputs_joint
+    elif isinstance(model, TokenChoiceMoE):
+        kernel = outputs_token
+    f: Array = kernel(network, inputs.samples)
     return f

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._arithmetic import combine, products
 from moe_theory.data.patch_data import PatchData
+from moe_theory.kernels.arguments import Gram, PatternNetwork, Samples
 from moe_theory.kernels.pattern_fixed import (
     outputs_pattern_fixed,
     pattern_values,
@@ -20,8 +22,8 @@ from moe_theory.kernels.state import new_state
 from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.gram import gram
-from moe_theory.training.inputs import Inputs, outputs, prepare, received_rows
-from moe_theory.training.sgd import LOSS_CODES, SGD
+from moe_theory.training.inputs import Inputs, outputs, prepare, received_rows, rule, steps_of
+from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
 
@@ -45,30 +47,32 @@ class PatternTrainee:
         self.sgd = sgd
         self.scale = model.output_scale(data.n_patches)
         self.state = new_state()
+        self._rule = rule(model, data.n_patches)
         self._start = weights
         self._source = data.dictionary
         dtype = weights.experts.dtype
         self._dictionary = data.dictionary.astype(dtype, copy=False)
-        self._gram = gram(data.dictionary)
-        self._gram_value = self._gram.value.astype(dtype)
-        self._z = np.ascontiguousarray(weights.experts @ self._dictionary.T)
+        matrix = gram(data.dictionary)
+        self._gram = Gram(matrix.start, matrix.column, matrix.value.astype(dtype))
+        self._orthonormal = matrix.orthonormal
+        self._z = products(weights.experts, self._dictionary)
         self._scores = np.empty((0, 0), dtype)
         if isinstance(model, JointMoE | TokenChoiceMoE) and weights.routers is not None:
-            self._scores = np.ascontiguousarray(weights.routers @ self._dictionary.T)
+            self._scores = products(weights.routers, self._dictionary)
         self._first = (self._z.copy(), self._scores.copy())
-        shapes = ((0, 0), (0, 0)) if self._gram.orthonormal else (self._z.shape, self._scores.shape)
+        shapes = ((0, 0), (0, 0)) if self._orthonormal else (self._z.shape, self._scores.shape)
         self._coefficients, self._router_coefficients = (np.zeros(s, dtype) for s in shapes)
         self.inputs = PatternInputs(self._rows(data), data.labels)
 
     def weights(self) -> Weights:
         """Return the present weights in ℝᵈ."""
         learned = (self._coefficients, self._router_coefficients)
-        if self._gram.orthonormal:
+        if self._orthonormal:
             learned = (self._z - self._first[0], self._scores - self._first[1])
-        experts = self._start.experts + learned[0] @ self._dictionary
+        experts = self._start.experts + combine(learned[0], self._dictionary)
         routers = self._start.routers
         if isinstance(self.model, JointMoE | TokenChoiceMoE) and routers is not None:
-            routers = routers + learned[1] @ self._dictionary
+            routers = routers + combine(learned[1], self._dictionary)
         return Weights(experts, self._start.output, routers)
 
     def prepare(self, data: PatchData) -> PatternInputs | Inputs:
@@ -81,7 +85,7 @@ class PatternTrainee:
     def outputs(self, inputs: PatternInputs | Inputs) -> Array:
         """Return f of every input under the present weights."""
         if isinstance(inputs, Inputs):
-            return outputs(self.model, self.weights(), inputs, self.scale)
+            return outputs(self.model, self.weights(), inputs)
         values = np.empty((self.model.n_experts, self._z.shape[1]), self._z.dtype)
         pattern_values(self._z, self._start.output, values)
         f: Array
@@ -91,16 +95,26 @@ class PatternTrainee:
             )
         elif isinstance(self.model, TokenChoiceMoE):
             f = outputs_pattern_token(
-                values, self._scores, inputs.rows, self.model.n_chosen,
-                self.model.routed(inputs.rows.shape[1]), self.model.priority == "score", self.scale,
-            )  # fmt: skip
+                values, self._scores, inputs.rows, self._rule, self.scale
+            )
         else:
             f = outputs_pattern_fixed(values, inputs.rows, self.scale)
         return f
 
     def advance(self, block: Block) -> bool:
         """Take the steps of ``block``; return whether everything stayed finite."""
-        return self._run_kernel(block) and self.finite()
+        network = PatternNetwork(
+            self._z, self._scores, self._coefficients, self._router_coefficients,
+            self._start.output, self.scale, self._rule, self._gram,
+        )  # fmt: skip
+        samples = Samples(self._z[:0], self.inputs.rows, self.inputs.labels)
+        kernel = train_pattern_fixed
+        if isinstance(self.model, JointMoE):
+            kernel = train_pattern_joint
+        elif isinstance(self.model, TokenChoiceMoE):
+            kernel = train_pattern_token
+        finite = kernel(network, samples, steps_of(self.sgd, block), self.state)
+        return bool(finite) and self.finite()
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""
@@ -108,30 +122,3 @@ class PatternTrainee:
 
     def _rows(self, data: PatchData) -> Array:
         return received_rows(self.model, self._start.routers, self._dictionary, data.indices)
-
-    def _run_kernel(self, block: Block) -> bool:
-        rows, labels, matrix = self.inputs.rows, self.inputs.labels, self._gram
-        loss = LOSS_CODES[self.sgd.loss]
-        stop, target = self.sgd.stop_at_zero_error, self.sgd.loss_target
-        if isinstance(self.model, JointMoE):
-            finite = train_pattern_joint(
-                self._z, self._scores, self._coefficients, self._router_coefficients,
-                matrix.start, matrix.column, self._gram_value, rows, labels, self._start.output,
-                self.model.n_routed, self.scale, block.order, block.bounds,
-                self.sgd.learning_rate, self.sgd.router_rate, loss, stop, target, self.state,
-            )  # fmt: skip
-        elif isinstance(self.model, TokenChoiceMoE):
-            finite = train_pattern_token(
-                self._z, self._scores, self._coefficients, self._router_coefficients,
-                matrix.start, matrix.column, self._gram_value, rows, labels, self._start.output,
-                self.model.n_chosen, self.model.routed(rows.shape[1]),
-                self.model.priority == "score", self.scale, block.order, block.bounds,
-                self.sgd.learning_rate, self.sgd.router_rate, loss, stop, target, self.state,
-            )  # fmt: skip
-        else:
-            finite = train_pattern_fixed(
-                self._z, self._coefficients, matrix.start, matrix.column, self._gram_value, rows,
-                labels, self._start.output, self.scale, block.order, block.bounds,
-                self.sgd.learning_rate, loss, stop, target, self.state,
-            )  # fmt: skip
-        return bool(finite)

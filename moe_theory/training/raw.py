@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._arithmetic import padded
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.fixed import train_fixed
 from moe_theory.kernels.joint import train_joint
@@ -14,8 +15,8 @@ from moe_theory.kernels.state import new_state
 from moe_theory.kernels.token import train_token
 from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights
 from moe_theory.training.batches import Block
-from moe_theory.training.inputs import Inputs, outputs, padded, prepare
-from moe_theory.training.sgd import LOSS_CODES, SGD
+from moe_theory.training.inputs import Inputs, outputs, prepare, raw_network, steps_of
+from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
 
@@ -26,7 +27,6 @@ class RawTrainee:
     def __init__(self, model: Model, sgd: SGD, weights: Weights, data: PatchData) -> None:
         self.model = model
         self.sgd = sgd
-        self.scale = model.output_scale(data.n_patches)
         self.inputs = prepare(model, weights, data)
         self.state = new_state()
         self._dim = data.patch_dim
@@ -47,39 +47,22 @@ class RawTrainee:
 
     def outputs(self, inputs: Inputs) -> Array:
         """Return f of every input under the present weights."""
-        live = Weights(self._experts, self._output, self._routers)
-        return outputs(self.model, live, inputs, self.scale)
+        return outputs(self.model, Weights(self._experts, self._output, self._routers), inputs)
 
     def advance(self, block: Block) -> bool:
         """Take the steps of ``block``; return whether everything stayed finite."""
-        return self._run_kernel(block) and self.finite()
+        network = raw_network(
+            self.model, self._experts, self._output, self._routers, self.inputs.n_patches
+        )
+        kernel = train_fixed
+        if isinstance(self.model, JointMoE):
+            kernel = train_joint
+        elif isinstance(self.model, TokenChoiceMoE):
+            kernel = train_token
+        finite = kernel(network, self.inputs.samples, steps_of(self.sgd, block), self.state)
+        return bool(finite) and self.finite()
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""
         arrays = (self._experts, self._routers)
         return all(bool(np.isfinite(array).all()) for array in arrays if array is not None)
-
-    def _run_kernel(self, block: Block) -> bool:
-        table, rows, labels = self.inputs.table, self.inputs.rows, self.inputs.labels
-        rate, loss = self.sgd.learning_rate, LOSS_CODES[self.sgd.loss]
-        stop, target = self.sgd.stop_at_zero_error, self.sgd.loss_target
-        if isinstance(self.model, JointMoE):
-            finite = train_joint(
-                table, rows, labels, self._experts, self._output, self._routers,
-                self.model.n_routed, self.scale, block.order, block.bounds, rate,
-                self.sgd.router_rate, loss, stop, target, self.state,
-            )  # fmt: skip
-            return bool(finite)
-        if isinstance(self.model, TokenChoiceMoE):
-            finite = train_token(
-                table, rows, labels, self._experts, self._output, self._routers,
-                self.model.n_chosen, self.model.routed(rows.shape[1]),
-                self.model.priority == "score", self.scale, block.order, block.bounds, rate,
-                self.sgd.router_rate, loss, stop, target, self.state,
-            )  # fmt: skip
-            return bool(finite)
-        finite = train_fixed(
-            table, rows, labels, self._experts, self._output, self.scale, block.order,
-            block.bounds, rate, loss, stop, target, self.state,
-        )  # fmt: skip
-        return bool(finite)

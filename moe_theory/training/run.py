@@ -136,7 +136,7 @@ class TrainingRun:
         with single_blas_thread():
             inputs = prepare(self.model, self.weights, data)
             scale = self.model.output_scale(self.n_patches)
-            return outputs(self.model, self.weights, inputs, scale)
+            return outputs(self.model, self.weights, inputs)
 
     def error(self, data: PatchData) -> float:
         """Return the fraction of inputs with y f(x) ≤ 0; raises as `predict` does."""

@@ -1,0 +1,87 @@
+"""What kernels take: arrays and numbers that belong together, in named tuples.
+
+Shapes: P patterns or distinct patches, N samples of n patches, k experts, m hidden units, l patches
+that an expert keeps, c experts that a patch chooses. The units of expert s are the m/k rows of
+``experts`` or ``z`` from s·m/k on.
+"""
+
+from typing import Any, NamedTuple
+
+
+class Samples(NamedTuple):
+    """Samples to train on.
+
+    ``table`` (P, d) holds the distinct patches, and is empty where patches are known by their
+    products alone; ``rows`` holds numbers of patches, (N, n) of all patches of an input where
+    routers learn, and (N, k, l) of what each expert receives where routing is fixed; ``labels``
+    (N,) is ±1.
+    """
+
+    table: Any
+    rows: Any
+    labels: Any
+
+
+class Rule(NamedTuple):
+    """How patches and experts find each other.
+
+    ``n_kept`` is l where experts choose, and c where patches do, who also need ``capacity``, the
+    largest number of patches of one input that an expert takes, and ``by_score``, whether it takes
+    those with the largest scores or the first.
+    """
+
+    n_kept: int
+    capacity: int
+    by_score: bool
+
+
+class RawNetwork(NamedTuple):
+    """A network by its weights: ``experts`` (m, d), ``routers`` (k, d), ``output`` (m,)."""
+
+    experts: Any
+    output: Any
+    routers: Any
+    scale: float
+    rule: Rule
+
+
+class Gram(NamedTuple):
+    """Products of patterns in compressed rows, see `pattern_gram`; empty if orthonormal."""
+
+    start: Any
+    column: Any
+    value: Any
+
+
+class PatternNetwork(NamedTuple):
+    """A network by the products of its weights with the patterns.
+
+    ``z`` (m, P) are those of the units, ``scores`` (k, P) those of the routers; ``learned`` (m, P)
+    and ``learned_routers`` (k, P) sum what training added of each pattern, and are empty for
+    orthonormal patterns, where that is the change of the products.
+    """
+
+    z: Any
+    scores: Any
+    learned: Any
+    learned_routers: Any
+    output: Any
+    scale: float
+    rule: Rule
+    gram: Gram
+
+
+class Steps(NamedTuple):
+    """What to do: batch t is order[bounds[t]:bounds[t+1]], and N bounds end an epoch.
+
+    Training ends early at zero training error if ``stop``, and where the mean training loss is at
+    most ``target``, if that is not negative.
+    """
+
+    order: Any
+    bounds: Any
+    learning_rate: float
+    router_rate: float
+    loss: int
+    stop: bool
+    target: float
