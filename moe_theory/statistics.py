@@ -17,6 +17,7 @@ from moe_theory._arithmetic import (
     norms,
     orthonormal,
     products,
+    rounded,
     upper_inverse,
 )
 from moe_theory._validation import finite, read_only, real, reject
@@ -203,9 +204,9 @@ class _Line:
     def half_widths(self, combinations: Array, confidence: float) -> Array:
         """Return half the widths of their confidence intervals."""
         tail = (1 + confidence) / 2
-        factor = self.scatter * stdtrit(self.dof, tail)
+        factor = self.scatter * rounded(stdtrit(self.dof, tail))
         if self.known:
-            factor = max(factor, ndtri(tail))
+            factor = max(factor, rounded(ndtri(tail)))
         widths: Array = factor * self._unit_errors(combinations)
         return widths
 
@@ -217,7 +218,7 @@ class _Line:
         found = [2 * stdtr(self.dof, -estimate / scattered)] if scattered > 0 else []
         if self.known:
             found.append(2 * ndtr(-estimate / error))
-        return float(max(found, default=float(estimate == 0)))
+        return rounded(max(found, default=float(estimate == 0)))
 
 
 def _curvatures(logs: Array, y: Array, errors: Array | None, confidence: float) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
-from moe_theory._arithmetic import combine, exp, log
+from moe_theory._arithmetic import combine, exp, log, rounded
 from moe_theory._random import stream
 from moe_theory._validation import reject
 
@@ -113,7 +113,9 @@ def resampled_means(values: Array, n_resamples: int, rng: Generator) -> Array:
     array([2., 2., 2.])
     """
     size = len(values)
-    counts = rng.multinomial(size, np.full(size, 1 / size), size=n_resamples)
+    picked = rng.integers(size, size=(n_resamples, size))
+    places = (picked + size * np.arange(n_resamples)[:, None]).reshape(-1)
+    counts = np.bincount(places, minlength=n_resamples * size).reshape(n_resamples, size)
     totals = combine(counts, values.reshape(size, -1))
     return totals.reshape(len(counts), *values.shape[1:]) / size
 
@@ -134,7 +136,7 @@ def expanded_interval(resamples: Array, n_draws: int, confidence: float) -> tupl
     tail = (1 - confidence) / 2
     if n_draws < 2:
         return float(resamples.min()), float(resamples.max())
-    tail = ndtr(np.sqrt(n_draws / (n_draws - 1)) * stdtrit(n_draws - 1, tail))
+    tail = rounded(ndtr(np.sqrt(n_draws / (n_draws - 1)) * stdtrit(n_draws - 1, tail)))
     low = np.quantile(resamples, tail, method="lower")
     high = np.quantile(resamples, 1 - tail, method="higher")
     return float(low), float(high)
