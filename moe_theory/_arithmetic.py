@@ -188,6 +188,19 @@ def condition_number(columns: ArrayLike) -> float:
 MAX_SWEEPS = 30
 
 
+def rounded(value: float) -> float:
+    """Return ``value`` to ten significant digits.
+
+    For SciPy's quantiles and tails, whose last bits depend on how it was compiled.
+
+    Examples
+    --------
+    >>> rounded(1.959963984540054)
+    1.959963985
+    """
+    return float(f"{value:.10g}")
+
+
 def _alike(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
     """Return both in one precision, contiguous and read-only, so that kernels compile once."""
     left, right = np.asarray(a), np.asarray(b)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import zlib
 
+import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
+from numpy.typing import NDArray
 
 from moe_theory._validation import integer, reject
 
@@ -53,3 +55,20 @@ def stream(seed: Seed, name: str) -> Generator:
     True
     """
     return default_rng(substream(seed, name))
+
+
+def normals(rng: Generator, shape: int | tuple[int, ...]) -> NDArray[np.float64]:
+    """Return draws from N(0, 1), rounded to single precision, as doubles.
+
+    NumPy takes the tail of the normal law from the C library's logarithm, whose last bits differ
+    from one machine to another; rounded, the draws are the same.
+
+    Examples
+    --------
+    >>> drawn = normals(stream(0, "experts"), (2, 3))
+    >>> drawn.shape, bool((drawn == drawn.astype(np.float32)).all())
+    ((2, 3), True)
+    """
+    drawn = rng.standard_normal(shape)
+    drawn[...] = drawn.astype(np.float32)
+    return drawn

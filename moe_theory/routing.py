@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory._blas import single_blas_thread
+from moe_theory._arithmetic import products
 from moe_theory._validation import choice, integer, read_only, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels import routing as kernels
@@ -59,8 +59,7 @@ def route(
     array([[[1, 2]]])
     """
     n_routed = integer("n_routed", n_routed, 1, indices.shape[1])
-    with single_blas_thread():
-        scores = np.ascontiguousarray(dictionary @ routers.T)
+    scores = np.ascontiguousarray(products(routers, dictionary).T)
     shape = (len(indices), len(routers), n_routed)
     positions = np.empty(shape, np.int64)
     gates = np.empty(shape, scores.dtype)
@@ -124,8 +123,7 @@ def route_tokens(
     n_chosen = integer("n_chosen", n_chosen, 1, len(routers))
     limit = n_patches if capacity is None else integer("capacity", capacity, 1)
     by_score = choice("priority", priority, ("place", "score")) == "score"
-    with single_blas_thread():
-        scores = np.ascontiguousarray((dictionary @ routers.T).T)
+    scores = products(routers, dictionary)
     shape = (n_samples, n_patches, n_chosen)
     experts, gates = np.empty(shape, np.int64), np.empty(shape, scores.dtype)
     kept = np.empty(shape, np.bool_)

@@ -7,9 +7,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import solve_triangular
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
+from moe_theory._arithmetic import (
+    combine,
+    condition_number,
+    exp,
+    log,
+    norms,
+    orthonormal,
+    products,
+    rounded,
+    upper_inverse,
+)
 from moe_theory._validation import finite, read_only, real, reject
 
 Array = NDArray[np.float64]
@@ -81,7 +91,7 @@ class ExponentFit:
         columns = logs.reshape(len(logs), -1)
         if columns.shape[1] != len(self.exponent):
             raise reject("x.shape", logs.shape, f"(M, {len(self.exponent)})")
-        values: Array = np.exp(self.intercept + columns @ self.exponent)
+        values: Array = exp(self.intercept + combine(columns, self.exponent[:, None])[:, 0])
         return values
 
 
@@ -165,16 +175,19 @@ class _Line:
     @classmethod
     def fit(cls, columns: Array, y: Array, errors: Array | None) -> _Line:
         scale = np.ones(len(y)) if errors is None else errors
-        q, r = np.linalg.qr(columns / scale[:, None])
-        inverse = solve_triangular(r, np.eye(len(r)))
-        coefficients = inverse @ (q.T @ (y / scale))
-        residuals = y - columns @ coefficients
+        scaled = (columns / scale[:, None]).T
+        basis = orthonormal(scaled)
+        inverse = upper_inverse(products(basis, scaled))
+        coefficients = products(products((y / scale)[None], basis), inverse)[0]
+        residuals = y - products(columns, coefficients[None])[:, 0]
         chi2 = float(np.sum((residuals / scale) ** 2))
         dof = len(y) - columns.shape[1]
-        return cls(coefficients, inverse @ inverse.T, residuals, chi2, dof, errors is not None)
+        return cls(
+            coefficients, products(inverse, inverse), residuals, chi2, dof, errors is not None
+        )
 
     def _unit_errors(self, combinations: Array) -> Array:
-        variances = np.einsum("ij,jk,ik->i", combinations, self.covariance, combinations)
+        variances = np.sum(combine(combinations, self.covariance) * combinations, axis=1)
         roots: Array = np.sqrt(variances)
         return roots
 
@@ -191,21 +204,21 @@ class _Line:
     def half_widths(self, combinations: Array, confidence: float) -> Array:
         """Return half the widths of their confidence intervals."""
         tail = (1 + confidence) / 2
-        factor = self.scatter * stdtrit(self.dof, tail)
+        factor = self.scatter * rounded(stdtrit(self.dof, tail))
         if self.known:
-            factor = max(factor, ndtri(tail))
+            factor = max(factor, rounded(ndtri(tail)))
         widths: Array = factor * self._unit_errors(combinations)
         return widths
 
     def p_value(self, combination: Array) -> float:
         """Return the two-sided p-value of "this combination is zero"."""
-        estimate = abs(float(combination @ self.coefficients))
+        estimate = abs(float(np.sum(combination * self.coefficients)))
         error = float(self._unit_errors(combination[None])[0])
         scattered = error * self.scatter
         found = [2 * stdtr(self.dof, -estimate / scattered)] if scattered > 0 else []
         if self.known:
             found.append(2 * ndtr(-estimate / error))
-        return float(max(found, default=float(estimate == 0)))
+        return rounded(max(found, default=float(estimate == 0)))
 
 
 def _curvatures(logs: Array, y: Array, errors: Array | None, confidence: float) -> dict[str, Any]:
@@ -240,17 +253,17 @@ MAX_CONDITION = 1e7
 def _condition(columns: Array) -> float:
     """Condition number of centred columns of unit length; the first is the constant."""
     centred = columns[:, 1:] - columns[:, 1:].mean(axis=0)
-    lengths = np.linalg.norm(centred, axis=0)
+    lengths = norms(centred.T)
     tiny = 1e-12 * np.maximum(1.0, np.abs(columns[:, 1:]).max(axis=0)) * np.sqrt(len(columns))
     if np.any(lengths <= tiny):
         return float("inf")
-    return float(np.linalg.cond(centred / lengths))
+    return condition_number(centred / lengths)
 
 
 def _check_rank(columns: Array) -> None:
     if _condition(columns) > MAX_CONDITION:
         allowed = "regressors that vary, none a product of powers of the others"
-        raise reject("x", np.exp(columns[:, 1:]).tolist(), allowed)
+        raise reject("x", exp(columns[:, 1:]).tolist(), allowed)
 
 
 def _checked(
@@ -280,5 +293,4 @@ def _logs(field: str, values: Array) -> Array:
     finite(field, values)
     if (wrong := values[values <= 0]).size:
         raise reject(field, float(wrong[0]), "positive everywhere")
-    logs: Array = np.log(values)
-    return logs
+    return log(values)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory._random import Seed, stream
+from moe_theory._random import Seed, normals, stream
 from moe_theory._validation import integer, read_only
 
 
@@ -51,7 +51,7 @@ def alternating(size: int) -> NDArray[np.float64]:
 def draw_output(kind: str, n_hidden: int, seed: Seed) -> NDArray[np.float64]:
     """Return m output weights, ±1 in turn or, of the kind "gaussian", from N(0, 1)."""
     if kind == "gaussian":
-        return stream(seed, "output").normal(size=n_hidden)
+        return normals(stream(seed, "output"), n_hidden)
     return alternating(n_hidden)
 
 
@@ -60,4 +60,4 @@ def draw_gaussian(
 ) -> NDArray[np.float64]:
     """Return independent draws from N(0, std²)."""
     integer("patch_dim", shape[1], 1)
-    return std * stream(seed, stream_name).normal(size=shape)
+    return std * normals(stream(seed, stream_name), shape)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from moe_theory._blas import single_blas_thread
-from moe_theory._random import Seed, stream
+from moe_theory._arithmetic import orthonormal
+from moe_theory._random import Seed, normals, stream
 from moe_theory._validation import boolean, integer, read_only, real, reject, set_fields
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.protocol import check_fraction, draw_layout, split_stream
@@ -218,7 +218,7 @@ class PatchPatterns:
         if self.is_finite:
             dictionary: NDArray[np.float64] = self.dictionary
         else:
-            patches = split_stream(seed, split, "spread").standard_normal((*size, self.patch_dim))
+            patches = normals(split_stream(seed, split, "spread"), (*size, self.patch_dim))
             patches *= self.spread
             patches[rows, positions] = 0
             patches += self.dictionary[indices]
@@ -252,11 +252,7 @@ def pattern_basis(n_irrelevant: int, dim: int, seed: int) -> NDArray[np.float64]
     (6, 6)
     """
     count = min(n_irrelevant + 4, dim)
-    gaussian = stream(seed, "dictionary").standard_normal((count, dim))
-    with single_blas_thread():
-        q, r = np.linalg.qr(gaussian.T)
-    # QR leaves each sign open; a positive diagonal of R makes the result unique.
-    return _locked(np.ascontiguousarray((q * np.sign(np.diag(r))).T))
+    return _locked(orthonormal(normals(stream(seed, "dictionary"), (count, dim))))
 
 
 @lru_cache(maxsize=16)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory._random import Seed
+from moe_theory._random import Seed, normals
 from moe_theory._validation import boolean, integer, read_only, real, reject, set_fields
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import check_dimension, pattern_basis
@@ -170,7 +170,7 @@ class TaskPatterns:
         indices[rows, positions] = 2 * tasks + (labels < 0)
         dictionary: NDArray[np.float64] = self.dictionary
         if not self.is_finite:
-            patches = split_stream(seed, split, "spread").standard_normal((*size, self.patch_dim))
+            patches = normals(split_stream(seed, split, "spread"), (*size, self.patch_dim))
             patches *= self.spread
             patches[rows, positions] = 0
             patches += dictionary[indices]

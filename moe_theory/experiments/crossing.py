@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
+from moe_theory._arithmetic import combine, exp, log, rounded
 from moe_theory._random import stream
 from moe_theory._validation import reject
 
@@ -112,9 +113,11 @@ def resampled_means(values: Array, n_resamples: int, rng: Generator) -> Array:
     array([2., 2., 2.])
     """
     size = len(values)
-    counts = rng.multinomial(size, np.full(size, 1 / size), size=n_resamples)
-    means: Array = np.tensordot(counts, values, axes=1) / size
-    return means
+    picked = rng.integers(size, size=(n_resamples, size))
+    places = (picked + size * np.arange(n_resamples)[:, None]).reshape(-1)
+    counts = np.bincount(places, minlength=n_resamples * size).reshape(n_resamples, size)
+    totals = combine(counts, values.reshape(size, -1))
+    return totals.reshape(len(counts), *values.shape[1:]) / size
 
 
 def expanded_interval(resamples: Array, n_draws: int, confidence: float) -> tuple[float, float]:
@@ -133,7 +136,7 @@ def expanded_interval(resamples: Array, n_draws: int, confidence: float) -> tupl
     tail = (1 - confidence) / 2
     if n_draws < 2:
         return float(resamples.min()), float(resamples.max())
-    tail = ndtr(np.sqrt(n_draws / (n_draws - 1)) * stdtrit(n_draws - 1, tail))
+    tail = rounded(ndtr(np.sqrt(n_draws / (n_draws - 1)) * stdtrit(n_draws - 1, tail)))
     low = np.quantile(resamples, tail, method="lower")
     high = np.quantile(resamples, 1 - tail, method="higher")
     return float(low), float(high)
@@ -166,7 +169,7 @@ def sample_crossing(
     >>> round(sample_crossing([4, 16], errors, 0.25, **options).value, 12)
     8.0
     """
-    places = np.log(sizes)
+    places = log(sizes)
     draws = np.array([len(e) for e in errors])
     means = np.array([e.mean() for e in errors])
     value = float(cross(places, antitonic(means, draws), epsilon))
@@ -232,4 +235,4 @@ def crossing(
 def _size(place: float, places: Array, sizes: Sequence[float]) -> float:
     """Return exp(place), exactly N where the place is that of one."""
     same = np.flatnonzero(places == place)
-    return float(sizes[same[0]] if same.size else np.exp(place))
+    return float(sizes[same[0]] if same.size else exp(place))

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from moe_theory._arithmetic import exp, log
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -60,19 +62,24 @@ def ratio(more: Mapping[str, Any], less: Mapping[str, Any]) -> Ratio:
     if math.isinf(values[0]) and math.isinf(values[1]):
         return Ratio(math.nan, 0.0, math.inf)
     if math.isinf(values[0]):
-        return Ratio(math.inf, more["low"] / less["value"] * math.exp(-down[1]), math.inf)
+        return Ratio(math.inf, more["low"] / less["value"] * float(exp(-down[1])), math.inf)
     if math.isinf(values[1]):
-        return Ratio(0.0, 0.0, more["value"] / less["low"] * math.exp(up[1]))
+        return Ratio(0.0, 0.0, more["value"] / less["low"] * float(exp(up[1])))
     value = values[0] / values[1]
-    low = value * math.exp(-math.hypot(up[0], down[1]))
-    return Ratio(value, low, value * math.exp(math.hypot(up[1], down[0])))
+    low = value * float(exp(-_root(up[0], down[1])))
+    return Ratio(value, low, value * float(exp(_root(up[1], down[0]))))
 
 
 def _distances(value: float, low: float, high: float) -> tuple[float, float]:
     if math.isinf(value):
         return 0.0, math.inf
-    down = math.log(value / low) if low > 0 else math.inf
-    return down, math.log(high / value) if high < math.inf else math.inf
+    down = float(log(value / low)) if low > 0 else math.inf
+    return down, float(log(high / value)) if high < math.inf else math.inf
+
+
+def _root(a: float, b: float) -> float:
+    """Return √(a² + b²); `math.hypot` may differ in its last bit."""
+    return math.sqrt(a * a + b * b)
 
 
 def _short(value: float) -> str:

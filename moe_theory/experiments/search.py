@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from moe_theory._arithmetic import exp, log
 from moe_theory._random import stream
 from moe_theory._validation import integer, real, reject, set_fields
 from moe_theory.experiments.crossing import Array, Crossing, sample_crossing
@@ -88,7 +89,9 @@ class Search:
     def sizes(self) -> list[int]:
         """Return all N that may be tried, rising."""
         n_steps = math.ceil(self.per_octave * math.log2(self.n_max / self.n_min))
-        places = self.n_min * 2.0 ** (np.arange(n_steps) / self.per_octave)
+        octaves, steps = np.divmod(np.arange(n_steps), self.per_octave)
+        within = exp(steps * log(2.0) / self.per_octave)
+        places = self.n_min * 2**octaves * within
         found = {2 * round(place / 2) for place in places} | {self.n_min, self.n_max}
         return sorted(size for size in found if self.n_min <= size <= self.n_max)
 
@@ -209,7 +212,7 @@ class SampleSearch:
     def _nearest(self, size: float, *, above: int = 0, below: float = math.inf) -> int:
         """Return the N of the grid nearest to ``size`` in ratio, strictly within the limits."""
         allowed = [n for n in self.grid if above < n < below]
-        return min(allowed, key=lambda n: abs(math.log(n / size)))
+        return min(allowed, key=lambda n: max(n / size, size / n))
 
 
 def evaluated(errors: Mapping[int, Array]) -> list[list[float]]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from scipy.special import ndtri
 
+from moe_theory._arithmetic import log, rounded
 from moe_theory.experiments.settings import Label
 from moe_theory.experiments.store import Row
 
@@ -81,8 +82,8 @@ class Threshold:
         """Standard error of log value, as the interval tells it; see `fit_exponents`."""
         if math.isinf(self.high) or self.low <= 0:
             return math.inf
-        quantile = float(ndtri((1 + self.confidence) / 2))
-        return math.log(self.high / self.low) / (2 * quantile)
+        quantile = rounded(ndtri((1 + self.confidence) / 2))
+        return float(log(self.high / self.low)) / (2 * quantile)
 
     def row(self) -> Row:
         """Return this threshold as a row of a table."""

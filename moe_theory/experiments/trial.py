@@ -46,12 +46,12 @@ def measurements(run: TrainingRun, test: PatchData, train: PatchData) -> dict[st
     metrics = run.routing(test)
     row["router_success"] = metrics.own
     if isinstance(run.model, JointMoE | TokenChoiceMoE):
-        positive = np.mean(test.labels == 1)
-        weights = np.array([positive, 1.0 - positive])
-        success = [metrics.success_positive.max(), metrics.success_negative.max()]
-        gate = [metrics.gate_positive.max(), metrics.gate_negative.max()]
-        row["router_success"] = float(weights @ success)
-        row["router_gate"] = float(weights @ gate)
+        share = float(np.mean(test.labels == 1))
+        for name, positive, negative in (
+            ("router_success", metrics.success_positive, metrics.success_negative),
+            ("router_gate", metrics.gate_positive, metrics.gate_negative),
+        ):
+            row[name] = share * float(positive.max()) + (1.0 - share) * float(negative.max())
     return row
 
 

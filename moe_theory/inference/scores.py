@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from moe_theory._arithmetic import exp, norms, products
 from moe_theory._random import Seed, stream
 from moe_theory._validation import choice, finite, reject
 from moe_theory.data.patch_data import PatchData
@@ -107,7 +108,7 @@ def _router_norm_change(run: TrainingRun) -> Array:
 
 def _weight_magnitude(run: TrainingRun) -> Array:
     weights = run.weights.experts.astype(np.float64)
-    return np.array([np.linalg.norm(weights[own]) for own in expert_slices(run)])
+    return np.array([norms(weights[own].reshape(-1)) for own in expert_slices(run)])
 
 
 def _gate_mass(run: TrainingRun, data: PatchData) -> Array:
@@ -120,7 +121,8 @@ def _activation_frequency(run: TrainingRun, data: PatchData) -> Array:
     taken = received_gates(run, data) > 0
     if not _experts_choose(run):
         return np.asarray(taken.mean(axis=(0, 1)))
-    firing = run.weights.experts @ data.dictionary.astype(run.weights.experts.dtype).T > 0
+    experts = run.weights.experts
+    firing = products(experts, data.dictionary.astype(experts.dtype)) > 0
     out = np.empty(run.model.n_experts)
     for s, own in enumerate(expert_slices(run)):
         out[s] = firing[own].mean(axis=0)[data.indices][taken[:, :, s]].mean()
@@ -129,7 +131,7 @@ def _activation_frequency(run: TrainingRun, data: PatchData) -> Array:
 
 def _curvature(run: TrainingRun, data: PatchData) -> Array:
     f = run.predict(data).astype(np.float64)
-    decay = np.exp(-np.abs(f))
+    decay = exp(-np.abs(f))
     bend = np.ones(len(f)) if run.sgd.loss == "hinge" else decay / (1 + decay) ** 2
     squares = mean_squared_slopes(run, data, bend)
     return np.array([squares[own].sum() for own in expert_slices(run)])

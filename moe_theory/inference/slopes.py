@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from moe_theory._arithmetic import products
+from moe_theory._validation import read_only
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.received import expert_slices, received_gates
+from moe_theory.kernels.linear import add_squared_slopes
 from moe_theory.training import TrainingRun
 
 
@@ -46,12 +49,13 @@ def mean_squared_slopes(
     shares = np.ones(data.n_samples) if weights is None else np.asarray(weights, np.float64)
     shares = shares / data.n_samples
     dictionary = data.dictionary.astype(np.float64)
-    firing = dictionary @ run.weights.experts.astype(np.float64).T > 0
-    patches = dictionary[data.indices]
-    scale = run.model.output_scale(run.n_patches)
-    out = np.empty(run.weights.experts.shape)
+    firing = products(run.weights.experts, dictionary) > 0
+    output = run.model.output_scale(run.n_patches) * run.weights.output.astype(np.float64)
+    out = np.zeros(run.weights.experts.shape)
     for s, own in enumerate(expert_slices(run)):
-        pooled = firing[:, own][data.indices] * gates[:, :, s, None] * run.weights.output[own]
-        slopes = scale * np.matmul(pooled.transpose(0, 2, 1), patches)
-        out[own] = np.einsum("i,ira->ra", shares, slopes**2)
+        own_gates = np.ascontiguousarray(gates[:, :, s], np.float64)
+        add_squared_slopes(
+            read_only(dictionary), read_only(data.indices), firing[own], own_gates, output[own],
+            shares, out[own],
+        )  # fmt: skip
     return out

@@ -66,7 +66,7 @@ def orthonormalise(rows):
 def add_squared_slopes(table, indices, firing, gates, output, shares, squares):
     """Add the mean over inputs of (∂f/∂w)² to ``squares`` (m, d), for the units of one expert.
 
-    ``firing`` (P, m) says which patterns a unit fires on, ``gates`` (N, n) what the expert gives
+    ``firing`` (m, P) says which patterns a unit fires on, ``gates`` (N, n) what the expert gives
     each patch, ``output`` (m,) the output weights with the output's scale, ``shares`` (N,) the
     weight of each input.
     """
@@ -78,7 +78,7 @@ def add_squared_slopes(table, indices, firing, gates, output, shares, squares):
             slope[:] = 0
             for j in range(n_patches):
                 p = indices[i, j]
-                if firing[p, r] and gates[i, j] != 0:
+                if firing[r, p] and gates[i, j] != 0:
                     gate, patch = gates[i, j], table[p]
                     for q in range(dim):
                         slope[q] = fma(gate, patch[q], slope[q])

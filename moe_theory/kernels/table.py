@@ -45,5 +45,5 @@ def _values(network, samples, n_experts):
 def _products(table, weights):
     """Return ⟨weights[r], table[c]⟩, shape (rows of weights, P)."""
     products = np.empty((len(weights), len(table)), table.dtype)
-    inner_products(table, np.arange(len(table)), weights, products)
+    inner_products(table, np.arange(len(table), dtype=np.int32), weights, products)
     return products

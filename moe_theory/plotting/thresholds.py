@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from moe_theory._arithmetic import log
 from moe_theory.statistics import ExponentFit, fit_exponents
 
 Rows = Sequence[Mapping[str, Any]]
@@ -76,7 +77,7 @@ def fit_rows(rows: Rows, x: str) -> ExponentFit | None:
     if len({row[x] for row in good}) < 3:
         return None
     # The interval is taken as one of 95 %; an empty one, of a size known to a step, as no error.
-    errors = np.array([np.log(row["high"] / row["low"]) / 3.92 for row in good])
+    errors = log([row["high"] / row["low"] for row in good]) / 3.92
     known = errors if np.all(errors > 0) else None
     return fit_exponents([row[x] for row in good], [row["value"] for row in good], known)
 

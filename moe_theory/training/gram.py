@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from moe_theory._arithmetic import norms, products
 from moe_theory.data.patch_data import PatchData
 
 Array = NDArray[Any]
@@ -39,7 +40,8 @@ _known: dict[tuple[int, tuple[int, ...], str], tuple[Any, Gram]] = {}
 def gram(dictionary: Array) -> Gram:
     """Return the Gram matrix of the rows of ``dictionary``, remembered while the array lives.
 
-    Entries within rounding of 0 and 1 are set to these.
+    Entries within rounding of 0, relative to the lengths of the two patterns, and of 1 are set to
+    these.
     """
     root: Any = dictionary
     while isinstance(root.base, np.ndarray):
@@ -57,9 +59,10 @@ def gram(dictionary: Array) -> Gram:
 
 
 def _compute(dictionary: Array) -> Gram:
-    full = dictionary.astype(np.float64) @ dictionary.astype(np.float64).T
+    patterns = dictionary.astype(np.float64)
+    full, lengths = products(patterns, patterns), norms(patterns)
     rounding = 64 * float(np.finfo(dictionary.dtype).eps)
-    full[np.abs(full) < rounding] = 0.0
+    full[np.abs(full) < rounding * lengths[:, None] * lengths] = 0.0
     full[np.abs(full - 1.0) < rounding] = 1.0
     sparse = csr_array(full)
     if np.array_equal(full, np.eye(len(full))):

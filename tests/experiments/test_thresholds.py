@@ -23,13 +23,29 @@ from moe_theory import (
     steps_to_error,
     threshold_table,
 )
-from moe_theory.experiments.crossing import antitonic, cross
+from moe_theory.experiments.crossing import antitonic, cross, resampled_means
 from moe_theory.experiments.search import SampleSearch
 
 DATA = PatchPatterns(n_patches=8, n_irrelevant=32, patch_dim=34)
 STEPS = SGD(2.0, batch_size=20, n_steps=100)
 SETTING = Setting({"arm": "dense"}, DATA, DenseCNN(8), STEPS, 10)
 SMALL = Search(n_max=128, precision=0.5, min_draws=10, max_draws=20)
+
+
+def test_resampled_means_have_the_variance_of_a_mean():
+    values = np.random.default_rng(0).normal(size=(12, 2))
+    found = resampled_means(values, 40_000, np.random.default_rng(1))
+    assert found.shape == (40_000, 2)
+    error = np.sqrt(values.var(axis=0) / 12)
+    np.testing.assert_array_less(abs(found.mean(axis=0) - values.mean(axis=0)), error / 30)
+    np.testing.assert_allclose(found.std(axis=0), error, rtol=0.03)
+
+
+def test_sizes_are_the_rounded_geometric_grid():
+    for search in (Search(), Search(n_min=6, n_max=5000, per_octave=5)):
+        expected = search.n_min * 2 ** (np.arange(200) / search.per_octave)
+        even = {2 * round(place / 2) for place in expected} | {search.n_min, search.n_max}
+        assert search.sizes() == sorted(n for n in even if search.n_min <= n <= search.n_max)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 50)), min_size=1, max_size=9))

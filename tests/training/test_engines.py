@@ -110,6 +110,16 @@ def test_choice_of_the_engine():
         train(DenseCNN(4), data, sgd, engine="jax")
 
 
+def test_overlaps_are_cut_relative_to_the_patterns():
+    basis = PatchPatterns(n_patches=2, n_irrelevant=5, patch_dim=9).dictionary
+    lengths = 10.0 ** np.arange(-6.0, 8.0, 2.0)
+    found = gram(lengths[:, None] * basis)
+    np.testing.assert_array_equal(found.column, np.arange(7))
+    np.testing.assert_allclose(found.value, lengths**2, rtol=1e-12)
+    small = 1e-9 * np.array([[1.0, 0.0], [0.6, 0.8]])
+    assert gram(small).n_entries == 4
+
+
 def test_gram_matrix():
     dictionary = np.random.default_rng(0).normal(size=(7, 5))
     found = gram(dictionary)
