@@ -36,7 +36,8 @@ def run_steps(trainee: Trainee, test: PatchData | None, seed: Seed, per_call: in
     due = sgd.record_steps(sgd.steps(len(trainee.inputs.labels)))
     shown = None if test is None else trainee.prepare(test)
     records = [measure(trainee, shown)]
-    finite = trainee.finite() and is_finite(records[0], has_test=has_test)
+    finite = trainee.finite() and finite_weights(trainee.weights())
+    finite = finite and is_finite(records[0], has_test=has_test)
     for part in _parts(trainee, due, seed, per_call) if finite else ():
         check()
         finite = _advance(trainee, part)

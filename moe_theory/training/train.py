@@ -6,6 +6,8 @@ import time
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from moe_theory._blas import single_blas_thread
 from moe_theory._random import Seed, seed_sequence
 from moe_theory._validation import choice, reject
@@ -73,7 +75,7 @@ def train(
     ValueError
         If data and settings do not fit together.
     DivergenceError
-        If an output or a weight stops being finite.
+        If an output or a weight stops being finite; see `TrainingRun`.
 
     Notes
     -----
@@ -92,7 +94,8 @@ def train(
     started = time.perf_counter()
     _check_fit(model, data, sgd, test, router_data)
     choice("engine", engine, ("auto", "raw", "pattern"))
-    with single_blas_thread():
+    # Numbers that are too large are reported as divergence, and not as a warning before it.
+    with single_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         if initial is None:
             initial = model.initial_weights(data.patch_dim, seed)
         else:

@@ -9,9 +9,9 @@ from moe_theory.training.gram import gram
 from moe_theory.training.sgd import SGD
 
 # Under 0.2 s, and enough that the time of the call itself does not count.
-CALL_WORK = 4e8
-# A softmax and its gradient, in multiply-adds on vectors.
-GATE_WORK = 50
+CALL_WORK = 1e9
+# What a gate costs, and a comparison of scores, in operations on vectors.
+GATE_WORK, COMPARE_WORK = 150, 3
 
 
 def steps_per_call(model: Model, data: PatchData, sgd: SGD, *, in_pattern_space: bool) -> int:
@@ -31,10 +31,10 @@ def steps_per_call(model: Model, data: PatchData, sgd: SGD, *, in_pattern_space:
     n_patches, gated = data.n_patches, 0
     if isinstance(model, JointMoE):
         n_routed = model.routed(n_patches)
-        gated = batch_size * model.n_experts * n_routed * (n_patches + GATE_WORK)
+        gated = batch_size * model.n_experts * n_routed * (COMPARE_WORK * n_patches + GATE_WORK)
     elif isinstance(model, TokenChoiceMoE):
         rows = batch_size * n_patches + (data.n_patterns if in_pattern_space else 0)
-        gated = rows * model.n_experts * (model.n_chosen + GATE_WORK)
+        gated = rows * model.n_experts * (COMPARE_WORK * model.n_chosen + GATE_WORK)
     if in_pattern_space:
         entries = 2 * gram(data.dictionary).n_entries + 4 * data.n_patterns
         pooled = batch_size * model.n_experts * model.routed(n_patches)
