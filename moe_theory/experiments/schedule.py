@@ -47,7 +47,7 @@ def run_jobs(
     jobs : sequence of (Setting, draw)
         In any order; rows do not depend on it.
     n_workers : int, optional
-        By default one per core, or what ``joblib.parallel_config`` says.
+        By default one per core that the process may use, or what ``joblib.parallel_config`` says.
     batch_size : int, optional
         Runs of one task; by default such that a task lasts neither long nor hardly at all.
     """

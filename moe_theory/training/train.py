@@ -64,7 +64,8 @@ def train(
         Raise, or return a run that says where it diverged and gives no predictions.
     engine : {"auto", "raw", "pattern"}
         Where to train: on raw patches, or in the space of the patterns, which gives the same
-        trajectory up to rounding; by default where it is faster.
+        trajectory up to rounding; by default where it is faster. Joint training amplifies rounding
+        where patches swap at the edge of a top-l set: single runs compare in float64 only.
 
     Returns
     -------
