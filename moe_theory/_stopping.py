@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 _asked: ContextVar[threading.Event | None] = ContextVar("asked", default=None)
@@ -12,9 +14,14 @@ class Stopped(BaseException):
     """A thread ends because it was asked to; no error, so that no ``except Exception`` hides it."""
 
 
-def heed(asked: threading.Event) -> None:
-    """Let `check` of the calling thread look at ``asked`` from now on."""
-    _asked.set(asked)
+@contextmanager
+def heeding(asked: threading.Event | None) -> Iterator[None]:
+    """Let `check` look at ``asked``, in the calling thread and while inside."""
+    token = _asked.set(asked)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
 
 
 def check() -> None:

@@ -15,7 +15,7 @@ from moe_theory._blas import single_blas_thread
 from moe_theory._cores import n_cores
 from moe_theory._display import watched
 from moe_theory._random import Seed
-from moe_theory._stopping import heed
+from moe_theory._stopping import check, heeding
 from moe_theory._validation import integer, reject
 from moe_theory.data import DataModel, PatchData
 from moe_theory.models import Model
@@ -195,14 +195,20 @@ def _in_order(
     Where the caller stops listening, as at Ctrl-C or an error, those under way end unfinished.
     """
     waiting, asked = iter(replicas), threading.Event()
-    with ThreadPoolExecutor(n_workers, initializer=heed, initargs=(asked,)) as pool:
+
+    def one(replica: Replica) -> Any:
+        with heeding(asked):
+            check()
+            return function(replica)
+
+    with ThreadPoolExecutor(n_workers) as pool:
         try:
             jobs: list[Future[Any]] = [
-                pool.submit(function, replica) for replica in islice(waiting, 4 * n_workers)
+                pool.submit(one, replica) for replica in islice(waiting, 4 * n_workers)
             ]
             while jobs:
                 result = jobs.pop(0).result()
-                jobs.extend(pool.submit(function, replica) for replica in islice(waiting, 1))
+                jobs.extend(pool.submit(one, replica) for replica in islice(waiting, 1))
                 yield result
         finally:
             asked.set()

@@ -52,6 +52,7 @@ try:
 except KeyboardInterrupt:
     left = [thread for thread in threading.enumerate() if not thread.daemon]
     print("stopped, threads left:", len(left) - 1, flush=True)
+    time.sleep(1.0)
     print(time.process_time(), flush=True)
     time.sleep(0.3)
     print(time.process_time(), flush=True)
@@ -64,6 +65,8 @@ CALLS = {
     "many": f"train_many(JointMoE(8, 400, 4), digits, {LONG}, range(100), n_train=200)",
     "many patterns": f"train_many(DenseCNN(40), PatchPatterns(16, 98, 100), {LONG}, range(9),"
     " n_train=200, n_workers=3)",
+    "sweep": f"Sweep(grid(digits, {{'dense': DenseCNN(400)}}, {LONG}, n_train=(200,)), n_draws=9,"
+    " n_test=100).run(progress=False)",
 }
 
 
