@@ -8,10 +8,10 @@ from moe_theory.training.flops import expert_flops
 from moe_theory.training.gram import gram
 from moe_theory.training.sgd import SGD
 
-# Under 0.2 s, and enough that the time of the call itself does not count.
-CALL_WORK = 1e9
+# About 0.1 s at most, and enough that the time of the call itself does not count.
+CALL_WORK = 5e8
 # What a gate costs, and a comparison of scores, in operations on vectors.
-GATE_WORK, COMPARE_WORK = 150, 3
+GATE_WORK, COMPARE_WORK = 300, 6
 
 
 def steps_per_call(model: Model, data: PatchData, sgd: SGD, *, in_pattern_space: bool) -> int:
