@@ -83,7 +83,7 @@ class TrainingRun:
     diverged_at : int or None
         The first number of steps after which a weight, an output on the next batch or a recorded
         output is not finite; 0 if separate routers are not. Such a run gives no predictions. It
-        does not depend on the engine, but where rounding decides whether a number is too large.
+        does not depend on the engine, but where rounding, amplified by a huge rate, decides.
     compression : tuple
         What was pruned and quantized after the training, in order; see `moe_theory.inference`.
     """

@@ -12,10 +12,15 @@ from moe_theory import (
     DivergenceError,
     JointMoE,
     PatchData,
+    PatchPatterns,
     SeparateMoE,
     TokenChoiceMoE,
     train,
 )
+from moe_theory.training.batches import blocks
+from moe_theory.training.pattern import PatternTrainee
+from moe_theory.training.raw import RawTrainee
+from moe_theory.training.recording import changing
 
 TRAINING = sys.modules[train.__module__]
 MODELS = {
@@ -99,3 +104,27 @@ def test_rates_that_the_type_cannot_hold():
         with pytest.raises(ValueError, match="router_learning_rate must be a float32 number"):
             SGD(1.0, 10, n_steps=1, router_learning_rate=rate)
         assert SGD(rate, 10, n_steps=1, dtype="float64").learning_rate == rate
+
+
+@pytest.mark.parametrize("space", [RawTrainee, PatternTrainee])
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_all_that_steps_change_can_be_put_back(model, space):
+    """Correlated patterns, so that the Gram matrix is not the identity."""
+    data = PatchPatterns(n_patches=3, n_irrelevant=5, patch_dim=9, delta_d=0.3).sample(12, 0)
+    sgd = settings_of(batch_size=5, n_steps=40)
+    trainee = space(model, sgd, model.initial_weights(9, 0), data)
+    known = {id(array) for array in changing(trainee)}
+    others = {
+        name: (value, value.copy())
+        for name, value in vars(trainee).items()
+        if isinstance(value, np.ndarray) and id(value) not in known
+    }
+    before = [array.copy() for array in changing(trainee)]
+    (block,) = blocks(12, 5, 40, np.random.default_rng(0))
+    assert trainee.advance(block)
+    changed = [np.any(a != b) for a, b in zip(changing(trainee), before, strict=True)]
+    assert sum(changed) >= 2
+    for name, (value, old) in others.items():
+        assert vars(trainee)[name] is value, name
+        np.testing.assert_array_equal(value, old, err_msg=name)
+    assert {id(array) for array in changing(trainee)} == known
