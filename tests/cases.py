@@ -56,3 +56,19 @@ def settings_of(**changes):
     return SGD(
         **{"learning_rate": 0.1, "batch_size": 100, "n_steps": 1, "dtype": "float64"} | changes
     )
+
+
+def exploding(n_patches, patch_dim, dtype="float64", **changes):
+    """Data and settings of which every network diverges, on whatever machine.
+
+    Equal inputs have both labels, so that one is wrong; the step that follows is larger than any
+    number of the type.
+    """
+    size, rate = {"float32": (1e15, 1e30), "float64": (1e140, 1e250)}[dtype]
+    data = PatchData.from_patches(size * np.ones((4, n_patches, patch_dim)), [1, -1, 1, -1])
+    sgd = SGD(
+        **{"learning_rate": rate, "router_learning_rate": 1.0, "batch_size": 4, "n_steps": 9}
+        | {"dtype": dtype}
+        | changes
+    )
+    return data, sgd

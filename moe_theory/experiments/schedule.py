@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import joblib
 from joblib.parallel import get_active_backend
 
 from moe_theory._blas import single_blas_thread
+from moe_theory._stopping import Stopped, check, heeding
 from moe_theory._validation import integer
 from moe_theory.experiments.settings import Setting
 from moe_theory.experiments.store import Row
@@ -27,6 +30,16 @@ class Plan:
 
     trial: Trial
     settings: list[Setting]
+    asked: threading.Event | None = field(default_factory=threading.Event)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Other processes cannot be asked: their backends end them.
+        return {**vars(self), "asked": None}
+
+    def stop(self) -> None:
+        """Let batches that still run in threads, after Ctrl-C or an error, end unfinished."""
+        if self.asked is not None:
+            self.asked.set()
 
     def __sizeof__(self) -> int:
         return 1 << 20  # joblib's dask backend sends large arguments apart from the tasks
@@ -34,7 +47,7 @@ class Plan:
 
 def run_jobs(
     trial: Trial, jobs: Sequence[Job], n_workers: int | None = None, batch_size: int | None = None
-) -> Iterator[list[Row]]:
+) -> Generator[list[Row], None, None]:
     """Run ``jobs``, long ones first; yield the rows of each batch as it ends.
 
     Threads are used, since kernels release the GIL, unless ``joblib.parallel_config`` names
@@ -47,7 +60,7 @@ def run_jobs(
     jobs : sequence of (Setting, draw)
         In any order; rows do not depend on it.
     n_workers : int, optional
-        By default one per core, or what ``joblib.parallel_config`` says.
+        By default one per core that the process may use, or what ``joblib.parallel_config`` says.
     batch_size : int, optional
         Runs of one task; by default such that a task lasts neither long nor hardly at all.
     """
@@ -59,15 +72,18 @@ def run_jobs(
     settings = list({id(setting): setting for setting, _ in jobs}.values())
     plan = Plan(trial, settings)
     tasks = [joblib.delayed(_run)(plan, batch) for batch in batches(jobs, n_jobs, batch_size)]
-    with single_blas_thread():
-        if n_jobs == 1 or backend.supports_return_generator:
-            parallel = joblib.Parallel(
-                **how, return_as="generator_unordered", pre_dispatch="3*n_jobs"
-            )
-            yield from parallel(tasks)
-        else:
-            for start in range(0, len(tasks), 4 * n_jobs):
-                yield from joblib.Parallel(**how)(tasks[start : start + 4 * n_jobs])
+    try:
+        with single_blas_thread():
+            if n_jobs == 1 or backend.supports_return_generator:
+                parallel = joblib.Parallel(
+                    **how, return_as="generator_unordered", pre_dispatch="3*n_jobs"
+                )
+                yield from parallel(tasks)
+            else:
+                for start in range(0, len(tasks), 4 * n_jobs):
+                    yield from joblib.Parallel(**how)(tasks[start : start + 4 * n_jobs])
+    finally:
+        plan.stop()
 
 
 def count_workers(n_workers: int | None = None) -> int:
@@ -113,5 +129,9 @@ def batches(
 
 
 def _run(plan: Plan, batch: list[tuple[int, int]]) -> list[Row]:
-    with single_blas_thread():
-        return [plan.trial(plan.settings[number], draw) for number, draw in batch]
+    rows = []
+    with single_blas_thread(), heeding(plan.asked), suppress(Stopped):
+        for number, draw in batch:
+            check()
+            rows.append(plan.trial(plan.settings[number], draw))
+    return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -201,11 +202,13 @@ class Runner:
         if missing:
             self.bar.total = total or self.bar.n + len(missing)
             self.bar.refresh()
-        for rows in run_jobs(self.trial, list(missing.values()), *self._how):
-            if self._store is not None:
-                self._store.append(rows)
-            self.rows |= {self._key(row): row for row in rows}
-            self.bar.update(len(rows))
+        # Closed here, since a traceback would keep it, and its threads, alive.
+        with closing(run_jobs(self.trial, list(missing.values()), *self._how)) as batches:
+            for rows in batches:
+                if self._store is not None:
+                    self._store.append(rows)
+                self.rows |= {self._key(row): row for row in rows}
+                self.bar.update(len(rows))
         return [self.row(*job) for job in jobs]
 
     def row(self, setting: Setting, draw: int) -> Row:

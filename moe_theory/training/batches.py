@@ -9,6 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from moe_theory._stopping import check
+
 BLOCK_ENTRIES = 1 << 18
 
 
@@ -20,7 +22,7 @@ class Block(NamedTuple):
 
 
 def blocks(n_samples: int, batch_size: int, n_steps: int, rng: Generator) -> Iterator[Block]:
-    """Yield ``n_steps`` batches in blocks that stay small in memory.
+    """Yield ``n_steps`` batches in blocks that stay small in memory; heed requests to stop.
 
     Examples
     --------
@@ -36,6 +38,7 @@ def blocks(n_samples: int, batch_size: int, n_steps: int, rng: Generator) -> Ite
     longest = max(1, BLOCK_ENTRIES // n_samples)
     everyone = np.arange(n_samples, dtype=np.int32)
     while n_steps > 0:
+        check()
         n_epochs = min(longest, -(-n_steps // len(starts)))
         order = np.tile(everyone, (n_epochs, 1))
         if size < n_samples:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from typing import Any, TypeVar, overload
 
 from tqdm import tqdm
 
 from moe_theory._blas import single_blas_thread
+from moe_theory._cores import n_cores
 from moe_theory._display import watched
 from moe_theory._random import Seed
+from moe_theory._stopping import check, heeding
 from moe_theory._validation import integer, reject
 from moe_theory.data import DataModel, PatchData
 from moe_theory.models import Model
@@ -81,7 +84,7 @@ def train_many(
     """Train replicas: every setting with every seed, each as `train` would, bit for bit.
 
     Kernels release the GIL, so that threads use all cores; a replica's arrays stay in the cache
-    of its core, and replicas share nothing that they write.
+    of its core, and replicas share nothing that they write. Ctrl-C ends all of them.
 
     Parameters
     ----------
@@ -100,7 +103,8 @@ def train_many(
     test, router_data, raise_on_divergence, engine
         As for `train`; the same for all replicas.
     n_workers : int, optional
-        Threads; by default one per core. The result does not depend on it.
+        Threads; by default one per core that the process may use. The result does not depend on
+        it.
     progress : bool
         Show a bar on standard error.
 
@@ -128,7 +132,7 @@ def train_many(
     """
     draw = _sampler(data, n_train, n_test, test)
     replicas = [(m, s, seed) for m, s in _pair(model, sgd) for seed in seeds]
-    workers = integer("n_workers", n_workers or os.cpu_count(), 1)
+    workers = integer("n_workers", n_workers or n_cores(), 1)
 
     def one(replica: Replica) -> Any:
         own_model, own_sgd, seed = replica
@@ -148,8 +152,9 @@ def train_many(
     interval = 0.2 if watched() else 10.0
     bar = tqdm(total=len(replicas), disable=not progress, unit="run", mininterval=interval)
     results = []
-    with single_blas_thread(), bar:
-        for result in _in_order(one, replicas, workers):
+    # Closed here, since a traceback would keep it, and its threads, alive.
+    with single_blas_thread(), bar, closing(_in_order(one, replicas, workers)) as found:
+        for result in found:
             results.append(result)
             bar.update()
     return results
@@ -184,17 +189,27 @@ def _sampler(
 
 def _in_order(
     function: Callable[[Replica], Any], replicas: Iterable[Replica], n_workers: int
-) -> Iterator[Any]:
-    """Yield results in order, with a bounded number of replicas under way."""
-    waiting = iter(replicas)
+) -> Generator[Any, None, None]:
+    """Yield results in order, with a bounded number of replicas under way.
+
+    Where the caller stops listening, as at Ctrl-C or an error, those under way end unfinished.
+    """
+    waiting, asked = iter(replicas), threading.Event()
+
+    def one(replica: Replica) -> Any:
+        with heeding(asked):
+            check()
+            return function(replica)
+
     with ThreadPoolExecutor(n_workers) as pool:
-        jobs: list[Future[Any]] = [
-            pool.submit(function, replica) for replica in islice(waiting, 4 * n_workers)
-        ]
         try:
+            jobs: list[Future[Any]] = [
+                pool.submit(one, replica) for replica in islice(waiting, 4 * n_workers)
+            ]
             while jobs:
                 result = jobs.pop(0).result()
-                jobs.extend(pool.submit(function, replica) for replica in islice(waiting, 1))
+                jobs.extend(pool.submit(one, replica) for replica in islice(waiting, 1))
                 yield result
         finally:
+            asked.set()
             pool.shutdown(cancel_futures=True)

@@ -41,16 +41,36 @@ class Trainee(Protocol):
 
 Record = tuple[int, float, float, float, float]
 
+_CHANGING = ("state", "_experts", "_routers", "_z", "_scores", "_coefficients",
+             "_router_coefficients")  # fmt: skip
+
+
+def changing(trainee: Trainee) -> list[NDArray[Any]]:
+    """Return the arrays that `Trainee.advance` changes in place."""
+    arrays = (getattr(trainee, name, None) for name in _CHANGING)
+    return [array for array in arrays if array is not None]
+
 
 def measure(trainee: Trainee, test: Any) -> Record:
-    """Return steps done, training loss and error, test loss and error."""
+    """Return steps done, training loss and error, test loss and error.
+
+    A loss is NaN where an output is not finite, and without test samples.
+    """
     values = [_loss_and_error(trainee, trainee.inputs)]
     values.append((np.nan, np.nan) if test is None else _loss_and_error(trainee, test))
     return (int(trainee.state[DONE]), *values[0], *values[1])
 
 
+def is_finite(record: Record, *, has_test: bool) -> bool:
+    """Return whether the losses of a record are finite."""
+    _, train_loss, _, test_loss, _ = record
+    return bool(np.isfinite(train_loss) and (not has_test or np.isfinite(test_loss)))
+
+
 def _loss_and_error(trainee: Trainee, inputs: Any) -> tuple[float, float]:
     f = trainee.outputs(inputs)
+    if not np.isfinite(f).all():
+        return np.nan, np.nan
     loss = mean_loss(f, inputs.labels, LOSS_CODES[trainee.sgd.loss])
     return float(loss), float(np.mean(~(inputs.labels * f > 0)))
 

@@ -23,7 +23,7 @@ Array = NDArray[Any]
 
 
 class DivergenceError(ArithmeticError):
-    """Training produced a value that is not finite."""
+    """Training produced a weight or an output that is not finite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,9 @@ class TrainingRun:
     wall_time : float
         Seconds, with recording and, in a first call, loading of the compiled kernels.
     diverged_at : int or None
-        The step whose outputs were not finite. Such a run gives no predictions.
+        The first number of steps after which a weight, an output on the next batch or a recorded
+        output is not finite; 0 if separate routers are not. Such a run gives no predictions. It
+        does not depend on the engine, but where rounding, amplified by a huge rate, decides.
     compression : tuple
         What was pruned and quantized after the training, in order; see `moe_theory.inference`.
     """

@@ -116,6 +116,13 @@ class SGD:
             stop_at_zero_error=boolean("stop_at_zero_error", self.stop_at_zero_error),
             dtype=choice("dtype", self.dtype, ("float32", "float64")),
         )
+        limits = np.finfo(self.dtype)
+        smallest, largest = float(limits.smallest_subnormal), float(limits.max)
+        for name in ("learning_rate", "router_learning_rate"):
+            rate = getattr(self, name)
+            if rate is not None and not smallest <= rate <= largest:
+                allowed = f"a {self.dtype} number, from {smallest:.2g} to {largest:.2g}"
+                raise reject(name, rate, allowed)
 
     def steps(self, n_samples: int) -> int:
         """Return T for N = ``n_samples``."""

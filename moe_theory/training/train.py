@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from itertools import pairwise
 from typing import Literal
 
+import numpy as np
+
 from moe_theory._blas import single_blas_thread
-from moe_theory._random import Seed, seed_sequence, stream
+from moe_theory._random import Seed, seed_sequence
 from moe_theory._validation import choice, reject
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
 from moe_theory.models import DenseCNN, Model, SeparateMoE, Weights
-from moe_theory.training.batches import Block, blocks
 from moe_theory.training.flops import expert_flops
 from moe_theory.training.gram import suits_pattern_space
 from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.raw import RawTrainee
-from moe_theory.training.recording import Trainee, history, measure
+from moe_theory.training.recording import Trainee
 from moe_theory.training.routers import train_routers
-from moe_theory.training.run import DivergenceError, History, TrainingRun
+from moe_theory.training.run import DivergenceError, TrainingRun
 from moe_theory.training.sgd import SGD
+from moe_theory.training.steps import run_steps
+from moe_theory.training.work import steps_per_call
 
 Engine = Literal["auto", "raw", "pattern"]
 
@@ -62,7 +64,8 @@ def train(
         Raise, or return a run that says where it diverged and gives no predictions.
     engine : {"auto", "raw", "pattern"}
         Where to train: on raw patches, or in the space of the patterns, which gives the same
-        trajectory up to rounding; by default where it is faster.
+        trajectory up to rounding; by default where it is faster. Joint training amplifies rounding
+        where patches swap at the edge of a top-l set: single runs compare in float64 only.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def train(
     ValueError
         If data and settings do not fit together.
     DivergenceError
-        If an output or a weight stops being finite.
+        If an output or a weight stops being finite; see `TrainingRun`.
 
     Notes
     -----
@@ -92,7 +95,8 @@ def train(
     started = time.perf_counter()
     _check_fit(model, data, sgd, test, router_data)
     choice("engine", engine, ("auto", "raw", "pattern"))
-    with single_blas_thread():
+    # Numbers that are too large are reported as divergence, and not as a warning before it.
+    with single_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         if initial is None:
             initial = model.initial_weights(data.patch_dim, seed)
         else:
@@ -103,9 +107,11 @@ def train(
             weights, own, spent = train_routers(
                 model, initial, data, sgd, seed, router_data=router_data
             )
-        space = PatternTrainee if _in_pattern_space(engine, own) else RawTrainee
+        in_patterns = _in_pattern_space(engine, own)
+        space = PatternTrainee if in_patterns else RawTrainee
         trainee: Trainee = space(model, sgd, weights, own)
-        recorded, diverged_at = _train_experts(trainee, test, seed)
+        per_call = steps_per_call(model, own, sgd, in_pattern_space=in_patterns)
+        recorded, diverged_at = run_steps(trainee, test, seed, per_call)
         trained = trainee.weights()
     if diverged_at is not None and raise_on_divergence:
         raise DivergenceError(
@@ -178,39 +184,7 @@ def _cast(weights: Weights, sgd: SGD) -> Weights:
     )
 
 
-def _train_experts(
-    trainee: Trainee, test: PatchData | None, seed: Seed
-) -> tuple[History, int | None]:
-    """Run all steps; return the history and the step of divergence, if any."""
-    sgd = trainee.sgd
-    n_samples = len(trainee.inputs.labels)
-    n_steps = sgd.steps(n_samples)
-    due = sgd.record_steps(n_steps)
-    shown = None if test is None else trainee.prepare(test)
-    records = [measure(trainee, shown)]
-    if not trainee.finite():
-        return history(records, test is not None), 0
-    for block in blocks(n_samples, sgd.batch_size, n_steps, stream(seed, "batches")):
-        for part in _cut(block, int(trainee.state[DONE]), due):
-            if not trainee.advance(part):
-                return history(records, test is not None), int(trainee.state[DONE])
-            fitted = sgd.stop_at_zero_error and trainee.state[FITTED] != NEVER
-            stopped = fitted or trainee.state[REACHED] != NEVER
-            if stopped or trainee.state[DONE] in due:
-                records.append(measure(trainee, shown))
-            if stopped:
-                return history(records, test is not None), None
-    return history(records, test is not None), None
-
-
 def _step(trainee: Trainee, entry: int) -> int | None:
     """Return a step that the kernel noted, or None."""
     noted = int(trainee.state[entry])
     return None if noted == NEVER else noted
-
-
-def _cut(block: Block, done: int, due: list[int]) -> list[Block]:
-    """Split a block, whose first step follows ``done`` others, at the steps to be recorded."""
-    total = len(block.bounds) - 1
-    cuts = [0, *(step - done for step in due if 0 < step - done < total), total]
-    return [Block(block.order, block.bounds[first : last + 1]) for first, last in pairwise(cuts)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import twins
-from cases import settings_of
+from cases import exploding, settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -150,9 +150,9 @@ def test_bad_requests_are_named():
 
 
 def test_a_run_that_diverged_is_refused():
-    sgd = settings_of(learning_rate=1e200, n_steps=50, batch_size=5)
-    run = train(MODELS["joint"], DATA, sgd, raise_on_divergence=False)
-    assert run.diverged_at is not None
+    data, sgd = exploding(DATA.n_patches, DATA.patch_dim)
+    run = train(MODELS["joint"], data, sgd, raise_on_divergence=False)
+    assert run.diverged_at == 1
     for act in (prune, quantize):
         with pytest.raises(DivergenceError):
             act(run, 0.5 if act is prune else 4)

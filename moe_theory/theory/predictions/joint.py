@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._cores import n_cores
 from moe_theory._random import stream
 from moe_theory._validation import integer
 from moe_theory.data.patterns import PatchPatterns
@@ -161,7 +161,7 @@ def _warn(message: str) -> None:
 
 @lru_cache(maxsize=512)
 def _average(setting: JointSetting, n_draws: int) -> JointError:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(n_cores()) as pool:
         draws = np.array(list(pool.map(lambda seed: _train(setting, seed), range(n_draws))))
     wrong, special, loss, steps = draws[:, :2], draws[:, 2:4], draws[:, 4], draws[:, 5]
     errors, lacking = wrong.mean(axis=1), (special == 0).any(axis=1)

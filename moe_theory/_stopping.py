@@ -1,0 +1,36 @@
+"""Asking threads to stop: Python delivers Ctrl-C to the main thread alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_asked: ContextVar[threading.Event | None] = ContextVar("asked", default=None)
+
+
+class Stopped(BaseException):
+    """A thread ends because it was asked to; no error, so that no ``except Exception`` hides it."""
+
+
+@contextmanager
+def heeding(asked: threading.Event | None) -> Iterator[None]:
+    """Let `check` look at ``asked``, in the calling thread and while inside."""
+    token = _asked.set(asked)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def check() -> None:
+    """Raise `Stopped` if this thread was asked to stop.
+
+    Examples
+    --------
+    >>> check()
+    """
+    asked = _asked.get()
+    if asked is not None and asked.is_set():
+        raise Stopped

@@ -1,0 +1,113 @@
+"""The steps of a training, in calls that stay short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moe_theory._random import Seed, stream
+from moe_theory._stopping import check
+from moe_theory.data.patch_data import PatchData
+from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
+from moe_theory.models import Weights
+from moe_theory.training.batches import Block, blocks
+from moe_theory.training.recording import Trainee, changing, history, is_finite, measure
+from moe_theory.training.run import History
+
+
+class Course(NamedTuple):
+    """What was recorded, and after how many steps the training diverged, if it did."""
+
+    history: History
+    diverged_at: int | None
+
+
+def run_steps(trainee: Trainee, test: PatchData | None, seed: Seed, per_call: int) -> Course:
+    """Take all steps, at most ``per_call`` in one call of the kernel, which changes no bits.
+
+    Training has diverged after the first number of steps at which a weight, an output on the next
+    batch, or an output or loss to be recorded is not finite.
+    """
+    sgd, has_test = trainee.sgd, test is not None
+    due = sgd.record_steps(sgd.steps(len(trainee.inputs.labels)))
+    shown = None if test is None else trainee.prepare(test)
+    records = [measure(trainee, shown)]
+    finite = trainee.finite() and finite_weights(trainee.weights())
+    finite = finite and is_finite(records[0], has_test=has_test)
+    for part in _parts(trainee, due, seed, per_call) if finite else ():
+        check()
+        finite = _advance(trainee, part)
+        fitted = sgd.stop_at_zero_error and trainee.state[FITTED] != NEVER
+        ended = fitted or trainee.state[REACHED] != NEVER
+        if finite and (ended or trainee.state[DONE] in due):
+            record = measure(trainee, shown)
+            if finite := is_finite(record, has_test=has_test):
+                records.append(record)
+        if ended or not finite:
+            break
+    finite = finite and finite_weights(trainee.weights())
+    return Course(history(records, has_test), None if finite else int(trainee.state[DONE]))
+
+
+def finite_weights(weights: Weights) -> bool:
+    """Return whether all weights are finite."""
+    arrays = (weights.experts, weights.output, weights.routers)
+    return all(bool(np.isfinite(array).all()) for array in arrays if array is not None)
+
+
+def cut(block: Block, done: int, due: list[int], per_call: int) -> Iterator[Block]:
+    """Split a block, whose first step follows ``done`` others, where a record is due.
+
+    No part has more than ``per_call`` steps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> block, = blocks(6, 2, 9, np.random.default_rng(0))
+    >>> [len(part.bounds) - 1 for part in cut(block, 0, [0, 5, 9], 3)]
+    [3, 2, 3, 1]
+    """
+    total = len(block.bounds) - 1
+    marks = [0, *(step - done for step in due if 0 < step - done < total), total]
+    for first, last in pairwise(marks):
+        for start in range(first, last, per_call):
+            stop = min(start + per_call, last)
+            yield Block(block.order, block.bounds[start : stop + 1])
+
+
+def _parts(trainee: Trainee, due: list[int], seed: Seed, per_call: int) -> Iterator[Block]:
+    n_samples, batch_size = len(trainee.inputs.labels), trainee.sgd.batch_size
+    for block in blocks(n_samples, batch_size, due[-1], stream(seed, "batches")):
+        yield from cut(block, int(trainee.state[DONE]), due, per_call)
+
+
+def _advance(trainee: Trainee, part: Block) -> bool:
+    """Take the steps of ``part``; where they diverge, only those before, and return False.
+
+    A kernel may see weights that are not finite only at its end, so that the step is looked for
+    by bisection: weights that stopped being finite stay so.
+    """
+    before = [array.copy() for array in changing(trainee)]
+    if trainee.advance(part):
+        return True
+    good, bad = 0, len(part.bounds) - 1
+    while bad - good > 1:
+        check()
+        middle = (good + bad) // 2
+        _restore(trainee, before)
+        if trainee.advance(Block(part.order, part.bounds[good : middle + 1])):
+            good, before = middle, [array.copy() for array in changing(trainee)]
+        else:
+            bad = middle
+    _restore(trainee, before)
+    trainee.advance(Block(part.order, part.bounds[good : bad + 1]))
+    return False
+
+
+def _restore(trainee: Trainee, before: list[NDArray[Any]]) -> None:
+    for array, old in zip(changing(trainee), before, strict=True):
+        array[...] = old

@@ -1,0 +1,127 @@
+"""Ctrl-C, and cutting the work into calls."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from cases import settings_of
+
+from moe_theory import (
+    SGD,
+    DenseCNN,
+    DigitPatches,
+    JointMoE,
+    PatchPatterns,
+    SeparateMoE,
+    TokenChoiceMoE,
+    train,
+)
+from moe_theory.training import work
+
+TRAINING = sys.modules[train.__module__]
+
+# A loaded machine may be ten times slower than one at rest.
+BOUND = 3.0
+
+PATTERNS = PatchPatterns(n_patches=6, n_irrelevant=20, patch_dim=24)
+MODELS = [
+    DenseCNN(6),
+    SeparateMoE(2, 6, 4),
+    JointMoE(3, 6, 2, init_std=0.1, router_init_std=0.1),
+    TokenChoiceMoE(3, 6, 1, 3, "score", init_std=0.1, router_init_std=0.1),
+]
+
+SCRIPT = """
+import signal, sys, threading, time
+from moe_theory import *
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+digits = DigitPatches(n_patches=16)
+data = digits.sample(200, 0)
+small = SGD(0.1, batch_size=20, n_steps=1)
+train(DenseCNN(4), data, small)
+train(JointMoE(8, 8, 4), data, small)
+train(DenseCNN(4), PatchPatterns(16, 98, 100).sample(200, 0), small)
+print("ready", flush=True)
+try:
+    {call}
+except KeyboardInterrupt:
+    left = [thread for thread in threading.enumerate() if not thread.daemon]
+    print("stopped, threads left:", len(left) - 1, flush=True)
+    time.sleep(1.0)
+    print(time.process_time(), flush=True)
+    time.sleep(0.3)
+    print(time.process_time(), flush=True)
+"""
+LONG = "SGD(1e-3, batch_size=20, n_steps=10**9)"
+CALLS = {
+    "wide": f"train(DenseCNN(400), data, {LONG})",
+    "recorded": "train(DenseCNN(40), data, SGD(1e-3, 20, n_steps=10**6, record=1))",
+    "patterns": f"train(DenseCNN(40), PatchPatterns(16, 98, 100).sample(200, 0), {LONG})",
+    "many": f"train_many(JointMoE(8, 400, 4), digits, {LONG}, range(100), n_train=200)",
+    "many patterns": f"train_many(DenseCNN(40), PatchPatterns(16, 98, 100), {LONG}, range(9),"
+    " n_train=200, n_workers=3)",
+    "sweep": f"Sweep(grid(digits, {{'dense': DenseCNN(400)}}, {LONG}, n_train=(200,)), n_draws=9,"
+    " n_test=100).run(progress=False)",
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_ctrl_c_returns_soon_and_leaves_nothing_running(call):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.format(call=call)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(1.0)
+        os.kill(process.pid, signal.SIGINT)
+        sent = time.perf_counter()
+        assert process.stdout.readline() == "stopped, threads left: 0\n"
+        assert time.perf_counter() - sent < BOUND
+        before, after = float(process.stdout.readline()), float(process.stdout.readline())
+        assert after - before < 0.1, "something goes on computing"
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+@pytest.mark.parametrize("engine", ["raw", "pattern"])
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("stops", [{}, {"stop_at_zero_error": True}, {"stop_loss": 0.4}])
+def test_cutting_changes_no_bits(model, engine, stops, monkeypatch):
+    """Batches of unequal sizes, ends of epochs and records fall everywhere among the calls."""
+    data, test = PATTERNS.sample(23, 1), PATTERNS.sample(30, 0, split="test")
+    for dtype in ("float32", "float64"):
+        sgd = settings_of(
+            batch_size=10, n_steps=200, learning_rate=0.5, record=41, dtype=dtype, **stops
+        )
+        runs = []
+        for per_call in (10**9, 1, 2, 7):
+            monkeypatch.setattr(TRAINING, "steps_per_call", lambda *_, n=per_call, **__: n)
+            runs.append(train(model, data, sgd, 3, test=test, engine=engine))
+        whole, *others = runs
+        for run in others:
+            np.testing.assert_array_equal(run.weights.experts, whole.weights.experts)
+            if whole.weights.routers is not None:
+                np.testing.assert_array_equal(run.weights.routers, whole.weights.routers)
+            for name in ("steps", "train_loss", "train_error", "test_loss", "test_error"):
+                np.testing.assert_array_equal(
+                    getattr(run.history, name), getattr(whole.history, name)
+                )
+            for name in ("n_steps", "steps_to_zero_error", "steps_to_loss", "flops"):
+                assert getattr(run, name) == getattr(whole, name)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_large_networks_take_few_steps_in_a_call(model, monkeypatch):
+    sgd = SGD(0.1, batch_size=20, n_steps=5)
+    data = DigitPatches(n_patches=16).sample(100, 0)
+    monkeypatch.setattr(work, "CALL_WORK", 1.0)
+    assert work.steps_per_call(model, data, sgd, in_pattern_space=False) == 1
+    assert work.steps_per_call(model, data, sgd, in_pattern_space=True) == 1
