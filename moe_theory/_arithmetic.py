@@ -18,17 +18,22 @@ from moe_theory.kernels.products import inner_products
 
 Array = NDArray[Any]
 
-LINE_BYTES = 64
+LINE_BYTES, VECTOR_BYTES = 64, 32
 
 
-def padded(array: Array) -> Array:
-    """Return ``array`` with zeros added to its rows, so that they fill whole cache lines.
+def padded(array: Array, unit: int = LINE_BYTES) -> Array:
+    """Return ``array`` with zeros added to its rows, so that they fill whole units of bytes.
 
-    Vectors of the kernels then end where rows do, and none lies across two lines. Products do not
-    change, and zeros of weights stay zeros in training.
+    By default these are cache lines: vectors of the kernels then end where rows do, and none lies
+    across two lines. Products do not change, and zeros of weights stay zeros in training.
+
+    Examples
+    --------
+    >>> padded(np.ones((2, 3))).shape
+    (2, 8)
     """
     rows, columns = array.shape
-    width = columns + -columns % (LINE_BYTES // array.itemsize)
+    width = columns + -columns % (unit // array.itemsize)
     aligned = array.__array_interface__["data"][0] % LINE_BYTES == 0
     if width == columns and aligned and array.flags.c_contiguous:
         return array

@@ -46,7 +46,7 @@ class RawNetwork(NamedTuple):
 
 
 class Gram(NamedTuple):
-    """Products of patterns in compressed rows, see `pattern_gram`; empty if orthonormal."""
+    """Products of patterns in compressed rows, see `pattern_step`; empty if orthonormal."""
 
     start: Any
     column: Any
@@ -56,9 +56,9 @@ class Gram(NamedTuple):
 class PatternNetwork(NamedTuple):
     """A network by the products of its weights with the patterns.
 
-    ``z`` (m, P) are those of the units, ``scores`` (k, P) those of the routers; ``learned`` (m, P)
-    and ``learned_routers`` (k, P) sum what training added of each pattern, and are empty for
-    orthonormal patterns, where that is the change of the products.
+    ``z`` (m, W) are those of the units, ``scores`` (k, W) those of the routers, W being P filled up
+    to whole vectors; ``learned`` (m, W) and ``learned_routers`` (k, W) sum what training added of
+    each pattern, and are empty for orthonormal patterns, where that is the change of the products.
     """
 
     z: Any

@@ -9,6 +9,7 @@ import numpy as np
 
 from moe_theory.kernels.jit import kernel
 from moe_theory.kernels.routing import choose_best, softmax, width
+from moe_theory.kernels.vectors import lanes_of
 
 
 class Gates(NamedTuple):
@@ -36,7 +37,7 @@ def new_gates(n_patches, n_routed, n_columns, like):
     size = width(n_columns, like)
     dtype = like.dtype
     return Gates(
-        np.zeros((n_patches, size), dtype),
+        np.zeros((n_patches, size + lanes_of(like)), dtype),  # room to write whole vectors
         np.zeros((n_routed, size), dtype),
         np.zeros((n_routed, size), dtype),
         np.zeros((n_routed, size), dtype),

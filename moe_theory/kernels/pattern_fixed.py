@@ -11,31 +11,16 @@ import numpy as np
 
 from moe_theory.kernels.descent import descend, longest, to_slopes
 from moe_theory.kernels.jit import inlined, kernel
-from moe_theory.kernels.pattern_gram import is_orthonormal, move_experts
+from moe_theory.kernels.pattern_step import pattern_values, renew
 
 
 class _Buffers(NamedTuple):
-    """What a pattern adds in each expert, ``values``, and the slopes in it, (k, P)."""
+    """What a pattern adds in each expert, ``values``, and the ``slopes`` in it, (k, W)."""
 
     values: Any
     slopes: Any
     change: Any
     f: Any
-
-
-@kernel
-def pattern_values(z, output, values):
-    """Write Σ_r a_r relu(z_rp) over the units of each expert, shape (k, P)."""
-    n_experts, n_patterns = values.shape
-    n_units = len(output) // n_experts
-    zero = values.dtype.type(0)
-    values[:] = 0
-    for s in range(n_experts):
-        for r in range(s * n_units, (s + 1) * n_units):
-            a = output[r]
-            for p in range(n_patterns):
-                h = z[r, p]
-                values[s, p] += a * (h if h > zero else zero)
 
 
 @inlined
@@ -79,30 +64,8 @@ def _step(network, samples, rows, steps, buffers):
             for j in range(n_routed):
                 slopes[s, own[s, j]] += f[i]
     rate = f.dtype.type(steps.learning_rate)
-    if is_orthonormal(network.gram):
-        _move_orthonormal(network, rate, buffers)
-    else:
-        move_experts(network, rate, slopes, buffers.change)
-        pattern_values(network.z, network.output, buffers.values)
+    renew(network, rate, slopes, buffers.values, buffers.change)
     return True
-
-
-@inlined
-def _move_orthonormal(network, rate, buffers):
-    """Step, and renew the values, in one pass."""
-    z, output, values, slopes = network.z, network.output, buffers.values, buffers.slopes
-    n_units = len(z) // len(values)
-    zero = z.dtype.type(0)
-    values[:] = 0
-    for r in range(len(z)):
-        s, a = r // n_units, output[r]
-        step = -rate * a
-        own, slope, value = z[r], slopes[s], values[s]
-        for p in range(len(own)):
-            h, change = own[p], step * slope[p]
-            h += change if h > zero else zero
-            own[p] = h
-            value[p] += a * (h if h > zero else zero)
 
 
 @kernel

@@ -11,8 +11,9 @@ import numpy as np
 from moe_theory.kernels.descent import descend, longest, to_slopes
 from moe_theory.kernels.gates import choose, gate_slopes, new_gates, pool
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.pattern_fixed import pattern_values
-from moe_theory.kernels.pattern_gram import move_experts, move_routers
+from moe_theory.kernels.pattern_step import move_routers, pattern_values, renew
+from moe_theory.kernels.routing import width
+from moe_theory.kernels.vectors import lanes_of, load, store
 
 CHUNK = 16
 
@@ -20,7 +21,7 @@ CHUNK = 16
 class _Buffers(NamedTuple):
     """``values`` and ``slopes`` as in `kernels.pattern_fixed`, ``router_slopes`` in the scores.
 
-    ``by_pattern`` (P, k) holds the scores, those of a pattern together; ``patterns`` (l, C) the
+    ``by_pattern`` holds the scores, those of a pattern together and filled up to whole vectors; ``patterns`` (l, C) the
     patterns that experts keep, in the columns of ``gates``.
     """
 
@@ -43,7 +44,7 @@ def _buffers(network_scores, n_patches, n_routed, size):
         np.empty((n_experts, n_patterns), dtype),
         np.empty((n_experts, n_patterns), dtype),
         np.empty(n_patterns, dtype),
-        np.empty((n_patterns, n_experts), dtype),
+        np.zeros((n_patterns, width(n_experts, network_scores)), dtype),
         np.empty((n_routed, size * n_experts), np.int32),
         new_gates(n_patches, n_routed, size * n_experts, network_scores),
         np.empty(size, dtype),
@@ -60,14 +61,14 @@ def _group(scores, by_pattern):
 @kernel
 def _route_and_pool(indices, rows, values, scale, buffers):
     """Route the samples ``rows`` and write their f."""
-    n_patterns, n_experts = buffers.by_pattern.shape
-    n_patches = indices.shape[1]
+    n_patches, n_experts = indices.shape[1], len(buffers.router_slopes)
     gates, patterns = buffers.gates, buffers.patterns
     for i in range(len(rows)):
         for j in range(n_patches):
             p = indices[rows[i], j]
-            for s in range(n_experts):
-                gates.scores[j, i * n_experts + s] = buffers.by_pattern[p, s]
+            for s in range(0, n_experts, lanes_of(gates.scores)):
+                # What is written beyond the last expert, the next input overwrites.
+                store(gates.scores, j, i * n_experts + s, load(buffers.by_pattern, p, s))
     choose(gates, len(rows) * n_experts)
     for q in range(len(patterns)):
         for i in range(len(rows)):
@@ -119,9 +120,8 @@ def _step(network, samples, rows, steps, buffers):
                 p = patterns[q, column]
                 slopes[s, p] += gates.gated[q, column]
                 router_slopes[s, p] += gates.leads[q, column]
-    move_experts(network, number(steps.learning_rate), slopes, buffers.change)
+    renew(network, number(steps.learning_rate), slopes, buffers.values, buffers.change)
     move_routers(network, number(steps.router_rate), router_slopes, buffers.change)
-    pattern_values(network.z, network.output, buffers.values)
     _group(network.scores, buffers.by_pattern)
     return True
 

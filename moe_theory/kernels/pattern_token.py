@@ -11,8 +11,7 @@ import numpy as np
 
 from moe_theory.kernels.descent import descend, longest, to_slopes
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.pattern_fixed import pattern_values
-from moe_theory.kernels.pattern_gram import move_experts, move_routers
+from moe_theory.kernels.pattern_step import move_routers, pattern_values, renew
 from moe_theory.kernels.token_routing import admit, choose_by, new_choices
 
 
@@ -100,9 +99,8 @@ def _step(network, samples, rows, steps, buffers):
                 if buffers.admitted[i, j, q]:
                     weights[int(buffers.choices.places[q, patterns[j]]), patterns[j]] += f[i]
     _write_slopes(buffers)
-    move_experts(network, number(steps.learning_rate), buffers.slopes, buffers.change)
+    renew(network, number(steps.learning_rate), buffers.slopes, buffers.values, buffers.change)
     move_routers(network, number(steps.router_rate), buffers.router_slopes, buffers.change)
-    pattern_values(network.z, network.output, buffers.values)
     choose_by(network.scores, buffers.choices)
     return True
 

@@ -23,22 +23,31 @@ def width(n_columns, scores):
 @kernel
 def choose_best(scores, n_columns, kept, places):
     """Write the l largest scores of each column, and their places as numbers of the same type."""
-    n_things, n_kept = len(scores), len(kept)
+    n_things, n_kept, lanes = len(scores), len(kept), lanes_of(scores)
     number = scores.dtype.type
-    for c in range(0, n_columns, lanes_of(scores)):
+    # Each list is read from one half and written to the other, as compilers make slow masked
+    # stores of a choice between what is there and something else.
+    best = np.empty((2 * n_kept, lanes), scores.dtype)
+    where = np.empty((2 * n_kept, lanes), scores.dtype)
+    for c in range(0, n_columns, lanes):
         for j in range(n_things):
+            to = (n_things - 1 - j) % 2 * n_kept
+            source = n_kept - to
             new = load(scores, j, c)
             # What goes to the next place: the new one, until it has found its own.
             score, place = new, broadcast(number(j))
             for q in range(min(j, n_kept)):
-                old, old_place = load(kept, q, c), load(places, q, c)
-                store(kept, q, c, where_greater(new, old, score, old))
-                store(places, q, c, where_greater(new, old, place, old_place))
+                old, old_place = load(best, source + q, 0), load(where, source + q, 0)
+                store(best, to + q, 0, where_greater(new, old, score, old))
+                store(where, to + q, 0, where_greater(new, old, place, old_place))
                 score = where_greater(new, old, old, score)
                 place = where_greater(new, old, old_place, place)
             if j < n_kept:
-                store(kept, j, c, score)
-                store(places, j, c, place)
+                store(best, to + j, 0, score)
+                store(where, to + j, 0, place)
+        for q in range(n_kept):
+            store(kept, q, c, load(best, q, 0))
+            store(places, q, c, load(where, q, 0))
 
 
 @kernel

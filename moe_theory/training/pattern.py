@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory._arithmetic import combine, products
+from moe_theory._arithmetic import VECTOR_BYTES, combine, padded, products
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.arguments import Gram, PatternNetwork, Samples
 from moe_theory.kernels.pattern_fixed import (
@@ -55,10 +55,10 @@ class PatternTrainee:
         matrix = gram(data.dictionary)
         self._gram = Gram(matrix.start, matrix.column, matrix.value.astype(dtype))
         self._orthonormal = matrix.orthonormal
-        self._z = products(weights.experts, self._dictionary)
+        self._z = self._products(weights.experts)
         self._scores = np.empty((0, 0), dtype)
         if isinstance(model, JointMoE | TokenChoiceMoE) and weights.routers is not None:
-            self._scores = products(weights.routers, self._dictionary)
+            self._scores = self._products(weights.routers)
         self._first = (self._z.copy(), self._scores.copy())
         shapes = ((0, 0), (0, 0)) if self._orthonormal else (self._z.shape, self._scores.shape)
         self._coefficients, self._router_coefficients = (np.zeros(s, dtype) for s in shapes)
@@ -69,10 +69,11 @@ class PatternTrainee:
         learned = (self._coefficients, self._router_coefficients)
         if self._orthonormal:
             learned = (self._z - self._first[0], self._scores - self._first[1])
-        experts = self._start.experts + combine(learned[0], self._dictionary)
+        n_patterns = len(self._dictionary)
+        experts = self._start.experts + combine(learned[0][:, :n_patterns], self._dictionary)
         routers = self._start.routers
         if isinstance(self.model, JointMoE | TokenChoiceMoE) and routers is not None:
-            routers = routers + combine(learned[1], self._dictionary)
+            routers = routers + combine(learned[1][:, :n_patterns], self._dictionary)
         return Weights(experts, self._start.output, routers)
 
     def prepare(self, data: PatchData) -> PatternInputs | Inputs:
@@ -94,9 +95,7 @@ class PatternTrainee:
                 values, self._scores, inputs.rows, self.model.n_routed, self.scale
             )
         elif isinstance(self.model, TokenChoiceMoE):
-            f = outputs_pattern_token(
-                values, self._scores, inputs.rows, self._rule, self.scale
-            )
+            f = outputs_pattern_token(values, self._scores, inputs.rows, self._rule, self.scale)
         else:
             f = outputs_pattern_fixed(values, inputs.rows, self.scale)
         return f
@@ -119,6 +118,10 @@ class PatternTrainee:
     def finite(self) -> bool:
         """Return whether all weights are finite."""
         return bool(np.isfinite(self._z).all() and np.isfinite(self._scores).all())
+
+    def _products(self, weights: Array) -> Array:
+        """Return the products of weights with the patterns, filled up to whole vectors."""
+        return padded(products(weights, self._dictionary), VECTOR_BYTES)
 
     def _rows(self, data: PatchData) -> Array:
         return received_rows(self.model, self._start.routers, self._dictionary, data.indices)
