@@ -70,6 +70,6 @@ if ! cmp -s "$wanted" "$wanted.new"; then
   mv "$wanted.new" "$wanted"
 fi
 
-export PYTHONDONTWRITEBYTECODE=1 NUMBA_CACHE_DIR=${NUMBA_CACHE_DIR:-$folder/cache}
+export PYTHONPYCACHEPREFIX=$folder/bytecode NUMBA_CACHE_DIR=${NUMBA_CACHE_DIR:-$folder/cache}
 export PYTHONPATH=$folder/site${PYTHONPATH:+:$PYTHONPATH}
 exec qemu-aarch64-static -L "$root" "$root/usr/bin/python$version" "$@"
