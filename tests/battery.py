@@ -1,4 +1,7 @@
-"""Digests of what this package computes: `python tests/battery.py > tests/battery.json`.
+"""Digests of what this package computes, which are the same on every processor.
+
+`python tests/battery.py > tests/battery.json` writes them, `python tests/battery.py
+tests/battery.json` compares them with those written.
 
 Every digest is that of the bytes of a result: data, weights, losses, outputs, routing, scores,
 compressed networks, thresholds and fits. Predictions are not among them: they go through SciPy and
@@ -12,6 +15,7 @@ import json
 import sys
 from dataclasses import fields
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
@@ -69,6 +73,7 @@ def battery():
         drawn = data.sample(30, 1)
         found[f"data {name}"] = digest(drawn.dictionary, drawn.indices, drawn.labels)
     for part in (trainings, routings, compressions, paths, thresholds, fits):
+        print(f"battery: {part.__name__}", file=sys.stderr)
         found |= part()
     return found
 
@@ -187,6 +192,24 @@ def digest(*values):
     return whole.hexdigest()[:16]
 
 
+def differences(committed, found):
+    """Return the names whose digests differ, or that only one of both has."""
+    return [name for name in {**committed, **found} if committed.get(name) != found.get(name)]
+
+
+def against(path):
+    """Compare with the digests in a file, say which differ, and return the exit status."""
+    committed = json.loads(Path(path).read_text())
+    found = battery()
+    wrong = differences(committed["digests"], found)
+    print(f"{len(wrong)} of {len(found)} digests differ", *wrong, sep="\n  ")
+    if wrong and committed["versions"] != versions():
+        print(f"committed ones were made with {committed['versions']}, these with {versions()}")
+    return int(bool(wrong))
+
+
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        sys.exit(against(sys.argv[1]))
     json.dump({"versions": versions(), "digests": battery()}, sys.stdout, indent=1)
     print()
