@@ -10,7 +10,7 @@ MATHJAX := docs/_mathjax/tex-svg.js
 .PHONY: help install kernels reproduce verify verify-bits verify-aarch64 battery simulate figures theory test test-all coverage dist lint format bench mnist mnist-figures clean
 
 help: ## list the targets
-	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 18
+	@grep -hE '^[a-z0-9%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9%-]+):.*## /\1\t/' | expand -t 18
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -87,6 +87,11 @@ $(MNIST): | $(VENV)/.installed
 mnist-figures: install $(MNIST) ## draw the digit figures on MNIST (SCALE=quick or full)
 	MOE_THEORY_DIGITS=$(MNIST) $(BIN)/moe-theory draw --scale $(SCALE) --store results/mnist \
 	  --out figures/mnist figures/digit_*.py
+
+.PHONY: verify-mnist
+verify-mnist: install $(MNIST) ## compute the tables of the digit figures on MNIST anew, compare with the committed
+	MOE_THEORY_DIGITS=$(MNIST) $(BIN)/moe-theory verify --scale $(SCALE) --out results/verify-mnist \
+	  --committed figures/mnist figures/digit_*.py
 
 bench: install ## measure speed against PyTorch and JAX (installs both), and growth with sizes
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[bench]"

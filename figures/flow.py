@@ -17,7 +17,6 @@ PANELS = {
     "alignment": "cosine of router and $o_1 - o_2$",
     "gate_positive": "mean gate of $o_1$, $y = +1$",
 }
-# A gap is a small difference of numbers near 1, so that its last digits are soon those of rounding.
 PREDICTED = tuple(
     f"{name}_off_{kind}" for name in (*PANELS, "test_error") for kind in ("flow", "corrected")
 )

@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--out", default="results/verify", help="folder of what is computed (default %(default)s)"
     )
+    check.add_argument("--committed", help="folder to compare with (default: beside the file)")
     check.set_defaults(run=_verify)
     for command in (run, draw):
         command.add_argument("--scale", choices=SCALES, default="quick")
@@ -131,16 +132,17 @@ def _verify(options: argparse.Namespace) -> int:
         failed += [found.name] if found.verdict == "differs" else []
     print(f"{n_tables} tables; pictures and tables computed are in {options.out}/{options.scale}")
     if failed:
-        for other in other_versions(options.files, options.scale):
+        for other in other_versions(options.files, options.scale, options.committed):
             print(f"committed tables were made with {other}", file=sys.stderr)
         print(f"moe-theory: {len(failed)} differ: {'; '.join(failed)}", file=sys.stderr)
     return int(bool(failed))
 
 
 def _comparisons(options: argparse.Namespace) -> Iterator[Comparison]:
-    yield from verify_figures(options.files, options.scale, out=options.out)
-    for folder in dict.fromkeys(Path(file).parent / "theory" for file in options.files):
-        if folder.is_dir():
+    where = {"out": options.out, "committed": options.committed}
+    yield from verify_figures(options.files, options.scale, **where)
+    for parent in dict.fromkeys(options.committed or Path(file).parent for file in options.files):
+        if (folder := Path(parent) / "theory").is_dir():
             write_tables(Path(options.out) / "theory")
             yield from compare_folders(folder, Path(options.out) / "theory")
 

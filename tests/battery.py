@@ -82,6 +82,7 @@ def trainings():
     """Networks × losses × precisions × engines, on all data that an engine takes."""
     found = {}
     for (kind, model), loss, dtype in product(MODELS.items(), LOSSES, TYPES):
+        print(f"battery: {kind}, {loss}, {dtype}", file=sys.stderr)
         for name, engine in (("closer", "raw"), ("closer", "pattern"), ("digits", "raw"),
                              ("spread", "raw"), ("orthonormal", "pattern")):  # fmt: skip
             if loss == "hinge" and name in ("spread", "orthonormal"):

@@ -114,6 +114,7 @@ def test_verify(folder, capsys):
     assert "figure: equal bit for bit" in said
     assert "1 tables; pictures and tables computed are in results/verify/quick" in said
     assert (folder / "results" / "verify" / "quick" / "figure.png").is_file()
+    assert main(["verify", "figure.py", "--committed", "results/verify", "--out", "new"]) == 0
     text = (folder / "simulation.py").read_text()
     (folder / "simulation.py").write_text(text.replace("n_draws=2", "n_draws=3"))
     assert main(["verify", "figure.py"]) == 1

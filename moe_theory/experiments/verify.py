@@ -26,9 +26,10 @@ def verify_figures(
     scale: str,
     *,
     out: str | Path = "results/verify",
+    committed: str | Path | None = None,
     progress: bool = True,
 ) -> Iterator[Comparison]:
-    """Draw figure files from nothing, and compare their tables with those beside the files.
+    """Draw figure files from nothing, and compare their tables with the committed ones.
 
     Each table is compared as soon as it is computed. No rows of earlier runs are used, unless a
     verification by the same code was stopped: then it goes on.
@@ -36,11 +37,14 @@ def verify_figures(
     Parameters
     ----------
     files : sequence of path
-        The figure files; ``<scale>/<name>.csv`` and ``.json`` beside them are what is committed.
+        The figure files.
     scale : {"quick", "full"}
         Scale of the simulations.
     out : path
         Folder of what is computed: pictures and tables in ``<scale>``, raw rows in ``rows``.
+    committed : path, optional
+        Folder of what is committed, ``<scale>/<name>.csv`` and ``.json``; by default that of the
+        figure file.
     progress : bool
         Show a bar per simulation on standard error.
 
@@ -57,20 +61,20 @@ def verify_figures(
     choice("scale", scale, SCALES)
     paths = [Path(file) for file in files]
     here = Path(out) / scale
-    if here.resolve() in {(path.parent / scale).resolve() for path in paths}:
+    folders = {path: Path(committed or path.parent) / scale for path in paths}
+    if here.resolve() in {folder.resolve() for folder in folders.values()}:
         raise reject("out", str(out), "another folder than that of the committed tables")
     rows = Path(out) / "rows"
     marker = _begin(rows / scale, _code(paths))
-    for path in paths:
+    for path, folder in folders.items():
         draw_figure(path, scale, store=rows, out=out, progress=progress)
-        committed, computed = (folder / path.stem for folder in (path.parent / scale, here))
         predicted = getattr(load_script(path, ()), "PREDICTED", ())
-        yield compare_tables(
-            committed.with_suffix(".csv"), computed.with_suffix(".csv"), predicted=predicted
+        tables, settings = (
+            [each / f"{path.stem}{suffix}" for each in (folder, here)]
+            for suffix in (".csv", ".json")
         )
-        yield from compare_configurations(
-            committed.with_suffix(".json"), computed.with_suffix(".json")
-        )
+        yield compare_tables(*tables, predicted=predicted)
+        yield from compare_configurations(*settings)
     marker.unlink()
 
 
@@ -97,15 +101,17 @@ def compare_configurations(committed: Path, computed: Path) -> Iterator[Comparis
         yield Comparison(name, "differs", difference(theirs, ours))
 
 
-def other_versions(files: Sequence[str | Path], scale: str) -> list[str]:
+def other_versions(
+    files: Sequence[str | Path], scale: str, committed: str | Path | None = None
+) -> list[str]:
     """Return what the committed tables were made with, where it is not what runs here."""
     here = versions()
     found: dict[str, None] = {}
     for file in map(Path, files):
-        committed = file.parent / scale / f"{file.stem}.json"
-        if not committed.is_file():
+        path = Path(committed or file.parent) / scale / f"{file.stem}.json"
+        if not path.is_file():
             continue
-        made = json.loads(committed.read_text())
+        made = json.loads(path.read_text())
         for one in [made] if "versions" in made else made.values():
             for name, version in one["versions"].items():
                 if version != here.get(name):
