@@ -34,7 +34,7 @@ verify: install ## compute all tables anew in results/verify (SCALE=quick or ful
 verify-bits: install ## digests under other compiler targets, BLAS, libm, NumPy vectors (5 minutes)
 	$(BIN)/pytest tests/test_bits.py -n auto --dist worksteal
 
-verify-aarch64: install ## the same digests on emulated aarch64 (AARCH64_TIME; Debian, root, network)
+verify-aarch64: install ## the same digests on emulated aarch64 (20 minutes; Debian, root, network)
 	PYTHONPATH=$(CURDIR) tests/aarch64.sh $(BIN)/python .aarch64 tests/battery.py tests/battery.json
 
 battery: install ## write the digests that the tests compare with; only where bits were meant to change
