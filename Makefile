@@ -7,10 +7,10 @@ MNIST  := .data/mnist.npz
 MATHJAX := docs/_mathjax/tex-svg.js
 
 .DEFAULT_GOAL := help
-.PHONY: help install kernels reproduce simulate figures theory test test-all coverage dist lint format bench mnist mnist-figures clean
+.PHONY: help install kernels reproduce verify verify-bits verify-aarch64 battery simulate figures theory test test-all coverage dist lint format bench mnist mnist-figures clean
 
 help: ## list the targets
-	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 18
+	@grep -hE '^[a-z0-9%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9%-]+):.*## /\1\t/' | expand -t 18
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -26,18 +26,30 @@ kernels: $(VENV)/.installed
 	  if [ ! -e __pycache__/.stamp ] || [ -n "$$(find . -name '*.py' -newer __pycache__/.stamp)" ]; \
 	  then rm -f __pycache__/*.nb[ci] && ../../$(BIN)/moe-theory compile && touch __pycache__/.stamp; fi
 
-reproduce: figures theory ## install, run the main job at quick scale, draw its figures
+reproduce: verify ## install, run all experiments, draw all figures in results/verify, compare their tables
+
+verify: install ## compute all tables anew in results/verify (SCALE=quick or full), compare with the committed
+	$(BIN)/moe-theory verify --scale $(SCALE) figures/*.py
+
+verify-bits: install ## digests under other compiler targets, BLAS, libm, NumPy vectors (5 minutes)
+	$(BIN)/pytest tests/test_bits.py -n auto --dist worksteal
+
+verify-aarch64: install ## the same digests on emulated aarch64 (20 minutes; Debian, root, network)
+	PYTHONPATH=$(CURDIR) tests/aarch64.sh $(BIN)/python .aarch64 tests/battery.py tests/battery.json
+
+battery: install ## write the digests that the tests compare with; only where bits were meant to change
+	$(BIN)/python tests/battery.py > tests/battery.json.new && mv tests/battery.json.new tests/battery.json
 
 simulate: install ## run all simulations (SCALE=quick or full); a killed run goes on where it was
 	$(BIN)/moe-theory run --scale $(SCALE) simulations/*.py
 
-figures: install ## draw all figures (SCALE=quick or full), running what they need
+figures: install ## draw the committed figures anew (SCALE=quick or full), running what they need
 	$(BIN)/moe-theory draw --scale $(SCALE) figures/*.py
 
 figure-%: install ## draw one figure of figures/, such as figure-savings, and run what it needs
 	$(BIN)/moe-theory draw --scale $(SCALE) figures/$*.py
 
-theory: install ## write the complexity, savings and cost tables to figures/theory
+theory: install ## write the committed complexity, savings and cost tables, figures/theory
 	$(BIN)/moe-theory theory --out figures/theory
 
 test: install ## run the tests
@@ -76,6 +88,11 @@ mnist-figures: install $(MNIST) ## draw the digit figures on MNIST (SCALE=quick 
 	MOE_THEORY_DIGITS=$(MNIST) $(BIN)/moe-theory draw --scale $(SCALE) --store results/mnist \
 	  --out figures/mnist figures/digit_*.py
 
+.PHONY: verify-mnist
+verify-mnist: install $(MNIST) ## compute the tables of the digit figures on MNIST anew, compare with the committed
+	MOE_THEORY_DIGITS=$(MNIST) $(BIN)/moe-theory verify --scale $(SCALE) --out results/verify-mnist \
+	  --committed figures/mnist figures/digit_*.py
+
 bench: install ## measure speed against PyTorch and JAX (installs both), and growth with sizes
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[bench]"
 	$(BIN)/python benchmarks/against.py
@@ -107,5 +124,5 @@ notebooks: install ## execute the notebooks (installs what that takes); their ou
 	$(BIN)/python notebooks/execute.py
 
 clean: ## remove the environment, caches and raw results
-	rm -rf $(VENV) docs/_build docs/_generated docs/api/generated results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .aarch64 docs/_build docs/_generated docs/api/generated results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,6 +11,7 @@ from moe_theory.plotting import look
 from moe_theory.theory.advice import advise
 
 SIMULATION = "../simulations/advice.py"
+PREDICTED = ("predicted",)
 EPSILON = 0.05
 NETWORK = ("arm", "n_routed", "n_experts")
 LABELS = ("n_patches", "n_irrelevant", *NETWORK)

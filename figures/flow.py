@@ -17,6 +17,9 @@ PANELS = {
     "alignment": "cosine of router and $o_1 - o_2$",
     "gate_positive": "mean gate of $o_1$, $y = +1$",
 }
+PREDICTED = tuple(
+    f"{name}_off_{kind}" for name in (*PANELS, "test_error") for kind in ("flow", "corrected")
+)
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:

@@ -8,6 +8,7 @@ from moe_theory.plotting import number_ticks
 from moe_theory.theory.predictions import one_step_error, one_step_error_asymptotic
 
 SIMULATION = "../simulations/one_step.py"
+PREDICTED = ("predicted", "asymptotic")
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:

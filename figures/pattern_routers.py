@@ -8,6 +8,7 @@ from moe_theory.plotting import n_draws, number_ticks, plot_curves, plot_gates, 
 from moe_theory.theory.predictions import router_success
 
 SIMULATION = "../simulations/pattern_accuracy.py"
+PREDICTED = ("predicted",)
 PATTERNS = PatchPatterns(n_patches=64, n_irrelevant=256, patch_dim=258)
 
 

@@ -19,6 +19,7 @@ SIMULATION = (
     "../simulations/predictions.py",
     "../simulations/joint_predictions.py",
 )
+PREDICTED = ("predicted", "ratio", "wide", "ratio_low", "ratio_high")
 EPSILON = (0.2, 0.1, 0.05, 0.02)
 LABELS = ("arm", "n_patches", "n_irrelevant", "n_routed", "n_experts")
 TITLES = {

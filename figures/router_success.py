@@ -8,6 +8,7 @@ from moe_theory.plotting import number_ticks
 from moe_theory.theory.predictions import router_success
 
 SIMULATION = "../simulations/phase.py"
+PREDICTED = ("predicted",)
 PATTERNS = PatchPatterns(n_patches=64, n_irrelevant=256, patch_dim=258)
 
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from moe_theory import Results
 
 SIMULATION = "../simulations/joint.py"
+PREDICTED = ("never_received",)
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:

@@ -13,6 +13,7 @@ from moe_theory.theory.predictions import (
 )
 
 SIMULATION = "../simulations/token_choice.py"
+PREDICTED = ("standard_error", "predicted", "predicted_std")
 RULES = {
     "place": ("patches choose, first come", "C0", "o"),
     "score": ("patches choose, highest scores", "C1", "s"),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from moe_theory import __version__
 from moe_theory.data import DigitPatches, PatchPatterns, read_idx
 from moe_theory.experiments.scripts import SCALES, draw_figure, run_simulation
+from moe_theory.experiments.tables import Comparison
+from moe_theory.experiments.verify import compare_folders, other_versions, verify_figures
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
 from moe_theory.theory import complexity_table, cost_table, savings_table, write_tables
 from moe_theory.theory.advice import advise
@@ -29,14 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        status: int | None = options.run(options)
     except (ValueError, DivergenceError) as error:
         print(f"moe-theory: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("moe-theory: stopped; the same command goes on from here", file=sys.stderr)
         return 130
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,6 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     draw = commands.add_parser("draw", help="draw figure files, running what they need")
     draw.add_argument("files", nargs="+", metavar="FILE", help="such as figures/*.py")
     draw.set_defaults(run=_draw)
+    check = commands.add_parser(
+        "verify", help="compute tables anew, compare them with the committed ones"
+    )
+    check.add_argument("files", nargs="+", metavar="FILE", help="such as figures/*.py")
+    check.add_argument("--scale", choices=SCALES, default="quick")
+    check.add_argument(
+        "--out", default="results/verify", help="folder of what is computed (default %(default)s)"
+    )
+    check.add_argument("--committed", help="folder to compare with (default: beside the file)")
+    check.set_defaults(run=_verify)
     for command in (run, draw):
         command.add_argument("--scale", choices=SCALES, default="quick")
         command.add_argument("--store", default="results", help="folder of the raw results")
@@ -109,6 +122,29 @@ def _draw(options: argparse.Namespace) -> None:
         print(file, file=sys.stderr)
         picture = draw_figure(file, options.scale, store=options.store, out=options.out)
         print(os.path.relpath(picture))
+
+
+def _verify(options: argparse.Namespace) -> int:
+    n_tables, failed = 0, []
+    for found in _comparisons(options):
+        print(found, flush=True)
+        n_tables += ", configuration" not in found.name
+        failed += [found.name] if found.verdict == "differs" else []
+    print(f"{n_tables} tables; pictures and tables computed are in {options.out}/{options.scale}")
+    if failed:
+        for other in other_versions(options.files, options.scale, options.committed):
+            print(f"committed tables were made with {other}", file=sys.stderr)
+        print(f"moe-theory: {len(failed)} differ: {'; '.join(failed)}", file=sys.stderr)
+    return int(bool(failed))
+
+
+def _comparisons(options: argparse.Namespace) -> Iterator[Comparison]:
+    where = {"out": options.out, "committed": options.committed}
+    yield from verify_figures(options.files, options.scale, **where)
+    for parent in dict.fromkeys(options.committed or Path(file).parent for file in options.files):
+        if (folder := Path(parent) / "theory").is_dir():
+            write_tables(Path(options.out) / "theory")
+            yield from compare_folders(folder, Path(options.out) / "theory")
 
 
 def _theory(options: argparse.Namespace) -> None:

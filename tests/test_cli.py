@@ -102,3 +102,28 @@ def test_compiled_kernels_are_on_disk(capsys):
     for kernel in (train_fixed, train_joint, train_pattern_fixed, train_pattern_joint):
         assert len(kernel.signatures) >= 2, kernel
         assert sum(kernel.stats.cache_hits.values()) + sum(kernel.stats.cache_misses.values()) >= 2
+
+
+def test_verify(folder, capsys):
+    """A new figure is not committed; once it is, its numbers and settings are compared."""
+    assert main(["verify", "figure.py"]) == 1
+    assert "figure: differs, no figure.csv is committed" in capsys.readouterr().out
+    assert main(["draw", "figure.py"]) == 0
+    assert main(["verify", "figure.py"]) == 0
+    said = capsys.readouterr().out
+    assert "figure: equal bit for bit" in said
+    assert "1 tables; pictures and tables computed are in results/verify/quick" in said
+    assert (folder / "results" / "verify" / "quick" / "figure.png").is_file()
+    assert main(["verify", "figure.py", "--committed", "results/verify", "--out", "new"]) == 0
+    text = (folder / "simulation.py").read_text()
+    (folder / "simulation.py").write_text(text.replace("n_draws=2", "n_draws=3"))
+    assert main(["verify", "figure.py"]) == 1
+    heard = capsys.readouterr()
+    assert "figure: differs, in 6 of 10 cells" in heard.out
+    assert "figure, configuration: differs, experiment.n_draws: 2 there, 3 here" in heard.out
+    assert "2 differ: figure; figure, configuration" in heard.err
+
+
+def test_verify_refuses_the_folder_of_the_committed(folder, capsys):
+    assert main(["verify", "figure.py", "--out", "."]) == 2
+    assert "out must be another folder" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Simulation and figure files: all of them can be built and found."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,21 @@ def test_figures_name_simulations_that_exist(path):
     for name in names:
         assert (path.parent / name).resolve() in SIMULATIONS
     assert script.__doc__
+
+
+@pytest.mark.parametrize("path", FIGURES, ids=lambda path: path.stem)
+def test_predicted_columns_are_named(path):
+    predicted = set(getattr(load_script(path, ()), "PREDICTED", ()))
+    for scale in SCALES:
+        with (path.parent / scale / f"{path.stem}.csv").open() as file:
+            columns = set(next(csv.reader(file)))
+        assert predicted <= columns
+        assert {name for name in columns if name.startswith("predicted")} <= predicted
+
+
+def test_every_committed_table_has_its_figure_file():
+    for table in (ROOT / "figures").glob("**/*.csv"):
+        assert table.parent.name == "theory" or ROOT / "figures" / f"{table.stem}.py" in FIGURES
 
 
 def test_every_simulation_is_drawn():

@@ -61,6 +61,15 @@ def test_files_exist():
         assert (ROOT / path).exists(), path
 
 
+def test_targets_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    known = set(re.findall(r"^([a-z][a-z0-9-]*|figure-%):", makefile, flags=re.MULTILINE))
+    pages = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("**/*.md"))
+    for page in pages:
+        for target in re.findall(r"(?:`|^)make ([a-z][a-z0-9-]*)", page.read_text(), flags=re.M):
+            assert target in known or target.startswith("figure-"), (page, target)
+
+
 def test_savings_are_those_of_the_figure():
     rows = read("savings")
     for quantity in ("N*", "operations"):

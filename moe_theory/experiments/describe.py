@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from moe_theory import __version__
 from moe_theory.experiments.settings import Setting
 
 
@@ -89,8 +90,8 @@ def versions() -> dict[str, str]:
     >>> sorted(versions())
     ['machine', 'moe_theory', 'numba', 'numpy', 'python', 'scipy']
     """
-    packages = ("moe_theory", "numba", "numpy", "scipy")
-    found = {name: version(name) for name in packages}
+    found = {name: version(name) for name in ("numba", "numpy", "scipy")}
+    found = {"moe_theory": __version__, **found}
     return {**found, "python": platform.python_version(), "machine": platform.machine()}
 
 

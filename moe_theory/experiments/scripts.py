@@ -4,19 +4,20 @@ A simulation file defines ``experiment(scale)``, which returns an object whose `
 progress=...)`` returns `Results`, such as `Sweep`, `SampleStudy` or `TrainingStudy`. A figure file
 names one in ``SIMULATION``, or several in a tuple, and defines ``draw(results, ...)``, which takes
 the results of each and returns a matplotlib ``Figure`` and the table behind it as a list of dicts.
+If columns of that table hold or contain predictions, it names them in the tuple ``PREDICTED``.
 """
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Protocol
 
 from moe_theory._validation import choice, reject
 from moe_theory.experiments.results import Results
+from moe_theory.experiments.tables import write_table
 
 SCALES = ("quick", "full")
 
@@ -46,6 +47,19 @@ def load_script(path: str | Path, needed: tuple[str, ...]) -> ModuleType:
     if missing:
         raise reject("script", str(path), f"a file that defines {', '.join(missing)}")
     return module
+
+
+def simulations_of(figure: str | Path) -> list[Path]:
+    """Return the simulation files that a figure file names.
+
+    Raises
+    ------
+    ValueError
+        If there is no such figure file, or it names none.
+    """
+    named = load_script(figure, ("SIMULATION",)).SIMULATION
+    names = named if isinstance(named, tuple) else (named,)
+    return [Path(figure).parent / name for name in names]
 
 
 def run_simulation(
@@ -90,25 +104,18 @@ def draw_figure(
     """
     module = load_script(path, ("SIMULATION", "draw"))
     several = isinstance(module.SIMULATION, tuple)
-    names = module.SIMULATION if several else (module.SIMULATION,)
+    simulations = simulations_of(path)
     results = [
-        run_simulation(Path(path).parent / name, scale, store=store, progress=progress)
-        for name in names
+        run_simulation(simulation, scale, store=store, progress=progress)
+        for simulation in simulations
     ]
     figure, table = module.draw(*results)
     base = Path(out or Path(path).parent) / scale / Path(path).stem
     base.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(base.with_suffix(".png"), dpi=150, metadata={"Software": None})
-    write_table(base.with_suffix(".csv"), table)
-    configs = {Path(name).stem: found.config for name, found in zip(names, results, strict=True)}
+    write_table(base.with_suffix(".csv"), table, predicted=getattr(module, "PREDICTED", ()))
+    names = [simulation.stem for simulation in simulations]
+    configs = {name: found.config for name, found in zip(names, results, strict=True)}
     made = configs if several else results[0].config
     base.with_suffix(".json").write_text(json.dumps(made, indent=1) + "\n")
     return base.with_suffix(".png")
-
-
-def write_table(path: Path, table: list[dict[str, Any]]) -> None:
-    """Write rows of equal keys as comma-separated text."""
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)

@@ -103,7 +103,7 @@ class RowStore:
         if lines[0] != config:
             raise StoreError(
                 f"{self.path} was written by another configuration ("
-                f"{_difference(lines[0], config)}); move it away to start anew"
+                f"{difference(lines[0], config)}); move it away to start anew"
             )
         if len(whole) < len(content):
             os.ftruncate(self._descriptor, len(whole))
@@ -131,8 +131,14 @@ def _line(value: dict[str, Any]) -> bytes:
     return text + b"\t" + _checksum(text) + b"\n"
 
 
-def _difference(theirs: Any, ours: Any, where: str = "") -> str:
-    """Say where two configurations first differ."""
+def difference(theirs: Any, ours: Any, where: str = "") -> str:
+    """Say where two configurations, ``theirs`` and ``ours``, first differ.
+
+    Examples
+    --------
+    >>> difference({"n": [1, 2]}, {"n": [1, 3]})
+    'n[1]: 2 there, 3 here'
+    """
     if isinstance(theirs, dict) and isinstance(ours, dict):
         pairs = [(f"{where}.{key}", theirs.get(key), ours.get(key)) for key in {**theirs, **ours}]
     elif isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
@@ -141,4 +147,4 @@ def _difference(theirs: Any, ours: Any, where: str = "") -> str:
     else:
         shown = [text if len(text := repr(value)) < 60 else "…" for value in (theirs, ours)]
         return f"{where.lstrip('.')}: {shown[0]} there, {shown[1]} here"
-    return next(_difference(their, our, name) for name, their, our in pairs if their != our)
+    return next(difference(their, our, name) for name, their, our in pairs if their != our)

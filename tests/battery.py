@@ -1,0 +1,216 @@
+"""Digests of what this package computes, which are the same on every processor.
+
+`python tests/battery.py > tests/battery.json` writes them, `python tests/battery.py
+tests/battery.json` compares them with those written.
+
+Every digest is that of the bytes of a result: data, weights, losses, outputs, routing, scores,
+compressed networks, thresholds and fits. Predictions are not among them: they go through SciPy and
+have a tolerance. Trainings are small, since on a processor without fused multiply-add each of those
+takes a function call, and an emulated processor is slower still. Sizes are odd, so that what is
+left over by vectors takes part.
+"""
+
+import hashlib
+import json
+import sys
+from dataclasses import fields
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from moe_theory import (
+    SGD,
+    DenseCNN,
+    DigitPatches,
+    DigitTasks,
+    JointMoE,
+    PatchPatterns,
+    SampleStudy,
+    Search,
+    SeparateMoE,
+    Setting,
+    SpuriousPatch,
+    TaskPatterns,
+    TokenChoiceMoE,
+    TrainingStudy,
+    route,
+    route_tokens,
+    train,
+)
+from moe_theory.experiments.crossing import crossing
+from moe_theory.experiments.describe import versions
+from moe_theory.inference import SCORES, Quantizer, expert_scores, fine_tune, prune, quantize
+from moe_theory.inference import rounding_noise as noise
+from moe_theory.statistics import fit_exponents
+from moe_theory.theory.dynamics import sgd_path
+
+MODELS = {
+    "dense": DenseCNN(21, init_std=0.1),
+    "separate": SeparateMoE(2, 22, 3, init_std=0.1),
+    "joint": JointMoE(3, 21, 4, init_std=0.1, router_init_std=0.1),
+    "token": TokenChoiceMoE(3, 21, 2, 4, "score", init_std=0.1, router_init_std=0.1),
+}
+LOSSES, TYPES = ("logistic", "hinge"), ("float32", "float64")
+PATTERNS = {
+    "orthonormal": PatchPatterns(7, 9, 13),
+    "closer": PatchPatterns(7, 17, 23, delta_d=0.3, n_closer=(3, 2), closeness=0.9),
+    "spread": PatchPatterns(7, 9, 13, spread=0.1),
+}
+DATA = {**PATTERNS, "digits": DigitPatches(n_patches=7)}
+FREQUENCIES = (0.2, 0.8)
+OTHER_DATA = {
+    "spurious": SpuriousPatch(PATTERNS["closer"], 0.9),
+    "tasks": TaskPatterns(7, 9, 15, FREQUENCIES),
+    "digit tasks": DigitTasks(DATA["digits"], frequencies=FREQUENCIES),
+}
+
+
+def battery():
+    """Return all digests by name."""
+    found = {}
+    for name, data in {**DATA, **OTHER_DATA}.items():
+        drawn = data.sample(30, 1)
+        found[f"data {name}"] = digest(drawn.dictionary, drawn.indices, drawn.labels)
+    for part in (trainings, routings, compressions, paths, thresholds, fits):
+        print(f"battery: {part.__name__}", file=sys.stderr)
+        found |= part()
+    return found
+
+
+def trainings():
+    """Networks × losses × precisions × engines, on all data that an engine takes."""
+    found = {}
+    for (kind, model), loss, dtype in product(MODELS.items(), LOSSES, TYPES):
+        print(f"battery: {kind}, {loss}, {dtype}", file=sys.stderr)
+        for name, engine in (("closer", "raw"), ("closer", "pattern"), ("digits", "raw"),
+                             ("spread", "raw"), ("orthonormal", "pattern")):  # fmt: skip
+            if loss == "hinge" and name in ("spread", "orthonormal"):
+                continue
+            run, test = trained(model, DATA[name], loss, dtype, engine)
+            where = f"{kind} {loss} {dtype} {name} {engine}"
+            found[f"weights {where}"] = digest(*parts(run.weights))
+            found[f"history {where}"] = digest(*parts(run.history))
+            found[f"outputs {where}"] = digest(run.predict(test))
+            if kind != "dense":
+                found[f"routing {where}"] = digest(*parts(run.routing(test)), run.router_norm)
+    return found
+
+
+def trained(model, data, loss="logistic", dtype="float64", engine="auto", n_steps=40):
+    """Return a run and the inputs that it was tested on."""
+    sgd = SGD(0.3 * model.routed(7), 10, n_steps=n_steps, loss=loss, record=13, dtype=dtype,
+              router_learning_rate=0.5, router_n_epochs=3)  # fmt: skip
+    test = data.sample(40, 2, split="test")
+    return train(model, data.sample(33, 1), sgd, 3, test=test, engine=engine), test
+
+
+def routings():
+    """Both ways to route, by routers of both precisions."""
+    data = PATTERNS["closer"].sample(40, 4)
+    routers = np.random.default_rng(5).normal(size=(5, data.patch_dim))
+    found = {}
+    for dtype in TYPES:
+        at = data.dictionary.astype(dtype), data.indices, routers.astype(dtype)
+        found[f"route {dtype}"] = digest(*route(*at, 4))
+        for priority in ("place", "score"):
+            chosen = route_tokens(*at, 2, capacity=3, priority=priority)
+            found[f"route_tokens {priority} {dtype}"] = digest(*chosen)
+    return found
+
+
+def compressions():
+    """Scores, and networks that were pruned, tuned again and quantized."""
+    found = {}
+    for kind, dtype in product(("joint", "token"), TYPES):
+        run, test = trained(MODELS[kind], OTHER_DATA["tasks"], dtype=dtype)
+        where = f"{kind} {dtype}"
+        for score in SCORES:
+            found[f"score {score} {where}"] = digest(expert_scores(run, score, data=test))
+        kept = fine_tune(prune(run, 0.34), test, run.sgd, 6)
+        found[f"prune {where}"] = digest(*parts(kept.weights), kept.predict(test))
+        for bits, quantizer in ((3, None), (2, Quantizer(symmetric=False))):
+            small = quantize(run, bits, quantizer=quantizer)
+            outputs = small.predict(test), noise(run, bits, test, quantizer)
+            found[f"quantize {bits} {where}"] = digest(small.weights.experts, *outputs)
+        mixed = quantize(run, 2, allocation="rounding_noise", levels=(3, 2, 1), data=test)
+        found[f"allocate {where}"] = digest(mixed.weights.experts)
+    return found
+
+
+def paths():
+    """What a training by SGD is followed by, beside the gradient flow."""
+    sgd = SGD(0.5, 10, n_steps=20, record=7, dtype="float64", router_n_epochs=2)
+    data = PATTERNS["orthonormal"].sample(20, 7)
+    found = {}
+    for kind in ("dense", "separate", "joint"):
+        path = sgd_path(MODELS[kind], data, sgd, 8, test=data)
+        found[f"path {kind}"] = digest(*parts(path))
+    return found
+
+
+def thresholds():
+    """N* and steps to an error, with their intervals."""
+    sgd = SGD(1.0, 10, n_steps=40, record=5, stop_loss=0.1)
+    settings = [Setting({"arm": kind}, PATTERNS["orthonormal"], MODELS[kind], sgd, 30)
+                for kind in ("dense", "joint")]  # fmt: skip
+    search = Search(n_max=64, n_draws=4, min_draws=6, max_draws=8, n_resamples=200)
+    samples = SampleStudy(settings, (0.2, 0.1), search, n_test=100).run(progress=False)
+    steps = TrainingStudy(settings, (0.2, 0.1), n_test=100, n_draws=4).run(progress=False)
+    return {"samples": digest(samples.rows), "training time": digest(steps.rows)}
+
+
+def fits():
+    """Exponents and crossings of drawn measurements."""
+    rng = np.random.default_rng(9)
+    sizes = 2.0 ** np.arange(8)
+    x = np.column_stack([sizes, rng.permutation(sizes)])
+    values = x[:, 0] ** 1.3 * x[:, 1] ** -0.4 * np.exp(0.1 * rng.normal(size=8))
+    errors = [0.5 / size**0.5 * rng.random(9) for size in sizes]
+    crossed = crossing(sizes.tolist(), errors, 0.1)
+    return {
+        "fit": digest(*parts(fit_exponents(x, values))),
+        "fit with errors": digest(*parts(fit_exponents(x, values, np.full(8, 0.1)))),
+        "crossing": digest(crossed.value, crossed.low, crossed.high),
+    }
+
+
+def parts(value):
+    """Return the numbers and arrays of a dataclass."""
+    values = [getattr(value, field.name) for field in fields(value)]
+    return [value for value in values if isinstance(value, np.ndarray | np.generic | int | float)]
+
+
+def digest(*values):
+    """Return 16 hexadecimal digits that tell the types, shapes and bytes of ``values``."""
+    whole = hashlib.sha256()
+    for value in values:
+        if isinstance(value, np.ndarray):
+            whole.update(f"{value.dtype.str} {value.shape} ".encode())
+            whole.update(np.ascontiguousarray(value).tobytes())
+        else:  # Python writes a float so that it is read back to the same bits
+            whole.update(json.dumps(value, default=float).encode())
+    return whole.hexdigest()[:16]
+
+
+def differences(committed, found):
+    """Return the names whose digests differ, or that only one of both has."""
+    return [name for name in {**committed, **found} if committed.get(name) != found.get(name)]
+
+
+def against(path):
+    """Compare with the digests in a file, say which differ, and return the exit status."""
+    committed = json.loads(Path(path).read_text())
+    found = battery()
+    wrong = differences(committed["digests"], found)
+    print(f"{len(wrong)} of {len(found)} digests differ", *wrong, sep="\n  ")
+    if wrong and committed["versions"] != versions():
+        print(f"committed ones were made with {committed['versions']}, these with {versions()}")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        sys.exit(against(sys.argv[1]))
+    json.dump({"versions": versions(), "digests": battery()}, sys.stdout, indent=1)
+    print()
