@@ -5,10 +5,44 @@ performs the algorithm of `moe_theory.costs` one scalar operation at a time and 
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from moe_theory import DenseCNN, JointMoE, TokenChoiceMoE
+
+
+def fused(a, b, c):
+    """a·b + c, rounded once: exact in the next wider type, or by fractions."""
+    exact = np.vectorize(
+        lambda x, y, z: float(Fraction(float(x)) * Fraction(float(y)) + Fraction(float(z))),
+        otypes=[float],
+    )
+    if a.dtype == np.float64:
+        return exact(a, b, c)
+    # The product of two singles is exact in double precision, the sum hardly ever half-way.
+    return (a.astype(float) * b + c).astype(np.float32)
+
+
+def inner_products(weights, rows):
+    """⟨weights[r], rows[i]⟩, shape (u, R): a fused sum per lane, then neighbours, pairs, halves."""
+    lanes = 32 // rows.itemsize
+    sums = np.zeros((len(weights), len(rows), lanes), rows.dtype)
+    for q in range(0, rows.shape[1], lanes):
+        left, right = weights[:, None, q : q + lanes], rows[None, :, q : q + lanes]
+        sums = fused(*np.broadcast_arrays(left, right), sums)
+    while sums.shape[2] > 1:
+        sums = sums[:, :, 0::2] + sums[:, :, 1::2]
+    return sums[:, :, 0]
+
+
+def subtract_outer(rows, factors, weights):
+    """weights[r] − Σ_i factors[r, i]·rows[i], the sum fused and in the order of i."""
+    total = np.zeros_like(weights)
+    for i in range(len(rows)):
+        left, right = factors[:, i, None], rows[None, i]
+        total = fused(*np.broadcast_arrays(left, right), total)
+    return weights - total
 
 
 def top_l(scores, n_routed):

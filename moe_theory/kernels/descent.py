@@ -1,4 +1,4 @@
-"""The loop that all networks and both engines share: steps, and what is looked at between epochs."""
+"""The loop that all networks and both engines share: steps, and a look around between epochs."""
 
 import math
 
@@ -77,7 +77,7 @@ def _first_failure(outputs, network, samples, steps, buffers, cursor, target):
 
 @inlined
 def to_slopes(f, rows, labels, loss, factor):
-    """Turn outputs into slopes of the mean loss, times ``factor``; return whether all are finite."""
+    """Turn outputs into slopes of the mean loss, times ``factor``; return whether f was finite."""
     number = f.dtype.type
     size = number(len(rows))
     finite = True

@@ -21,8 +21,8 @@ CHUNK = 16
 class _Buffers(NamedTuple):
     """``values`` and ``slopes`` as in `kernels.pattern_fixed`, ``router_slopes`` in the scores.
 
-    ``by_pattern`` holds the scores, those of a pattern together and filled up to whole vectors; ``patterns`` (l, C) the
-    patterns that experts keep, in the columns of ``gates``.
+    ``by_pattern`` holds the scores, those of a pattern together and filled up to whole vectors;
+    ``patterns`` (l, C) the patterns that experts keep, in the columns of ``gates``.
     """
 
     values: Any

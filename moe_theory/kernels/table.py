@@ -5,8 +5,8 @@ import numpy as np
 from moe_theory.kernels.jit import kernel
 from moe_theory.kernels.pattern_fixed import outputs_pattern_fixed
 from moe_theory.kernels.pattern_joint import outputs_pattern_joint
-from moe_theory.kernels.pattern_token import outputs_pattern_token
 from moe_theory.kernels.pattern_step import pattern_values
+from moe_theory.kernels.pattern_token import outputs_pattern_token
 from moe_theory.kernels.products import inner_products
 
 

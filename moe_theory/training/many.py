@@ -11,7 +11,6 @@ from typing import Any, TypeVar, overload
 
 from tqdm import tqdm
 
-from moe_theory._blas import single_blas_thread
 from moe_theory._cores import n_cores
 from moe_theory._display import watched
 from moe_theory._random import Seed
@@ -153,7 +152,7 @@ def train_many(
     bar = tqdm(total=len(replicas), disable=not progress, unit="run", mininterval=interval)
     results = []
     # Closed here, since a traceback would keep it, and its threads, alive.
-    with single_blas_thread(), bar, closing(_in_order(one, replicas, workers)) as found:
+    with bar, closing(_in_order(one, replicas, workers)) as found:
         for result in found:
             results.append(result)
             bar.update()

@@ -11,12 +11,9 @@ from numpy.typing import NDArray
 from moe_theory._arithmetic import VECTOR_BYTES, combine, padded, products
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.arguments import Gram, PatternNetwork, Samples
-from moe_theory.kernels.pattern_fixed import (
-    outputs_pattern_fixed,
-    pattern_values,
-    train_pattern_fixed,
-)
+from moe_theory.kernels.pattern_fixed import outputs_pattern_fixed, train_pattern_fixed
 from moe_theory.kernels.pattern_joint import outputs_pattern_joint, train_pattern_joint
+from moe_theory.kernels.pattern_step import pattern_values
 from moe_theory.kernels.pattern_token import outputs_pattern_token, train_pattern_token
 from moe_theory.kernels.state import new_state
 from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights

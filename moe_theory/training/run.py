@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory._blas import single_blas_thread
 from moe_theory._display import card
 from moe_theory._validation import read_only, reject
 from moe_theory.costs import Flops
@@ -135,10 +134,7 @@ class TrainingRun:
             If the training diverged.
         """
         self.check_fits(data)
-        with single_blas_thread():
-            inputs = prepare(self.model, self.weights, data)
-            scale = self.model.output_scale(self.n_patches)
-            return outputs(self.model, self.weights, inputs)
+        return outputs(self.model, self.weights, prepare(self.model, self.weights, data))
 
     def error(self, data: PatchData) -> float:
         """Return the fraction of inputs with y f(x) ≤ 0; raises as `predict` does."""

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 
-from moe_theory._blas import single_blas_thread
 from moe_theory._random import Seed, seed_sequence
 from moe_theory._validation import choice, reject
 from moe_theory.costs import Flops
@@ -96,7 +95,7 @@ def train(
     _check_fit(model, data, sgd, test, router_data)
     choice("engine", engine, ("auto", "raw", "pattern"))
     # Numbers that are too large are reported as divergence, and not as a warning before it.
-    with single_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         if initial is None:
             initial = model.initial_weights(data.patch_dim, seed)
         else:
