@@ -43,7 +43,6 @@ from moe_theory.experiments.describe import versions
 from moe_theory.inference import SCORES, Quantizer, expert_scores, fine_tune, prune, quantize
 from moe_theory.inference import rounding_noise as noise
 from moe_theory.statistics import fit_exponents
-from moe_theory.theory.dynamics import sgd_path
 
 MODELS = {
     "dense": DenseCNN(21, init_std=0.1),
@@ -72,7 +71,7 @@ def battery():
     for name, data in {**DATA, **OTHER_DATA}.items():
         drawn = data.sample(30, 1)
         found[f"data {name}"] = digest(drawn.dictionary, drawn.indices, drawn.labels)
-    for part in (trainings, routings, compressions, paths, thresholds, fits):
+    for part in (trainings, routings, compressions, thresholds, fits):
         print(f"battery: {part.__name__}", file=sys.stderr)
         found |= part()
     return found
@@ -135,17 +134,6 @@ def compressions():
             found[f"quantize {bits} {where}"] = digest(small.weights.experts, *outputs)
         mixed = quantize(run, 2, allocation="rounding_noise", levels=(3, 2, 1), data=test)
         found[f"allocate {where}"] = digest(mixed.weights.experts)
-    return found
-
-
-def paths():
-    """What a training by SGD is followed by, beside the gradient flow."""
-    sgd = SGD(0.5, 10, n_steps=20, record=7, dtype="float64", router_n_epochs=2)
-    data = PATTERNS["orthonormal"].sample(20, 7)
-    found = {}
-    for kind in ("dense", "separate", "joint"):
-        path = sgd_path(MODELS[kind], data, sgd, 8, test=data)
-        found[f"path {kind}"] = digest(*parts(path))
     return found
 
 

@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from moe_theory._stopping import check
+from moe_theory.kernels.shuffle import shuffle_rows
 
 BLOCK_ENTRIES = 1 << 18
 
@@ -42,7 +43,7 @@ def blocks(n_samples: int, batch_size: int, n_steps: int, rng: Generator) -> Ite
         n_epochs = min(longest, -(-n_steps // len(starts)))
         order = np.tile(everyone, (n_epochs, 1))
         if size < n_samples:
-            order = rng.permuted(order, axis=1)
+            shuffle_rows(order, rng.random(order.shape))
         bounds = (n_samples * np.arange(n_epochs)[:, None] + starts).ravel()
         bounds = np.append(bounds, n_epochs * n_samples)[: n_steps + 1]
         yield Block(order.ravel(), bounds)
