@@ -16,12 +16,14 @@ from moe_theory.theory.predictions.joint import (
     follow,
     joint_error,
 )
+from moe_theory.theory.predictions.joint_arguments import Course, Experts, Inputs, Speeds
 from moe_theory.theory.predictions.joint_domain import joint_setting
 from moe_theory.theory.predictions.joint_kernels import (
     follow_flow,
     gated_means,
     keep_best,
     move,
+    new_sums,
     sample_pulls,
 )
 from moe_theory.theory.predictions.joint_race import joint_race, opening_time
@@ -96,20 +98,19 @@ def test_steps_and_specialists_meet_the_simulator():
 def test_a_gate_opens_as_the_closed_form_says():
     """One expert, o₁ in every sample among patterns that occur once and hardly learn."""
     n, carriers = 32, 2.0
-    members = np.arange(1, n, dtype=np.int64).reshape(1, 1, -1)
-    members = np.concatenate([np.zeros((1, 1, 1), np.int64), members], axis=2)
-    still = np.zeros((1, n))
-    up = np.zeros((1, n))
-    up[0, 0] = carriers
-    values, weights, scores = still.copy(), still.copy(), still.copy()
+    inputs = Inputs(np.arange(n, dtype=np.int64).reshape(1, 1, n), np.ones(1), n)
+    experts = Experts(*np.zeros((9, 1, n)))
+    experts.up[0, 0] = carriers
+    experts.up_start[:] = experts.down_start[:] = 1e-9
     end = opening_time(n, carriers, share=1.0, u=1.5)
-    time, _ = follow_flow(
-        members, np.ones(1), scores, up, 1e-9 + 0 * up, still.copy(), 1e-9 + still, n, 1 / n, 1.0,
-        1.0, 0.0, end, np.zeros(1, np.int64), np.arange(2), 0.01, 0.02, values, weights,
+    course = Course(
+        order=np.zeros(1, np.int64), bounds=np.arange(2), rate=1.0, ratio=1.0, scale=1 / n,
+        target=0.0, longest=end, growth=0.01, largest=0.02,
     )  # fmt: skip
+    time, _ = follow_flow(inputs, experts, course)
     assert time == pytest.approx(end, rel=0.02)
     # Slopes fall a little below ½ as the margin grows, and h̄ holds S back by h²/(2κl).
-    assert values[0, 0] / carriers == pytest.approx(1.5, rel=0.1)
+    assert experts.values[0, 0] / carriers == pytest.approx(1.5, rel=0.1)
 
 
 def test_opening_time_is_the_integral_of_the_gate():
@@ -160,7 +161,7 @@ def test_the_race_decides_who_specializes():
         net = np.zeros(258)
         np.add.at(net, inputs, labels[:, None])
         speed = net**2 * np.where(net > 0, up, down)
-        scores = follow(setting, seed)[0]
+        scores = follow(setting, seed)[0].scores
         for side in (0, 1):
             first = scores[:, side] == scores.max(axis=1)
             for leads in (True, False):
@@ -231,29 +232,28 @@ def test_pulls_are_the_gradient():
         mean[i] = gates @ values[kept]
         np.add.at(pull, kept, force[i] * gates)
         np.add.at(lift, kept, force[i] * gates * (values[kept] - mean[i]))
-    weights, moved = np.exp(scores), members.copy()
-    totals, means = np.empty(n_samples), np.empty(n_samples)
-    per_gate, per_mean = np.empty(p), np.empty(p)
-    everyone = np.arange(n_samples)
-    gated_means(everyone, moved, scores, weights, weights * values, n_routed, totals, means)
-    np.testing.assert_allclose(means, mean)
-    sample_pulls(everyone, moved, force, totals, means, n_routed, per_gate, per_mean)
-    np.testing.assert_allclose(weights * per_gate, pull, atol=1e-14)
-    found = weights * (values * per_gate - per_mean)
+    inputs = Inputs(np.stack([members, members]), np.ones(n_samples), n_routed)
+    experts, sums, everyone = Experts(*np.zeros((9, 2, p))), new_sums(2, n_samples, p), np.arange(6)
+    weights = np.exp(scores)
+    for rows, own in zip(experts, (scores, weights, values, weights * values), strict=False):
+        rows[1] = own
+    gated_means(everyone, inputs, experts, sums, 1)
+    np.testing.assert_allclose(sums.means[1], mean)
+    sums.force[:] = force
+    sample_pulls(everyone, inputs, sums, 1)
+    np.testing.assert_allclose(weights * sums.per_gate, pull, atol=1e-14)
+    found = weights * (values * sums.per_gate - sums.per_mean)
     np.testing.assert_allclose(found, lift, atol=1e-14)
 
 
 def test_units_die_for_good():
-    up, up_start, down, down_start, weights = (np.array([x]) for x in (2.0, 0.3, 1.0, 0.1, 1.0))
-    u, scores, gains, values, still = np.zeros((5, 1))
+    start = {"weights": 1.0, "up": 2.0, "up_start": 0.3, "down": 1.0, "down_start": 0.1}
+    experts = Experts(*(np.full((1, 1), start.get(name, 0.0)) for name in Experts._fields))
+    still = np.zeros((1, 1))
     for speed, expected in ((0.5, 1.3), (-0.6, 0.1), (-0.2, 0.0), (0.2, 0.0)):
-        pull = np.array([speed])
-        move(
-            1.0, 0.0, pull, still, still, still, u, scores, up, up_start, down, down_start, weights,
-            gains, values,
-        )  # fmt: skip
-        assert values[0] == pytest.approx(expected)
-    assert up[0] == down[0] == 0
+        move(experts, Speeds(still + speed, still), Speeds(still, still), 1.0, 0.0)
+        assert experts.values[0, 0] == pytest.approx(expected)
+    assert experts.up[0, 0] == experts.down[0, 0] == 0
 
 
 # The domain.

@@ -10,7 +10,13 @@ from moe_theory import SGD, DenseCNN, PatchPatterns, SeparateMoE, train_many
 from moe_theory.theory.predictions.trained import _spread_carriers, trained_error
 from moe_theory.theory.predictions.trained_data import _occurrences, draw_training_set
 from moe_theory.theory.predictions.trained_domain import Setting
-from moe_theory.theory.predictions.trained_kernels import follow_paths, surviving_units
+from moe_theory.theory.predictions.trained_kernels import (
+    Occurrences,
+    Paths,
+    Walk,
+    follow_paths,
+    surviving_units,
+)
 from moe_theory.theory.predictions.trained_samples import trained_samples
 from moe_theory.theory.predictions.trained_state import _own_effects, trained_state
 
@@ -183,7 +189,7 @@ def test_paths_twin():
         return pulls, np.sum(slopes, axis=1)
 
     pulls, softness, slopes = np.empty(5), np.empty(5), np.empty(24)
-    follow_paths(others, own, scale, mean_pull, inverse, pulls, softness, slopes)
+    follow_paths(Paths(others, own, scale, mean_pull, inverse), pulls, softness, slopes)
     expected, expected_slopes = pulls_of(others)
     assert pulls == pytest.approx(expected, rel=1e-12)
     assert slopes == pytest.approx(expected_slopes, rel=1e-12)
@@ -198,10 +204,10 @@ def test_surviving_units_twin():
     labels = np.repeat([1.0, -1.0], 6)
     batches = rng.permuted(np.tile(np.arange(12) // 4, (3, 1)), axis=1)
     first, step, n_steps = rng.standard_normal((5, 8)), 0.9, 8
-    start, entries = _occurrences(counts)
+    occurrences = Occurrences(*_occurrences(counts), labels)
     up, down = np.zeros((2, 5))
-    sizes = np.full(3, 4.0)
-    surviving_units(start, entries, labels, batches, sizes, step, n_steps, first, 5, up, down)
+    walk = Walk(batches, np.full(3, 4.0), step, n_steps)
+    surviving_units(occurrences, walk, first, 5, up, down)
     z, output = first.copy(), np.where(np.arange(8) < 5, 1.0, -1.0)
     alive = z > 0
     for t in range(n_steps):

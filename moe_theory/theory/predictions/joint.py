@@ -17,12 +17,13 @@ from moe_theory._random import stream
 from moe_theory._validation import integer
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
+from moe_theory.theory.predictions.joint_arguments import Course, Experts, Inputs
 from moe_theory.theory.predictions.joint_domain import (
     LARGEST_STEP,
     JointSetting,
     joint_setting,
 )
-from moe_theory.theory.predictions.joint_kernels import follow_flow, gated_means
+from moe_theory.theory.predictions.joint_kernels import follow_flow, gated_means, new_sums
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
@@ -182,31 +183,32 @@ def _average(setting: JointSetting, n_draws: int) -> JointError:
 
 def _train(setting: JointSetting, seed: int) -> tuple[float, ...]:
     """Follow one training; return the errors and specialists by class, the loss and the steps."""
-    scores, values, weights, time, loss = follow(setting, seed)
-    wrong, special = _test(setting, seed, scores, values, weights)
+    experts, time, loss = follow(setting, seed)
+    wrong, special = _test(setting, seed, experts)
     return (*wrong, *special, loss, time / setting.rate)
 
 
-def follow(s: JointSetting, seed: int) -> tuple[Array, Array, Array, float, float]:
-    """Draw a training and follow it to its end.
+def follow(s: JointSetting, seed: int) -> tuple[Experts, float, float]:
+    """Draw a training and follow it to its end; return the experts, the time η·t, the mean loss.
 
-    Returns the scores S, the values h and the weights e^S, each of shape (k, p + 2), the time
-    η·t and the mean loss. Equal seeds share weights and samples.
+    Equal seeds share weights and samples.
     """
     up, up_start, down, down_start = _draw_units(s, seed)
     shape = (s.n_experts, s.p + 2)
     scores = s.router_init_std * stream(seed, "joint routers").standard_normal(shape)
+    weights, values, gains = np.empty((3, *shape))
+    experts = Experts(
+        scores, weights, values, gains, np.zeros(shape), up, up_start, down, down_start
+    )
     # Alternating labels, so that more samples extend the set; an odd one out is of either class.
-    inputs, labels = _draw_inputs(s, s.n_train, seed, "joint samples")
-    members = np.repeat(inputs[None], s.n_experts, axis=0)
+    patterns, labels = _draw_inputs(s, s.n_train, seed, "joint samples")
+    inputs = Inputs(np.repeat(patterns[None], s.n_experts, axis=0), labels, s.n_routed)
     order, bounds = _batches(s, seed)
-    values, weights = np.empty(shape), np.empty(shape)
-    time, loss = follow_flow(
-        members, labels, scores, up, up_start, down, down_start, s.n_routed, s.scale, s.rate,
-        s.rate_ratio, s.target, s.n_steps * s.rate, order, bounds, GROWTH, LARGEST, values,
-        weights,
-    )  # fmt: skip
-    return scores, values, weights, time, loss
+    course = Course(
+        order, bounds, s.rate, s.rate_ratio, s.scale, s.target, s.n_steps * s.rate, GROWTH, LARGEST
+    )
+    time, loss = follow_flow(inputs, experts, course)
+    return experts, time, loss
 
 
 def _draw_units(s: JointSetting, seed: int) -> list[Array]:
@@ -238,23 +240,18 @@ def _batches(s: JointSetting, seed: int) -> tuple[Array, Array]:
     return order, np.concatenate([[0], bounds])[: s.n_exact + 1]
 
 
-def _test(
-    s: JointSetting, seed: int, scores: Array, values: Array, weights: Array
-) -> tuple[Array, Array]:
+def _test(s: JointSetting, seed: int, experts: Experts) -> tuple[Array, Array]:
     """Return the error and the number of specialists of each class, on fresh inputs."""
-    inputs, labels = _draw_inputs(s, N_FRESH, seed, "joint fresh")
-    classes = inputs[:, 0].copy()
-    everyone, out = np.arange(N_FRESH), np.zeros(N_FRESH)
-    totals, means, special = np.empty(N_FRESH), np.empty(N_FRESH), np.zeros(2)
+    patterns, labels = _draw_inputs(s, N_FRESH, seed, "joint fresh")
+    classes = patterns[:, 0]
+    inputs = Inputs(np.repeat(patterns[None], s.n_experts, axis=0), labels, s.n_routed)
+    sums = new_sums(s.n_experts, N_FRESH, s.p + 2)
+    everyone, out, special = np.arange(N_FRESH), np.zeros(N_FRESH), np.zeros(2)
     for e in range(s.n_experts):
-        members = inputs.copy()
-        gains = weights[e] * values[e]
-        gated_means(
-            everyone, members, scores[e], weights[e], gains, s.n_routed, totals, means
-        )  # fmt: skip
-        out += means
-        kept = (members[:, : s.n_routed] == classes[:, None]).any(axis=1)
-        gates = kept * weights[e, classes] / totals
+        gated_means(everyone, inputs, experts, sums, e)
+        out += sums.means[e]
+        kept = (inputs.members[e, :, : s.n_routed] == classes[:, None]).any(axis=1)
+        gates = kept * experts.weights[e, classes] / sums.totals[e]
         special += [gates[classes == side].mean() > SPECIAL for side in (0, 1)]
     wrong = np.array([(labels * out <= 0)[classes == side].mean() for side in (0, 1)])
     return wrong, special

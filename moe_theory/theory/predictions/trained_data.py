@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory.theory.predictions.trained_domain import Setting
-from moe_theory.theory.predictions.trained_kernels import surviving_units
+from moe_theory.theory.predictions.trained_kernels import Occurrences, Walk, surviving_units
 
 Array = NDArray[Any]
 
@@ -97,14 +97,11 @@ def draw_training_set(
     ])  # fmt: skip
     n_steps = _deciding_steps(s, labels, counts)
     ups, downs = np.zeros((2, s.n_experts, s.p + 2))
-    batches, sizes = _batches(s, rng, n_steps)
+    walk = Walk(*_batches(s, rng, n_steps), s.rate / 2, n_steps)
     for e in range(s.n_experts):
-        start, entries = _occurrences(counts[e, :, : s.p])
+        occurrences = Occurrences(*_occurrences(counts[e, :, : s.p]), labels)
         first = s.init_std * rng.standard_normal((s.p, sum(s.units)))
-        surviving_units(
-            start, entries, labels, batches, sizes, s.rate / 2, n_steps, first, s.units[0],
-            ups[e], downs[e],
-        )  # fmt: skip
+        surviving_units(occurrences, walk, first, s.units[0], ups[e], downs[e])
     ups[:, s.p], downs[:, s.p + 1] = s.carriers, s.carriers
     ups[0, s.p], downs[-1, s.p + 1] = carriers
     return TrainingSet(s, labels, routers, counts, ups, downs, n_steps)

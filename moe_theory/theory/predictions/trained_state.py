@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory.theory.predictions.trained_data import TrainingSet, route
-from moe_theory.theory.predictions.trained_kernels import follow_paths
+from moe_theory.theory.predictions.trained_kernels import Paths, follow_paths
 
 Array = NDArray[Any]
 
@@ -135,7 +135,8 @@ def _paths(
     pulls, softness = np.empty((2, len(others)))
     slopes = np.empty(N_PARTS)
     for _ in range(3):
-        follow_paths(others, own, scale, mean_pull, inverse_slopes, pulls, softness, slopes)
+        paths = Paths(others, own, scale, mean_pull, inverse_slopes)
+        follow_paths(paths, pulls, softness, slopes)
         inverse_slopes = len(others) / np.maximum(slopes, 1e-12)
     return pulls, softness, inverse_slopes
 
