@@ -165,7 +165,7 @@ def _tabulate(options: argparse.Namespace) -> None:
 
 
 def _compile(options: argparse.Namespace) -> None:
-    print("compiling kernels, once (a minute)", file=sys.stderr)
+    print("compiling kernels, once (two minutes)", file=sys.stderr)
     compile_kernels()
 
 
