@@ -112,6 +112,12 @@ class PatternTrainee:
         finite = kernel(network, samples, steps_of(self.sgd, block), self.state)
         return bool(finite) and self.finite()
 
+    def changing(self) -> list[Array]:
+        """Return the arrays that `advance` changes in place."""
+        return [
+            self.state, self._z, self._scores, self._coefficients, self._router_coefficients
+        ]  # fmt: skip
+
     def finite(self) -> bool:
         """Return whether all weights are finite."""
         return bool(np.isfinite(self._z).all() and np.isfinite(self._scores).all())

@@ -62,7 +62,13 @@ class RawTrainee:
         finite = kernel(network, self.inputs.samples, steps_of(self.sgd, block), self.state)
         return bool(finite) and self.finite()
 
+    def changing(self) -> list[Array]:
+        """Return the arrays that `advance` changes in place."""
+        return [self.state, *self._trained()]
+
     def finite(self) -> bool:
         """Return whether all weights are finite."""
-        arrays = (self._experts, self._routers)
-        return all(bool(np.isfinite(array).all()) for array in arrays if array is not None)
+        return all(bool(np.isfinite(array).all()) for array in self._trained())
+
+    def _trained(self) -> list[Array]:
+        return [self._experts] if self._routers is None else [self._experts, self._routers]

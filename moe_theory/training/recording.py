@@ -35,20 +35,14 @@ class Trainee(Protocol):
     def advance(self, block: Block) -> bool:
         """Take the steps of ``block``; return whether everything stayed finite."""
 
+    def changing(self) -> list[NDArray[Any]]:
+        """Return the arrays that `advance` changes in place."""
+
     def finite(self) -> bool:
         """Return whether all weights are finite."""
 
 
 Record = tuple[int, float, float, float, float]
-
-_CHANGING = ("state", "_experts", "_routers", "_z", "_scores", "_coefficients",
-             "_router_coefficients")  # fmt: skip
-
-
-def changing(trainee: Trainee) -> list[NDArray[Any]]:
-    """Return the arrays that `Trainee.advance` changes in place."""
-    arrays = (getattr(trainee, name, None) for name in _CHANGING)
-    return [array for array in arrays if array is not None]
 
 
 def measure(trainee: Trainee, test: Any) -> Record:

@@ -15,7 +15,7 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
 from moe_theory.models import Weights
 from moe_theory.training.batches import Block, blocks
-from moe_theory.training.recording import Trainee, changing, history, is_finite, measure
+from moe_theory.training.recording import Trainee, history, is_finite, measure
 from moe_theory.training.run import History
 
 
@@ -91,7 +91,7 @@ def _advance(trainee: Trainee, part: Block) -> bool:
     A kernel may see weights that are not finite only at its end, so that the step is looked for
     by bisection: weights that stopped being finite stay so.
     """
-    before = [array.copy() for array in changing(trainee)]
+    before = [array.copy() for array in trainee.changing()]
     if trainee.advance(part):
         return True
     good, bad = 0, len(part.bounds) - 1
@@ -100,7 +100,7 @@ def _advance(trainee: Trainee, part: Block) -> bool:
         middle = (good + bad) // 2
         _restore(trainee, before)
         if trainee.advance(Block(part.order, part.bounds[good : middle + 1])):
-            good, before = middle, [array.copy() for array in changing(trainee)]
+            good, before = middle, [array.copy() for array in trainee.changing()]
         else:
             bad = middle
     _restore(trainee, before)
@@ -109,5 +109,5 @@ def _advance(trainee: Trainee, part: Block) -> bool:
 
 
 def _restore(trainee: Trainee, before: list[NDArray[Any]]) -> None:
-    for array, old in zip(changing(trainee), before, strict=True):
+    for array, old in zip(trainee.changing(), before, strict=True):
         array[...] = old

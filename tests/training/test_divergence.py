@@ -20,7 +20,6 @@ from moe_theory import (
 from moe_theory.training.batches import blocks
 from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.raw import RawTrainee
-from moe_theory.training.recording import changing
 
 TRAINING = sys.modules[train.__module__]
 MODELS = {
@@ -113,18 +112,18 @@ def test_all_that_steps_change_can_be_put_back(model, space):
     data = PatchPatterns(n_patches=3, n_irrelevant=5, patch_dim=9, delta_d=0.3).sample(12, 0)
     sgd = settings_of(batch_size=5, n_steps=40)
     trainee = space(model, sgd, model.initial_weights(9, 0), data)
-    known = {id(array) for array in changing(trainee)}
+    known = {id(array) for array in trainee.changing()}
     others = {
         name: (value, value.copy())
         for name, value in vars(trainee).items()
         if isinstance(value, np.ndarray) and id(value) not in known
     }
-    before = [array.copy() for array in changing(trainee)]
+    before = [array.copy() for array in trainee.changing()]
     (block,) = blocks(12, 5, 40, np.random.default_rng(0))
     assert trainee.advance(block)
-    changed = [np.any(a != b) for a, b in zip(changing(trainee), before, strict=True)]
+    changed = [np.any(a != b) for a, b in zip(trainee.changing(), before, strict=True)]
     assert sum(changed) >= 2
     for name, (value, old) in others.items():
         assert vars(trainee)[name] is value, name
         np.testing.assert_array_equal(value, old, err_msg=name)
-    assert {id(array) for array in changing(trainee)} == known
+    assert {id(array) for array in trainee.changing()} == known
