@@ -91,11 +91,11 @@ def raw_network(
     )
 
 
-def steps_of(sgd: SGD, block: Block) -> Steps:
+def steps_of(sgd: SGD, block: Block, n_looked: int) -> Steps:
     """Return the steps of a block as the kernels take them."""
     return Steps(
         block.order, block.bounds, sgd.learning_rate, sgd.router_rate, LOSS_CODES[sgd.loss],
-        sgd.stop_at_zero_error, sgd.loss_target,
+        sgd.stop_at_zero_error, sgd.loss_target, n_looked,
     )  # fmt: skip
 
 

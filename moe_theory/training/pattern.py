@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,8 +98,8 @@ class PatternTrainee:
             f = outputs_pattern_fixed(values, inputs.rows, self.scale)
         return f
 
-    def advance(self, block: Block) -> bool:
-        """Take the steps of ``block``; return whether everything stayed finite."""
+    def advance(self, block: Block, n_looked: int = sys.maxsize) -> bool:
+        """Take the steps of ``block``; see `Trainee.advance`."""
         network = PatternNetwork(
             self._z, self._scores, self._coefficients, self._router_coefficients,
             self._start.output, self.scale, self._rule, self._gram,
@@ -109,13 +110,13 @@ class PatternTrainee:
             kernel = train_pattern_joint
         elif isinstance(self.model, TokenChoiceMoE):
             kernel = train_pattern_token
-        finite = kernel(network, samples, steps_of(self.sgd, block), self.state)
+        finite = kernel(network, samples, steps_of(self.sgd, block, n_looked), self.state)
         return bool(finite) and self.finite()
 
     def changing(self) -> list[Array]:
         """Return the arrays that `advance` changes in place."""
         return [
-            self.state, self._z, self._scores, self._coefficients, self._router_coefficients
+            *self.state, self._z, self._scores, self._coefficients, self._router_coefficients
         ]  # fmt: skip
 
     def finite(self) -> bool:

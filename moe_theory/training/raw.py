@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,8 @@ class RawTrainee:
         """Return f of every input under the present weights."""
         return outputs(self.model, Weights(self._experts, self._output, self._routers), inputs)
 
-    def advance(self, block: Block) -> bool:
-        """Take the steps of ``block``; return whether everything stayed finite."""
+    def advance(self, block: Block, n_looked: int = sys.maxsize) -> bool:
+        """Take the steps of ``block``; see `Trainee.advance`."""
         network = raw_network(
             self.model, self._experts, self._output, self._routers, self.inputs.n_patches
         )
@@ -59,12 +60,14 @@ class RawTrainee:
             kernel = train_joint
         elif isinstance(self.model, TokenChoiceMoE):
             kernel = train_token
-        finite = kernel(network, self.inputs.samples, steps_of(self.sgd, block), self.state)
+        finite = kernel(
+            network, self.inputs.samples, steps_of(self.sgd, block, n_looked), self.state
+        )
         return bool(finite) and self.finite()
 
     def changing(self) -> list[Array]:
         """Return the arrays that `advance` changes in place."""
-        return [self.state, *self._trained()]
+        return [*self.state, *self._trained()]
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""

@@ -20,6 +20,7 @@ from moe_theory import (
 from moe_theory.training.batches import blocks
 from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.raw import RawTrainee
+from moe_theory.training.work import Call
 
 TRAINING = sys.modules[train.__module__]
 MODELS = {
@@ -60,8 +61,8 @@ def test_same_step_whatever_engine_records_and_cuts(model, dtype, monkeypatch):
     assert data.labels[7] != data.labels[20]
     found = set()
     for engine in ENGINES:
-        for per_call in (1, 4, 10**9):
-            monkeypatch.setattr(TRAINING, "steps_per_call", lambda *_, n=per_call, **__: n)
+        for call in (Call(1, 1), Call(4, 2), Call(10**9, 10**9)):
+            monkeypatch.setattr(TRAINING, "largest_call", lambda *_, call=call, **__: call)
             for record in (None, 3):
                 sgd = SGD(
                     rate, 1, n_steps=100, router_learning_rate=1e-3, record=record, dtype=dtype
