@@ -16,7 +16,8 @@ from moe_theory.kernels.state import new_state
 from moe_theory.kernels.token import train_token
 from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights
 from moe_theory.training.batches import Block
-from moe_theory.training.inputs import Inputs, outputs, prepare, raw_network, steps_of
+from moe_theory.training.inputs import Inputs, prepare, raw_network, steps_of
+from moe_theory.training.outputs import outputs
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from moe_theory._stopping import check
 from moe_theory.data.patch_data import PatchData
 from moe_theory.models import JointMoE, Model, TokenChoiceMoE
 from moe_theory.training.flops import expert_flops
@@ -14,6 +16,20 @@ from moe_theory.training.sgd import SGD
 CALL_WORK = 5e8
 # What a gate costs, a comparison of scores, and a patch in an expert, in operations on vectors.
 GATE_WORK, COMPARE_WORK, POOL_WORK = 300, 6, 4
+
+
+def pieces(n_things: int, work: float) -> Iterator[tuple[int, int]]:
+    """Yield the ends of pieces of so many things, ``work`` operations each; heed requests to stop.
+
+    Examples
+    --------
+    >>> list(pieces(10, CALL_WORK / 4))
+    [(0, 4), (4, 8), (8, 10)]
+    """
+    size = max(1, int(CALL_WORK // work))
+    for first in range(0, n_things, size):
+        check()
+        yield first, min(first + size, n_things)
 
 
 class Call(NamedTuple):
