@@ -75,7 +75,8 @@ class Steps(NamedTuple):
     """What to do: batch t is order[bounds[t]:bounds[t+1]], and N bounds end an epoch.
 
     Training ends early at zero training error if ``stop``, and where the mean training loss is at
-    most ``target``, if that is not negative.
+    most ``target``, if that is not negative. One call looks at most at ``n_looked`` samples
+    for each of the two.
     """
 
     order: Any
@@ -85,3 +86,4 @@ class Steps(NamedTuple):
     loss: int
     stop: bool
     target: float
+    n_looked: int

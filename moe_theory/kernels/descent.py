@@ -6,7 +6,20 @@ import numpy as np
 
 from moe_theory.kernels.jit import higher_order, inlined, kernel
 from moe_theory.kernels.losses import loss_slopes, loss_value
-from moe_theory.kernels.state import CURSOR, DONE, FITTED, NEVER, REACHED
+from moe_theory.kernels.state import (
+    CURSOR,
+    DONE,
+    ERRORS,
+    FITTED,
+    LOSSES,
+    NEVER,
+    PASSED,
+    REACHED,
+    SCAN,
+)
+
+# Neither a sample nor NEVER: the call has looked at as many as it may.
+LATER = -2
 
 
 @higher_order
@@ -15,16 +28,20 @@ def descend(step, outputs, network, samples, steps, buffers, state):
 
     ``step(network, samples, rows, steps, buffers)`` takes one and returns whether f was finite;
     ``outputs(network, samples, rows, buffers)`` writes f of the samples ``rows`` to ``buffers.f``.
-    ``state`` carries over calls, see `kernels.state`.
+    ``state`` carries over calls, see `kernels.state`. Where the last call ended before its look
+    around did, this one goes on with that and takes no step; so there an epoch may end with the
+    last step of a call alone.
     """
     n_samples = len(samples.labels)
+    looking = state.marks[SCAN] != NEVER
     for t in range(len(steps.bounds) - 1):
-        rows = steps.order[steps.bounds[t] : steps.bounds[t + 1]]
-        if not step(network, samples, rows, steps, buffers):
-            return False
-        state[DONE] += 1
-        if steps.bounds[t + 1] % n_samples == 0 and _epoch_ends(
-            outputs, network, samples, steps, buffers, state
+        if not looking:
+            rows = steps.order[steps.bounds[t] : steps.bounds[t + 1]]
+            if not step(network, samples, rows, steps, buffers):
+                return False
+            state.marks[DONE] += 1
+        if (looking or steps.bounds[t + 1] % n_samples == 0) and (
+            _epoch_ends(outputs, network, samples, steps, buffers, state) or looking
         ):
             return True
     return True
@@ -32,32 +49,42 @@ def descend(step, outputs, network, samples, steps, buffers, state):
 
 @higher_order
 def _epoch_ends(outputs, network, samples, steps, buffers, state):
-    """Note zero training error and the loss that was asked for; return whether to stop."""
-    if state[FITTED] == NEVER:
-        failed = _first_failure(outputs, network, samples, steps, buffers, state[CURSOR], -1.0)
+    """Note zero training error and the loss that was asked for; return whether the call ends."""
+    marks = state.marks
+    if marks[FITTED] == NEVER and marks[SCAN] != LOSSES:
+        failed = _first_failure(outputs, network, samples, steps, buffers, state, -1.0)
+        if failed == LATER:
+            return True
         if failed == NEVER:
-            state[FITTED] = state[DONE]
+            marks[FITTED] = marks[DONE]
         else:
-            state[CURSOR] = failed
+            marks[CURSOR] = failed
     if steps.target >= 0:
-        failed = _first_failure(outputs, network, samples, steps, buffers, 0, steps.target)
+        failed = _first_failure(outputs, network, samples, steps, buffers, state, steps.target)
+        if failed == LATER:
+            return True
         if failed == NEVER:
-            state[REACHED] = state[DONE]
-    return state[REACHED] != NEVER or (steps.stop and state[FITTED] != NEVER)
+            marks[REACHED] = marks[DONE]
+    return marks[REACHED] != NEVER or (steps.stop and marks[FITTED] != NEVER)
 
 
 @higher_order
-def _first_failure(outputs, network, samples, steps, buffers, cursor, target):
-    """Return the first sample from ``cursor`` on that fails the test of its set, or NEVER.
+def _first_failure(outputs, network, samples, steps, buffers, state, target):
+    """Return the first sample that fails the test of its set, or NEVER, or LATER if not yet known.
 
-    A negative ``target`` tests that a sample is classified rightly; another one, that the mean
-    loss is at most ``target``, which fails as soon as the sum is larger than N·target.
+    A negative ``target`` tests that a sample is classified rightly, from the cursor on; another
+    one, that the mean loss is at most ``target``, which fails as soon as the sum is larger than
+    N·target.
     """
-    n_samples = len(samples.labels)
+    marks, n_samples = state.marks, len(samples.labels)
     rows = np.empty(len(buffers.f), steps.order.dtype)
-    done, size, total = 0, 1, 0.0  # one sample first, as it is likely to fail again
-    while done < n_samples:
-        size = min(size, n_samples - done)
+    cursor = marks[CURSOR] if target < 0 else 0
+    done, total = marks[PASSED], state.total[0]
+    marks[SCAN], marks[PASSED], state.total[0] = NEVER, 0, 0.0
+    size = 1 if done == 0 else len(rows)  # one sample first, as it is likely to fail again
+    end = min(n_samples, done + steps.n_looked)
+    while done < end:
+        size = min(size, end - done)
         for b in range(size):
             rows[b] = (cursor + done + b) % n_samples
         outputs(network, samples, rows[:size], buffers)
@@ -71,8 +98,12 @@ def _first_failure(outputs, network, samples, steps, buffers, cursor, target):
             if failed:
                 return rows[b]
         done += size
-        size = len(buffers.f)
-    return NEVER
+        size = len(rows)
+    if done == n_samples:
+        return NEVER
+    marks[SCAN] = ERRORS if target < 0 else LOSSES
+    marks[PASSED], state.total[0] = done, total
+    return LATER
 
 
 @inlined

@@ -47,12 +47,10 @@ def _admit_and_pool(patterns, values, choices, rule, admitted):
 
 
 @kernel
-def outputs_pattern_token(values, scores, indices, rule, scale):
-    """Return f of every input, shape (N,)."""
+def outputs_pattern_token(values, choices, indices, rule, scale):
+    """Return f of every input, shape (N,), given what each pattern chooses."""
     n_samples, n_patches = indices.shape
     factor = values.dtype.type(scale)
-    choices = new_choices(len(scores), rule.n_kept, scores.shape[1], scores)
-    choose_by(scores, choices)
     admitted = np.empty((n_patches, rule.n_kept), np.bool_)
     out = np.empty(n_samples, values.dtype)
     for i in range(n_samples):

@@ -1,50 +1,39 @@
-"""Outputs of networks on samples whose patches repeat: each patch of the table is read once."""
+"""What the patches of a table add: each is read once, however many samples it occurs in."""
 
 import numpy as np
 
 from moe_theory.kernels.jit import kernel
-from moe_theory.kernels.pattern_fixed import outputs_pattern_fixed
-from moe_theory.kernels.pattern_joint import outputs_pattern_joint
 from moe_theory.kernels.pattern_step import pattern_values
-from moe_theory.kernels.pattern_token import outputs_pattern_token
 from moe_theory.kernels.products import inner_products
+from moe_theory.kernels.token_routing import choose_by, new_choices
 
 
 @kernel
-def outputs_fixed(network, samples):
-    """Return f of every input, shape (N,), where routing is fixed."""
-    values = _values(network, samples, samples.rows.shape[1])
-    return outputs_pattern_fixed(values, samples.rows, network.scale)
+def write_values(network, table, first, last, values, scores):
+    """Write what patches from ``first`` to ``last`` add in experts, and their scores, (k, P)."""
+    part = np.empty((len(values), last - first), table.dtype)
+    products = _products(table, first, last, network.experts)
+    pattern_values(products, network.output, part)
+    values[:, first:last] = part
+    if len(scores) > 0:
+        scores[:, first:last] = _products(table, first, last, network.routers)
 
 
 @kernel
-def outputs_joint(network, samples):
-    """Return f of every input, shape (N,), where experts choose patches."""
-    values = _values(network, samples, len(network.routers))
-    scores = _products(samples.table, network.routers)
-    n_routed = network.rule.n_kept
-    return outputs_pattern_joint(values, scores, samples.rows, n_routed, network.scale)
-
-
-@kernel
-def outputs_token(network, samples):
-    """Return f of every input, shape (N,), where patches choose experts."""
-    values = _values(network, samples, len(network.routers))
-    scores = _products(samples.table, network.routers)
-    return outputs_pattern_token(values, scores, samples.rows, network.rule, network.scale)
-
-
-@kernel
-def _values(network, samples, n_experts):
-    """Return what every patch of the table adds in every expert, shape (k, P)."""
-    values = np.empty((n_experts, len(samples.table)), samples.table.dtype)
-    pattern_values(_products(samples.table, network.experts), network.output, values)
-    return values
-
-
-@kernel
-def _products(table, weights):
-    """Return ⟨weights[r], table[c]⟩, shape (rows of weights, P)."""
-    products = np.empty((len(weights), len(table)), table.dtype)
-    inner_products(table, np.arange(len(table), dtype=np.int32), weights, products)
+def _products(table, first, last, weights):
+    """Return ⟨weights[r], table[c]⟩ for c from ``first`` to ``last``."""
+    products = np.empty((len(weights), last - first), table.dtype)
+    inner_products(table, np.arange(first, last, dtype=np.int32), weights, products)
     return products
+
+
+@kernel
+def write_choices(scores, first, last, choices):
+    """Let patches from ``first`` to ``last`` choose experts by ``scores`` (k, P)."""
+    part = new_choices(len(scores), len(choices.kept), last - first, scores)
+    choose_by(scores[:, first:last], part)
+    size = last - first
+    choices.scores[:, first:last] = part.scores[:, :size]
+    choices.gates[:, first:last] = part.gates[:, :size]
+    choices.kept[:, first:last] = part.kept[:, :size]
+    choices.places[:, first:last] = part.places[:, :size]

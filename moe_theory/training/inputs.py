@@ -1,4 +1,4 @@
-"""Samples as the kernels take them, and the outputs of a network on them."""
+"""Samples, networks and steps as the kernels take them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from moe_theory._arithmetic import padded
 from moe_theory._validation import read_only
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.arguments import RawNetwork, Rule, Samples, Steps
-from moe_theory.kernels.table import outputs_fixed, outputs_joint, outputs_token
 from moe_theory.models import JointMoE, Model, SeparateMoE, TokenChoiceMoE, Weights
 from moe_theory.routing import route
 from moe_theory.training.batches import Block
@@ -91,23 +90,9 @@ def raw_network(
     )
 
 
-def steps_of(sgd: SGD, block: Block) -> Steps:
+def steps_of(sgd: SGD, block: Block, n_looked: int) -> Steps:
     """Return the steps of a block as the kernels take them."""
     return Steps(
         block.order, block.bounds, sgd.learning_rate, sgd.router_rate, LOSS_CODES[sgd.loss],
-        sgd.stop_at_zero_error, sgd.loss_target,
+        sgd.stop_at_zero_error, sgd.loss_target, n_looked,
     )  # fmt: skip
-
-
-def outputs(model: Model, weights: Weights, inputs: Inputs) -> Array:
-    """Return f of every input, shape (N,)."""
-    routers = None if weights.routers is None else read_only(padded(weights.routers))
-    experts = read_only(padded(weights.experts))
-    network = raw_network(model, experts, weights.output, routers, inputs.n_patches)
-    kernel = outputs_fixed
-    if isinstance(model, JointMoE):
-        kernel = outputs_joint
-    elif isinstance(model, TokenChoiceMoE):
-        kernel = outputs_token
-    f: Array = kernel(network, inputs.samples)
-    return f

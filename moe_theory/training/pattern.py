@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +12,16 @@ from numpy.typing import NDArray
 from moe_theory._arithmetic import VECTOR_BYTES, combine, padded, products
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.arguments import Gram, PatternNetwork, Samples
-from moe_theory.kernels.pattern_fixed import outputs_pattern_fixed, train_pattern_fixed
-from moe_theory.kernels.pattern_joint import outputs_pattern_joint, train_pattern_joint
+from moe_theory.kernels.pattern_fixed import train_pattern_fixed
+from moe_theory.kernels.pattern_joint import train_pattern_joint
 from moe_theory.kernels.pattern_step import pattern_values
-from moe_theory.kernels.pattern_token import outputs_pattern_token, train_pattern_token
+from moe_theory.kernels.pattern_token import train_pattern_token
 from moe_theory.kernels.state import new_state
 from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.gram import gram
-from moe_theory.training.inputs import Inputs, outputs, prepare, received_rows, rule, steps_of
+from moe_theory.training.inputs import Inputs, prepare, received_rows, rule, steps_of
+from moe_theory.training.outputs import outputs, pooled
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
@@ -43,6 +45,7 @@ class PatternTrainee:
         self.model = model
         self.sgd = sgd
         self.scale = model.output_scale(data.n_patches)
+        self._n_patches = data.n_patches
         self.state = new_state()
         self._rule = rule(model, data.n_patches)
         self._start = weights
@@ -86,19 +89,10 @@ class PatternTrainee:
             return outputs(self.model, self.weights(), inputs)
         values = np.empty((self.model.n_experts, self._z.shape[1]), self._z.dtype)
         pattern_values(self._z, self._start.output, values)
-        f: Array
-        if isinstance(self.model, JointMoE):
-            f = outputs_pattern_joint(
-                values, self._scores, inputs.rows, self.model.n_routed, self.scale
-            )
-        elif isinstance(self.model, TokenChoiceMoE):
-            f = outputs_pattern_token(values, self._scores, inputs.rows, self._rule, self.scale)
-        else:
-            f = outputs_pattern_fixed(values, inputs.rows, self.scale)
-        return f
+        return pooled(self.model, values, self._scores, inputs.rows, self._n_patches)
 
-    def advance(self, block: Block) -> bool:
-        """Take the steps of ``block``; return whether everything stayed finite."""
+    def advance(self, block: Block, n_looked: int = sys.maxsize) -> bool:
+        """Take the steps of ``block``; see `Trainee.advance`."""
         network = PatternNetwork(
             self._z, self._scores, self._coefficients, self._router_coefficients,
             self._start.output, self.scale, self._rule, self._gram,
@@ -109,8 +103,14 @@ class PatternTrainee:
             kernel = train_pattern_joint
         elif isinstance(self.model, TokenChoiceMoE):
             kernel = train_pattern_token
-        finite = kernel(network, samples, steps_of(self.sgd, block), self.state)
+        finite = kernel(network, samples, steps_of(self.sgd, block, n_looked), self.state)
         return bool(finite) and self.finite()
+
+    def changing(self) -> list[Array]:
+        """Return the arrays that `advance` changes in place."""
+        return [
+            *self.state, self._z, self._scores, self._coefficients, self._router_coefficients
+        ]  # fmt: skip
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""

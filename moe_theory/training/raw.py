@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from moe_theory.kernels.state import new_state
 from moe_theory.kernels.token import train_token
 from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights
 from moe_theory.training.batches import Block
-from moe_theory.training.inputs import Inputs, outputs, prepare, raw_network, steps_of
+from moe_theory.training.inputs import Inputs, prepare, raw_network, steps_of
+from moe_theory.training.outputs import outputs
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
@@ -49,8 +51,8 @@ class RawTrainee:
         """Return f of every input under the present weights."""
         return outputs(self.model, Weights(self._experts, self._output, self._routers), inputs)
 
-    def advance(self, block: Block) -> bool:
-        """Take the steps of ``block``; return whether everything stayed finite."""
+    def advance(self, block: Block, n_looked: int = sys.maxsize) -> bool:
+        """Take the steps of ``block``; see `Trainee.advance`."""
         network = raw_network(
             self.model, self._experts, self._output, self._routers, self.inputs.n_patches
         )
@@ -59,10 +61,18 @@ class RawTrainee:
             kernel = train_joint
         elif isinstance(self.model, TokenChoiceMoE):
             kernel = train_token
-        finite = kernel(network, self.inputs.samples, steps_of(self.sgd, block), self.state)
+        finite = kernel(
+            network, self.inputs.samples, steps_of(self.sgd, block, n_looked), self.state
+        )
         return bool(finite) and self.finite()
+
+    def changing(self) -> list[Array]:
+        """Return the arrays that `advance` changes in place."""
+        return [*self.state, *self._trained()]
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""
-        arrays = (self._experts, self._routers)
-        return all(bool(np.isfinite(array).all()) for array in arrays if array is not None)
+        return all(bool(np.isfinite(array).all()) for array in self._trained())
+
+    def _trained(self) -> list[Array]:
+        return [self._experts] if self._routers is None else [self._experts, self._routers]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.losses import mean_loss
-from moe_theory.kernels.state import DONE
+from moe_theory.kernels.state import DONE, State
 from moe_theory.models import Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.run import History
@@ -20,7 +20,7 @@ class Trainee(Protocol):
     """A network in training, whatever the space in which it is trained."""
 
     sgd: SGD
-    state: NDArray[np.int64]
+    state: State
     inputs: Any
 
     def weights(self) -> Weights:
@@ -32,23 +32,22 @@ class Trainee(Protocol):
     def outputs(self, inputs: Any) -> NDArray[Any]:
         """Return f of every input under the present weights."""
 
-    def advance(self, block: Block) -> bool:
-        """Take the steps of ``block``; return whether everything stayed finite."""
+    def advance(self, block: Block, n_looked: int) -> bool:
+        """Take the steps of ``block``; return whether everything stayed finite.
+
+        At most ``n_looked`` samples are looked at for each of zero error and small loss where an
+        epoch ends, which with N larger only the last step may do; while ``state.marks[SCAN]`` is
+        not NEVER, further calls go on with that, and take no steps.
+        """
+
+    def changing(self) -> list[NDArray[Any]]:
+        """Return the arrays that `advance` changes in place."""
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""
 
 
 Record = tuple[int, float, float, float, float]
-
-_CHANGING = ("state", "_experts", "_routers", "_z", "_scores", "_coefficients",
-             "_router_coefficients")  # fmt: skip
-
-
-def changing(trainee: Trainee) -> list[NDArray[Any]]:
-    """Return the arrays that `Trainee.advance` changes in place."""
-    arrays = (getattr(trainee, name, None) for name in _CHANGING)
-    return [array for array in arrays if array is not None]
 
 
 def measure(trainee: Trainee, test: Any) -> Record:
@@ -58,7 +57,7 @@ def measure(trainee: Trainee, test: Any) -> Record:
     """
     values = [_loss_and_error(trainee, trainee.inputs)]
     values.append((np.nan, np.nan) if test is None else _loss_and_error(trainee, test))
-    return (int(trainee.state[DONE]), *values[0], *values[1])
+    return (int(trainee.state.marks[DONE]), *values[0], *values[1])
 
 
 def is_finite(record: Record, *, has_test: bool) -> bool:

@@ -15,7 +15,8 @@ from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.models import DenseCNN, Model, TokenChoiceMoE, Weights
 from moe_theory.routing import RoutingMetrics, routing_metrics, token_routing_metrics
-from moe_theory.training.inputs import outputs, prepare
+from moe_theory.training.inputs import prepare
+from moe_theory.training.outputs import outputs
 from moe_theory.training.sgd import SGD, steps_per_epoch
 
 Array = NDArray[Any]

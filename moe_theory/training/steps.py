@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from moe_theory._random import Seed, stream
 from moe_theory._stopping import check
 from moe_theory.data.patch_data import PatchData
-from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
+from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED, SCAN
 from moe_theory.models import Weights
 from moe_theory.training.batches import Block, blocks
-from moe_theory.training.recording import Trainee, changing, history, is_finite, measure
+from moe_theory.training.recording import Trainee, history, is_finite, measure
 from moe_theory.training.run import History
+from moe_theory.training.work import Call
 
 
 class Course(NamedTuple):
@@ -26,31 +27,33 @@ class Course(NamedTuple):
     diverged_at: int | None
 
 
-def run_steps(trainee: Trainee, test: PatchData | None, seed: Seed, per_call: int) -> Course:
-    """Take all steps, at most ``per_call`` in one call of the kernel, which changes no bits.
+def run_steps(trainee: Trainee, test: PatchData | None, seed: Seed, call: Call) -> Course:
+    """Take all steps, in calls of the kernel that do no more than ``call``, which changes no bits.
 
     Training has diverged after the first number of steps at which a weight, an output on the next
     batch, or an output or loss to be recorded is not finite.
     """
-    sgd, has_test = trainee.sgd, test is not None
+    sgd, marks, has_test = trainee.sgd, trainee.state.marks, test is not None
     due = sgd.record_steps(sgd.steps(len(trainee.inputs.labels)))
     shown = None if test is None else trainee.prepare(test)
     records = [measure(trainee, shown)]
     finite = trainee.finite() and finite_weights(trainee.weights())
     finite = finite and is_finite(records[0], has_test=has_test)
-    for part in _parts(trainee, due, seed, per_call) if finite else ():
+    for part in _parts(trainee, due, seed, call) if finite else ():
         check()
-        finite = _advance(trainee, part)
-        fitted = sgd.stop_at_zero_error and trainee.state[FITTED] != NEVER
-        ended = fitted or trainee.state[REACHED] != NEVER
-        if finite and (ended or trainee.state[DONE] in due):
+        finite = _advance(trainee, part, call)
+        while marks[SCAN] != NEVER:
+            check()
+            trainee.advance(part, call.n_samples)
+        ended = marks[REACHED] != NEVER or (sgd.stop_at_zero_error and marks[FITTED] != NEVER)
+        if finite and (ended or marks[DONE] in due):
             record = measure(trainee, shown)
             if finite := is_finite(record, has_test=has_test):
                 records.append(record)
         if ended or not finite:
             break
     finite = finite and finite_weights(trainee.weights())
-    return Course(history(records, has_test), None if finite else int(trainee.state[DONE]))
+    return Course(history(records, has_test), None if finite else int(marks[DONE]))
 
 
 def finite_weights(weights: Weights) -> bool:
@@ -59,55 +62,55 @@ def finite_weights(weights: Weights) -> bool:
     return all(bool(np.isfinite(array).all()) for array in arrays if array is not None)
 
 
-def cut(block: Block, done: int, due: list[int], per_call: int) -> Iterator[Block]:
-    """Split a block, whose first step follows ``done`` others, where a record is due.
-
-    No part has more than ``per_call`` steps.
+def cut(block: Block, marks: Iterable[int], per_call: int) -> Iterator[Block]:
+    """Split a block after the steps ``marks``, and so that no part has more than ``per_call``.
 
     Examples
     --------
     >>> import numpy as np
     >>> block, = blocks(6, 2, 9, np.random.default_rng(0))
-    >>> [len(part.bounds) - 1 for part in cut(block, 0, [0, 5, 9], 3)]
+    >>> [len(part.bounds) - 1 for part in cut(block, [5], 3)]
     [3, 2, 3, 1]
     """
-    total = len(block.bounds) - 1
-    marks = [0, *(step - done for step in due if 0 < step - done < total), total]
-    for first, last in pairwise(marks):
+    for first, last in pairwise(sorted({0, *marks, len(block.bounds) - 1})):
         for start in range(first, last, per_call):
             stop = min(start + per_call, last)
             yield Block(block.order, block.bounds[start : stop + 1])
 
 
-def _parts(trainee: Trainee, due: list[int], seed: Seed, per_call: int) -> Iterator[Block]:
+def _parts(trainee: Trainee, due: list[int], seed: Seed, call: Call) -> Iterator[Block]:
     n_samples, batch_size = len(trainee.inputs.labels), trainee.sgd.batch_size
     for block in blocks(n_samples, batch_size, due[-1], stream(seed, "batches")):
-        yield from cut(block, int(trainee.state[DONE]), due, per_call)
+        done, total = int(trainee.state.marks[DONE]), len(block.bounds) - 1
+        marks = [step - done for step in due if 0 < step - done < total]
+        if n_samples > call.n_samples:
+            marks += np.flatnonzero(block.bounds % n_samples == 0).tolist()
+        yield from cut(block, marks, call.n_steps)
 
 
-def _advance(trainee: Trainee, part: Block) -> bool:
+def _advance(trainee: Trainee, part: Block, call: Call) -> bool:
     """Take the steps of ``part``; where they diverge, only those before, and return False.
 
     A kernel may see weights that are not finite only at its end, so that the step is looked for
     by bisection: weights that stopped being finite stay so.
     """
-    before = [array.copy() for array in changing(trainee)]
-    if trainee.advance(part):
+    before = [array.copy() for array in trainee.changing()]
+    if trainee.advance(part, call.n_samples):
         return True
     good, bad = 0, len(part.bounds) - 1
     while bad - good > 1:
         check()
         middle = (good + bad) // 2
         _restore(trainee, before)
-        if trainee.advance(Block(part.order, part.bounds[good : middle + 1])):
-            good, before = middle, [array.copy() for array in changing(trainee)]
+        if trainee.advance(Block(part.order, part.bounds[good : middle + 1]), call.n_samples):
+            good, before = middle, [array.copy() for array in trainee.changing()]
         else:
             bad = middle
     _restore(trainee, before)
-    trainee.advance(Block(part.order, part.bounds[good : bad + 1]))
+    trainee.advance(Block(part.order, part.bounds[good : bad + 1]), call.n_samples)
     return False
 
 
 def _restore(trainee: Trainee, before: list[NDArray[Any]]) -> None:
-    for array, old in zip(changing(trainee), before, strict=True):
+    for array, old in zip(trainee.changing(), before, strict=True):
         array[...] = old

@@ -23,7 +23,7 @@ from moe_theory.training.routers import train_routers
 from moe_theory.training.run import DivergenceError, TrainingRun
 from moe_theory.training.sgd import SGD
 from moe_theory.training.steps import run_steps
-from moe_theory.training.work import steps_per_call
+from moe_theory.training.work import largest_call
 
 Engine = Literal["auto", "raw", "pattern"]
 
@@ -109,15 +109,15 @@ def train(
         in_patterns = _in_pattern_space(engine, own)
         space = PatternTrainee if in_patterns else RawTrainee
         trainee: Trainee = space(model, sgd, weights, own)
-        per_call = steps_per_call(model, own, sgd, in_pattern_space=in_patterns)
-        recorded, diverged_at = run_steps(trainee, test, seed, per_call)
+        call = largest_call(model, own, sgd, in_pattern_space=in_patterns)
+        recorded, diverged_at = run_steps(trainee, test, seed, call)
         trained = trainee.weights()
     if diverged_at is not None and raise_on_divergence:
         raise DivergenceError(
             f"outputs or weights stopped being finite at step {diverged_at}; "
             f"try a learning_rate below {sgd.learning_rate:g}"
         )
-    n_steps = int(trainee.state[DONE])
+    n_steps = int(trainee.state.marks[DONE])
     whole = seed_sequence(seed)
     return TrainingRun(
         model=model,
@@ -185,5 +185,5 @@ def _cast(weights: Weights, sgd: SGD) -> Weights:
 
 def _step(trainee: Trainee, entry: int) -> int | None:
     """Return a step that the kernel noted, or None."""
-    noted = int(trainee.state[entry])
+    noted = int(trainee.state.marks[entry])
     return None if noted == NEVER else noted

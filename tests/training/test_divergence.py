@@ -20,7 +20,7 @@ from moe_theory import (
 from moe_theory.training.batches import blocks
 from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.raw import RawTrainee
-from moe_theory.training.recording import changing
+from moe_theory.training.work import Call
 
 TRAINING = sys.modules[train.__module__]
 MODELS = {
@@ -61,8 +61,8 @@ def test_same_step_whatever_engine_records_and_cuts(model, dtype, monkeypatch):
     assert data.labels[7] != data.labels[20]
     found = set()
     for engine in ENGINES:
-        for per_call in (1, 4, 10**9):
-            monkeypatch.setattr(TRAINING, "steps_per_call", lambda *_, n=per_call, **__: n)
+        for call in (Call(1, 1), Call(4, 2), Call(10**9, 10**9)):
+            monkeypatch.setattr(TRAINING, "largest_call", lambda *_, call=call, **__: call)
             for record in (None, 3):
                 sgd = SGD(
                     rate, 1, n_steps=100, router_learning_rate=1e-3, record=record, dtype=dtype
@@ -113,18 +113,18 @@ def test_all_that_steps_change_can_be_put_back(model, space):
     data = PatchPatterns(n_patches=3, n_irrelevant=5, patch_dim=9, delta_d=0.3).sample(12, 0)
     sgd = settings_of(batch_size=5, n_steps=40)
     trainee = space(model, sgd, model.initial_weights(9, 0), data)
-    known = {id(array) for array in changing(trainee)}
+    known = {id(array) for array in trainee.changing()}
     others = {
         name: (value, value.copy())
         for name, value in vars(trainee).items()
         if isinstance(value, np.ndarray) and id(value) not in known
     }
-    before = [array.copy() for array in changing(trainee)]
+    before = [array.copy() for array in trainee.changing()]
     (block,) = blocks(12, 5, 40, np.random.default_rng(0))
     assert trainee.advance(block)
-    changed = [np.any(a != b) for a, b in zip(changing(trainee), before, strict=True)]
+    changed = [np.any(a != b) for a, b in zip(trainee.changing(), before, strict=True)]
     assert sum(changed) >= 2
     for name, (value, old) in others.items():
         assert vars(trainee)[name] is value, name
         np.testing.assert_array_equal(value, old, err_msg=name)
-    assert {id(array) for array in changing(trainee)} == known
+    assert {id(array) for array in trainee.changing()} == known

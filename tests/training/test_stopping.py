@@ -4,7 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -15,12 +18,29 @@ from moe_theory import (
     DenseCNN,
     DigitPatches,
     JointMoE,
+    PatchData,
     PatchPatterns,
     SeparateMoE,
     TokenChoiceMoE,
     train,
 )
-from moe_theory.training import work
+from moe_theory._stopping import Stopped, heeding
+from moe_theory.kernels.state import (
+    DONE,
+    ERRORS,
+    FITTED,
+    LOSSES,
+    NEVER,
+    PASSED,
+    REACHED,
+    SCAN,
+)
+from moe_theory.models import Weights
+from moe_theory.training import outputs, work
+from moe_theory.training.batches import blocks
+from moe_theory.training.pattern import PatternTrainee
+from moe_theory.training.raw import RawTrainee
+from moe_theory.training.work import Call
 
 TRAINING = sys.modules[train.__module__]
 
@@ -35,12 +55,21 @@ MODELS = [
     TokenChoiceMoE(3, 6, 1, 3, "score", init_std=0.1, router_init_std=0.1),
 ]
 
+STOPS = [{}, {"stop_at_zero_error": True}, {"stop_loss": 0.4},
+         {"stop_at_zero_error": True, "stop_loss": 0.05}]  # fmt: skip
+WHOLE = 10**9
+CUTS = [Call(WHOLE, WHOLE), *(Call(n, n) for n in (1, 2, 7)), Call(1, WHOLE),
+        *(Call(WHOLE, n) for n in (1, 2, 7))]  # fmt: skip
+
 SCRIPT = """
 import signal, sys, threading, time
+import numpy as np
 from moe_theory import *
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 digits = DigitPatches(n_patches=16)
+patches = np.random.default_rng(0).normal(size=(100, 128, 784))
+raw = PatchData.from_patches(patches, np.ones(100, int))
 data = digits.sample(200, 0)
 small = SGD(0.1, batch_size=20, n_steps=1)
 train(DenseCNN(4), data, small)
@@ -61,6 +90,7 @@ LONG = "SGD(1e-3, batch_size=20, n_steps=10**9)"
 CALLS = {
     "wide": f"train(DenseCNN(400), data, {LONG})",
     "recorded": "train(DenseCNN(40), data, SGD(1e-3, 20, n_steps=10**6, record=1))",
+    "outputs": "train(DenseCNN(20000), raw.subset([0]), small).predict(raw)",
     "patterns": f"train(DenseCNN(40), PatchPatterns(16, 98, 100).sample(200, 0), {LONG})",
     "many": f"train_many(JointMoE(8, 400, 4), digits, {LONG}, range(100), n_train=200)",
     "many patterns": f"train_many(DenseCNN(40), PatchPatterns(16, 98, 100), {LONG}, range(9),"
@@ -93,17 +123,20 @@ def test_ctrl_c_returns_soon_and_leaves_nothing_running(call):
 
 @pytest.mark.parametrize("engine", ["raw", "pattern"])
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("stops", [{}, {"stop_at_zero_error": True}, {"stop_loss": 0.4}])
+@pytest.mark.parametrize("stops", STOPS)
 def test_cutting_changes_no_bits(model, engine, stops, monkeypatch):
-    """Batches of unequal sizes, ends of epochs and records fall everywhere among the calls."""
+    """Batches of unequal sizes, ends of epochs and records fall everywhere among the calls.
+
+    A last batch of 3 samples leaves room for so many in a look around that goes on.
+    """
     data, test = PATTERNS.sample(23, 1), PATTERNS.sample(30, 0, split="test")
     for dtype in ("float32", "float64"):
         sgd = settings_of(
             batch_size=10, n_steps=200, learning_rate=0.5, record=41, dtype=dtype, **stops
         )
         runs = []
-        for per_call in (10**9, 1, 2, 7):
-            monkeypatch.setattr(TRAINING, "steps_per_call", lambda *_, n=per_call, **__: n)
+        for call in CUTS:
+            monkeypatch.setattr(TRAINING, "largest_call", lambda *_, call=call, **__: call)
             runs.append(train(model, data, sgd, 3, test=test, engine=engine))
         whole, *others = runs
         for run in others:
@@ -118,10 +151,93 @@ def test_cutting_changes_no_bits(model, engine, stops, monkeypatch):
                 assert getattr(run, name) == getattr(whole, name)
 
 
+@pytest.mark.parametrize("space", [RawTrainee, PatternTrainee])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_look_around_goes_on_where_it_was(model, space):
+    """At so small a rate all samples stay classified rightly, or all wrongly."""
+    data, sgd = PATTERNS.sample(40, 1), settings_of(batch_size=10, learning_rate=1e-9, stop_loss=9)
+    initial = model.initial_weights(24, 0)
+    start = space(model, sgd, initial, data)
+    f = start.outputs(start.inputs)
+    clear = np.flatnonzero(f)[:23]
+    data, right = data.subset(clear), np.where(f[clear] > 0, 1, -1)
+    (epoch,) = blocks(23, 10, 3, np.random.default_rng(0))
+    for labels, scans in ((right, (ERRORS, LOSSES)), (-right, (LOSSES,))):
+        for n_looked in (1, 2, 7, 22, 23):
+            trainee = space(model, sgd, initial, replace(data, labels=labels))
+            marks, seen = trainee.state.marks, []
+            while not seen or seen[-1] != (NEVER, 0):
+                assert trainee.advance(epoch, n_looked)
+                assert marks[DONE] == 3
+                seen.append((marks[SCAN], marks[PASSED]))
+            places = range(n_looked, 23, n_looked)
+            assert seen == [*((scan, place) for scan in scans for place in places), (NEVER, 0)]
+            assert marks[REACHED] == 3
+            assert marks[FITTED] == (3 if ERRORS in scans else NEVER)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+@pytest.mark.parametrize("model", MODELS)
+def test_outputs_in_pieces_have_the_same_bits(model, size, monkeypatch):
+    """On patterns trained on, in both engines, and on others, with more patches than samples."""
+    other = PatchData.from_patches(np.random.default_rng(2).normal(size=(19, 6, 24)), [1] * 19)
+
+    def found():
+        for dtype, space in product(("float32", "float64"), (RawTrainee, PatternTrainee)):
+            weights = model.initial_weights(24, 0)
+            routers = None if weights.routers is None else weights.routers.astype(dtype)
+            weights = Weights(weights.experts.astype(dtype), weights.output.astype(dtype), routers)
+            trainee = space(model, settings_of(dtype=dtype), weights, PATTERNS.sample(23, 1))
+            yield trainee.outputs(trainee.inputs)
+            yield trainee.outputs(trainee.prepare(other))
+
+    def cut(n_things, _):
+        return ((first, min(first + size, n_things)) for first in range(0, n_things, size))
+
+    whole = list(found())
+    monkeypatch.setattr(outputs, "pieces", cut)
+    for f, expected in zip(found(), whole, strict=True):
+        np.testing.assert_array_equal(f, expected, strict=True)
+
+
+def test_outputs_heed_requests_to_stop(monkeypatch):
+    """Between pieces, in threads too."""
+    run = train(MODELS[2], PATTERNS.sample(23, 1), settings_of())
+    asked = threading.Event()
+    kernel = outputs.write_values
+
+    def write(*arguments):
+        assert not asked.is_set()
+        kernel(*arguments)
+        asked.set()
+
+    monkeypatch.setattr(work, "CALL_WORK", 1.0)
+    monkeypatch.setattr(outputs, "write_values", write)
+    with heeding(asked), pytest.raises(Stopped):
+        run.predict(PATTERNS.sample(23, 2))
+
+
+def test_looks_around_heed_requests_to_stop(monkeypatch):
+    asked = threading.Event()
+    advance = RawTrainee.advance
+
+    def looking(trainee, *arguments):
+        assert not asked.is_set()
+        finite = advance(trainee, *arguments)
+        if trainee.state.marks[SCAN] == LOSSES:
+            asked.set()
+        return finite
+
+    monkeypatch.setattr(TRAINING, "largest_call", lambda *_, **__: Call(WHOLE, 1))
+    monkeypatch.setattr(RawTrainee, "advance", looking)
+    with heeding(asked), pytest.raises(Stopped):
+        train(MODELS[0], PATTERNS.sample(23, 1), settings_of(stop_loss=9), engine="raw")
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_large_networks_take_few_steps_in_a_call(model, monkeypatch):
     sgd = SGD(0.1, batch_size=20, n_steps=5)
     data = DigitPatches(n_patches=16).sample(100, 0)
     monkeypatch.setattr(work, "CALL_WORK", 1.0)
-    assert work.steps_per_call(model, data, sgd, in_pattern_space=False) == 1
-    assert work.steps_per_call(model, data, sgd, in_pattern_space=True) == 1
+    assert work.largest_call(model, data, sgd, in_pattern_space=False) == (1, 1)
+    assert work.largest_call(model, data, sgd, in_pattern_space=True) == (1, 1)

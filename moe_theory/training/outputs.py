@@ -1,0 +1,59 @@
+"""Outputs of a network on many samples, in calls that stay short."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moe_theory._arithmetic import padded
+from moe_theory._validation import read_only
+from moe_theory.kernels.pattern_fixed import outputs_pattern_fixed
+from moe_theory.kernels.pattern_joint import outputs_pattern_joint
+from moe_theory.kernels.pattern_token import outputs_pattern_token
+from moe_theory.kernels.table import write_choices, write_values
+from moe_theory.kernels.token_routing import new_choices
+from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights
+from moe_theory.training.inputs import Inputs, raw_network, rule
+from moe_theory.training.work import choice_work, pieces, routing_work
+
+Array = NDArray[Any]
+
+
+def outputs(model: Model, weights: Weights, inputs: Inputs) -> Array:
+    """Return f of every input, shape (N,)."""
+    routers = None if weights.routers is None else read_only(padded(weights.routers))
+    experts = read_only(padded(weights.experts))
+    network = raw_network(model, experts, weights.output, routers, inputs.n_patches)
+    table = inputs.table
+    values = np.empty((model.n_experts, len(table)), table.dtype)
+    scores = np.empty((len(network.routers), len(table)), table.dtype)
+    work = 2 * (len(experts) + len(scores)) * table.shape[1]
+    for first, last in pieces(len(table), work):
+        write_values(network, table, first, last, values, scores)
+    return pooled(model, values, scores, inputs.rows, inputs.n_patches)
+
+
+def pooled(model: Model, values: Array, scores: Array, rows: Array, n_patches: int) -> Array:
+    """Return f of every input, shape (N,), given what patches add in experts, and their scores.
+
+    ``values`` and ``scores`` have shape (k, P), ``rows`` is that of `Inputs`.
+    """
+    f, own = np.empty(len(rows), values.dtype), rule(model, n_patches)
+    choices: Any = None
+    if isinstance(model, TokenChoiceMoE):
+        n_patterns = scores.shape[1]
+        choices = new_choices(model.n_experts, model.n_chosen, n_patterns, scores)
+        for first, last in pieces(n_patterns, choice_work(model)):
+            write_choices(scores, first, last, choices)
+    scale = model.output_scale(n_patches)
+    for first, last in pieces(len(rows), routing_work(model, n_patches)):
+        part = rows[first:last]
+        if isinstance(model, JointMoE):
+            f[first:last] = outputs_pattern_joint(values, scores, part, own.n_kept, scale)
+        elif isinstance(model, TokenChoiceMoE):
+            f[first:last] = outputs_pattern_token(values, choices, part, own, scale)
+        else:
+            f[first:last] = outputs_pattern_fixed(values, part, scale)
+    return f
