@@ -1,7 +1,8 @@
 """Run the Python blocks of a page, in order and in one namespace, and compare what they print.
 
 A ```text block right after a ```python block is what that one prints, digit by digit: a training
-has the same bits on every processor. Blocks marked ```py are only shown. `python docs/blocks.py` draws the pictures of the tutorial again.
+has the same bits on every processor. Blocks marked ```py are only shown. `python docs/blocks.py`
+draws the pictures of the tutorial again.
 """
 
 import contextlib
