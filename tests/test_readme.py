@@ -12,7 +12,6 @@ from sklearn.datasets import load_digits
 
 from moe_theory import SGD, DenseCNN, JointMoE, PatchPatterns, SeparateMoE, train_many
 
-NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
@@ -49,11 +48,7 @@ def test_errors_by_l():
             errors.append(f"{found.mean():.3f} ± {found.std(ddof=1) / 20**0.5:.3f}")
             work.append(f"{runs[0].flops.total:.1e}")
         line = "| " + " | ".join([str(width), *errors, *work]) + " |"
-        (shown,) = re.findall(rf"^\| {width} \|.* ± .*$", README, flags=re.MULTILINE)
-        assert re.sub(NUMBER, "", line).split() == re.sub(NUMBER, "", shown).split(), line
-        numbers = [[float(x) for x in re.findall(NUMBER, text)] for text in (line, shown)]
-        # One input of the 20,000 that are told apart otherwise may round to another digit.
-        np.testing.assert_allclose(*numbers, rtol=1e-9, atol=0.0011)
+        assert line.replace("|  |", "| |") in README, line
 
 
 def test_files_exist():
