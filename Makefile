@@ -22,9 +22,9 @@ install: $(VENV)/.installed kernels ## make the environment, install the package
 
 # Numba renews a cached kernel when its own file changes, but not when one that it calls does.
 kernels: $(VENV)/.installed
-	@cd moe_theory/kernels && mkdir -p __pycache__ && \
-	  if [ ! -e __pycache__/.stamp ] || [ -n "$$(find . -name '*.py' -newer __pycache__/.stamp)" ]; \
-	  then rm -f __pycache__/*.nb[ci] && ../../$(BIN)/moe-theory compile && touch __pycache__/.stamp; fi
+	@cache=moe_theory/kernels/__pycache__; mkdir -p $$cache && \
+	  if [ ! -e $$cache/.stamp ] || [ -n "$$(find moe_theory/kernels -name '*.py' -newer $$cache/.stamp)" ]; \
+	  then rm -f $$cache/*.nb[ci] && $(BIN)/moe-theory compile && touch $$cache/.stamp; fi
 
 reproduce: verify ## install, run all experiments, draw all figures in results/verify, compare their tables
 
