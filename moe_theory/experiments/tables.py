@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +37,8 @@ class Comparison:
     name : str
         The table.
     verdict : {"equal bit for bit", "within tolerance", "differs"}
-        Of texts; within tolerance if only predictions differ, by at most 1e-6 of their size.
+        Of texts; within tolerance if only predictions differ, by at most 1e-6 of their size or of
+        the largest in their column.
     detail : str
         Where they differ most.
     """
@@ -108,7 +110,8 @@ def compare_tables(
     committed, computed : path
         Two files of comma-separated text.
     predicted : collection of str
-        Columns that may differ by `TOLERANCE`, relative to the larger number.
+        Columns that may differ by `TOLERANCE`, relative to the larger number, or to the largest of
+        the column, since a spread that should be 0 is made of rounding.
     name : str
         What to call them; by default as the file.
 
@@ -133,12 +136,13 @@ def compare_tables(
     if shapes[0] != shapes[1]:
         return Comparison(called, "differs", _shapes(*shapes))
     near, far = (0.0, ""), []
+    largest = {name: _largest(row[i] for row in theirs[1:]) for i, name in enumerate(theirs[0])}
     for place, rows in enumerate(zip(theirs, ours, strict=True)):
         for column, their, our in zip(theirs[0], *rows, strict=True):
             if their == our:
                 continue
             gap = _gap(their, our)
-            if column in predicted and gap <= TOLERANCE:
+            if column in predicted and min(gap, _gap(their, our, largest[column])) <= TOLERANCE:
                 near = max(near, (gap, f"{gap:.2g} in {column}, row {place}"))
             else:
                 text = f"{column}, row {place}: {our or 'empty'}, committed {their or 'empty'}"
@@ -164,13 +168,25 @@ def _shapes(theirs: tuple[list[str], int], ours: tuple[list[str], int]) -> str:
     return f"{ours[1] - 1} rows, committed {theirs[1] - 1}"
 
 
-def _gap(their: str, our: str) -> float:
-    """Return the difference relative to the larger of two numbers; infinite for other text."""
+def _largest(texts: Iterable[str]) -> float:
+    """Return the largest size of the numbers among ``texts``, or 0."""
+    sizes = [0.0]
+    for text in texts:
+        with suppress(ValueError):
+            sizes.append(abs(float(text)))
+    return max(size for size in sizes if math.isfinite(size))
+
+
+def _gap(their: str, our: str, scale: float = 0.0) -> float:
+    """Return the difference relative to ``scale``, or the larger of two numbers if that is more.
+
+    It is infinite for other text.
+    """
     try:
         numbers = float(their), float(our)
     except ValueError:
         return math.inf
     if not all(map(math.isfinite, numbers)):
         return math.inf
-    size = max(abs(number) for number in numbers)
+    size = max(scale, *(abs(number) for number in numbers))
     return abs(numbers[0] - numbers[1]) / size if size else 0.0

@@ -162,3 +162,13 @@ def test_files_beside_the_figures(tmp_path):
         "theory/b.md": "differs",
         "theory/c.md": "differs",
     }
+
+
+def test_rounding_where_a_prediction_should_be_zero_is_within_tolerance(tmp_path):
+    paths = [tmp_path / name for name in ("committed.csv", "computed.csv")]
+    for path, zero in zip(paths, (4.5e-9, 7.0e-9), strict=True):
+        write_table(path, [{"known": 0.5}, {"known": zero}], predicted=["known"])
+    assert compare_tables(*paths, predicted=["known"]).verdict == "within tolerance"
+    assert compare_tables(*paths).verdict == "differs"
+    write_table(paths[1], [{"known": 0.5}, {"known": 1e-6}], predicted=["known"])
+    assert compare_tables(*paths, predicted=["known"]).verdict == "differs"
