@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory._arithmetic import products
-from moe_theory._blas import single_blas_thread
 from moe_theory._validation import integer, read_only, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import TokenChoiceMoE
@@ -85,8 +84,7 @@ def rivals(patterns: PatchPatterns, routers: NDArray[Any], n_chosen: int = 1) ->
     if routers.ndim != 2 or routers.shape[1] != patterns.patch_dim:
         raise reject("routers.shape", routers.shape, f"(k, {patterns.patch_dim})")
     n_chosen = integer("n_chosen", n_chosen, 1, len(routers))
-    with single_blas_thread():
-        scores = products(patterns.dictionary.astype(routers.dtype, copy=False), routers)
+    scores = products(patterns.dictionary.astype(routers.dtype, copy=False), routers)
     chooses = np.zeros(scores.shape, np.bool_)
     best = np.argsort(-scores, axis=1, kind="stable")[:, :n_chosen]
     np.put_along_axis(chooses, best, True, axis=1)
