@@ -14,7 +14,7 @@ from moe_theory.cli import _parser
 FIGURES = Path(__file__).parents[1] / "figures"
 PACKAGES = (
     "data", "models", "routing", "training", "costs", "forward_costs",
-    "theory", "theory.predictions", "theory.dynamics", "theory.advice",
+    "bounds", "predictions", "flow", "advice",
     "inference", "experiments", "plotting", "statistics",
 )  # fmt: skip
 

@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from moe_theory import PatchPatterns, Results
+from moe_theory.advice import advise
 from moe_theory.experiments import size_thresholds
 from moe_theory.plotting import look
-from moe_theory.theory.advice import advise
 
 SIMULATION = "../simulations/advice.py"
 PREDICTED = ("predicted",)

@@ -3,8 +3,8 @@
 from matplotlib.figure import Figure
 
 from moe_theory import Results
+from moe_theory.bounds import Check, Measurements, check, complexity
 from moe_theory.experiments import size_thresholds
-from moe_theory.theory import Check, Measurements, check, complexity
 
 SIMULATION = (
     "../simulations/samples_patterns.py",

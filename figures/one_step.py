@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import SGD, DenseCNN, PatchPatterns, Results
 from moe_theory.plotting import number_ticks
-from moe_theory.theory.predictions import one_step_error, one_step_error_asymptotic
+from moe_theory.predictions import one_step_error, one_step_error_asymptotic
 
 SIMULATION = "../simulations/one_step.py"
 PREDICTED = ("predicted", "asymptotic")

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import SGD, PatchPatterns, Results, SeparateMoE
 from moe_theory.plotting import n_draws, number_ticks, plot_curves, plot_gates, summary_rows
-from moe_theory.theory.predictions import router_success
+from moe_theory.predictions import router_success
 
 SIMULATION = "../simulations/pattern_accuracy.py"
 PREDICTED = ("predicted",)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import SGD, PatchPatterns, Results, SeparateMoE
 from moe_theory.plotting import cell_places, plot_cells
-from moe_theory.theory.predictions import router_success
+from moe_theory.predictions import router_success
 
 SIMULATION = "../simulations/phase.py"
 PANELS = {

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from moe_theory import SGD, DenseCNN, PatchPatterns, Results
 from moe_theory.experiments import size_thresholds
 from moe_theory.plotting import number_ticks, summary_rows
-from moe_theory.theory.predictions import one_step_error
+from moe_theory.predictions import one_step_error
 
 SIMULATION = (
     "../simulations/one_step.py",

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from moe_theory import Results
+from moe_theory.bounds import Measurements, check, pruning_bounds
 from moe_theory.plotting import number_ticks, plot_slope
-from moe_theory.theory import Measurements, check, pruning_bounds
 
 SIMULATION = "../simulations/router_norms.py"
 

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import SGD, PatchPatterns, Results, SeparateMoE
 from moe_theory.plotting import number_ticks
-from moe_theory.theory.predictions import router_success
+from moe_theory.predictions import router_success
 
 SIMULATION = "../simulations/phase.py"
 PREDICTED = ("predicted",)

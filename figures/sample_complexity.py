@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 
 from moe_theory import Results
+from moe_theory.bounds import complexity
 from moe_theory.plotting import (
     exponent_text,
     fit_rows,
@@ -12,8 +13,7 @@ from moe_theory.plotting import (
     plot_slope,
     plot_thresholds,
 )
-from moe_theory.theory import complexity
-from moe_theory.theory.predictions import one_step_samples_asymptotic
+from moe_theory.predictions import one_step_samples_asymptotic
 
 SIMULATION = "../simulations/samples_patterns.py"
 EPSILON = 0.05

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import PatchPatterns, Results, TokenChoiceMoE
 from moe_theory.plotting import n_draws, number_ticks
-from moe_theory.theory.predictions import (
+from moe_theory.predictions import (
     place_success,
     ranked_success,
     untrained_expert_success,

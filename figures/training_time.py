@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 
 from moe_theory import Results
+from moe_theory.bounds import complexity
 from moe_theory.plotting import (
     exponent_text,
     fit_rows,
@@ -12,7 +13,6 @@ from moe_theory.plotting import (
     plot_slope,
     plot_thresholds,
 )
-from moe_theory.theory import complexity
 
 SIMULATION = "../simulations/training_time.py"
 EPSILON = 0.05

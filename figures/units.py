@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 
 from moe_theory import Results
+from moe_theory.bounds import complexity
 from moe_theory.experiments import size_thresholds
 from moe_theory.plotting import (
     exponent_text,
@@ -14,7 +15,6 @@ from moe_theory.plotting import (
     plot_thresholds,
     summary_rows,
 )
-from moe_theory.theory import complexity
 
 SIMULATION = "../simulations/units.py"
 EPSILON = 0.05

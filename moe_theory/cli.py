@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from moe_theory import __version__
+from moe_theory.advice import advise
+from moe_theory.advice.tabulate import tabulate
+from moe_theory.bounds import complexity_table, cost_table, savings_table, write_tables
 from moe_theory.data import DigitPatches, PatchPatterns, read_idx
 from moe_theory.experiments.scripts import SCALES, draw_figure, run_simulation
 from moe_theory.experiments.tables import Comparison
 from moe_theory.experiments.verify import compare_folders, other_versions, verify_figures
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
-from moe_theory.theory import complexity_table, cost_table, savings_table, write_tables
-from moe_theory.theory.advice import advise
-from moe_theory.theory.advice.tabulate import tabulate
 from moe_theory.training import SGD, DivergenceError, compile_kernels, train
 
 

@@ -29,9 +29,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from moe_theory import SGD, PatchPatterns, SeparateMoE, Sweep, grid, train
+from moe_theory.advice import predicted_samples
 from moe_theory.plotting import cell_places, plot_cells, plot_sample
-from moe_theory.theory.advice import predicted_samples
-from moe_theory.theory.predictions import router_success
+from moe_theory.predictions import router_success
 
 patterns = PatchPatterns(n_patches=64, n_irrelevant=256, patch_dim=258)
 

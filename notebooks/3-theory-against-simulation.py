@@ -37,8 +37,8 @@ from moe_theory import (
     Sweep,
     grid,
 )
-from moe_theory.plotting import look, number_ticks, plot_curves, plot_slope, plot_thresholds
-from moe_theory.theory import (
+from moe_theory.advice import predicted_samples
+from moe_theory.bounds import (
     Measurements,
     check,
     complexity,
@@ -47,8 +47,8 @@ from moe_theory.theory import (
     derive_savings,
     wins,
 )
-from moe_theory.theory.advice import predicted_samples
-from moe_theory.theory.predictions import joint_error, router_success, trained_error
+from moe_theory.plotting import look, number_ticks, plot_curves, plot_slope, plot_thresholds
+from moe_theory.predictions import joint_error, router_success, trained_error
 
 # %% [markdown]
 # ## 1 Bounds are objects

@@ -26,6 +26,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from moe_theory import SGD, DigitPatches, DigitTasks, JointMoE, TaskPatterns, train, train_many
+from moe_theory.bounds import pruning_bounds
 from moe_theory.inference import (
     compression_limit,
     expert_scores,
@@ -35,7 +36,6 @@ from moe_theory.inference import (
     quantize,
 )
 from moe_theory.plotting import plot_compression
-from moe_theory.theory import pruning_bounds
 
 # %% [markdown]
 # ## Tasks, pre-training, fine-tuning

@@ -7,8 +7,8 @@ wrong, ε is not enclosed, and the figure says so.
 import math
 
 from moe_theory import PatchPatterns, Setting, Sweep
-from moe_theory.theory.advice import predicted_samples
-from moe_theory.theory.advice.conventions import SIZES, network_of, training_of
+from moe_theory.advice import predicted_samples
+from moe_theory.advice.conventions import SIZES, network_of, training_of
 
 HELD_OUT = ((24, 72), (24, 144), (48, 144), (48, 288))
 EPSILON = 0.05

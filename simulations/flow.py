@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import SeedSequence
 
 from moe_theory import SGD, DenseCNN, JointMoE, PatchPatterns, SeparateMoE, Sweep, grid
-from moe_theory.theory.dynamics import Tolerances, gradient_flow, population_flow, sgd_path
+from moe_theory.flow import Tolerances, gradient_flow, population_flow, sgd_path
 
 PATTERNS = PatchPatterns(n_patches=16, n_irrelevant=64, patch_dim=66)
 N_ORDERS = 10

@@ -5,9 +5,9 @@ predictions have no free parameter.
 """
 
 from moe_theory import Setting, Sweep
-from moe_theory.theory.advice import predicted_curve
-from moe_theory.theory.advice.conventions import network_of, patterns_of, training_of
-from moe_theory.theory.advice.predicted import crossing
+from moe_theory.advice import predicted_curve
+from moe_theory.advice.conventions import network_of, patterns_of, training_of
+from moe_theory.advice.interpolate import crossing
 
 # (n, p/n, l, k).
 NETWORKS = (

@@ -1,7 +1,7 @@
 """Test error of the dense network after one full-batch step, from tiny initial weights."""
 
 from moe_theory import SGD, DenseCNN, PatchPatterns, Sweep, grid
-from moe_theory.theory.predictions import one_step_error_asymptotic
+from moe_theory.predictions import one_step_error_asymptotic
 
 SIZES = (6, 8, 12, 16, 20, 28, 40, 56, 80, 112, 160, 224, 320, 452)
 

@@ -5,8 +5,8 @@ differ by a factor of √2. Predictions have no free parameter, and are made onc
 """
 
 from moe_theory import DenseCNN, Setting, Sweep
-from moe_theory.theory.advice import predicted_curve
-from moe_theory.theory.advice.conventions import (
+from moe_theory.advice import predicted_curve
+from moe_theory.advice.conventions import (
     N_PATCHES,
     RATIOS,
     SIZES,
@@ -14,7 +14,7 @@ from moe_theory.theory.advice.conventions import (
     patterns_of,
     training_of,
 )
-from moe_theory.theory.predictions import trained_error
+from moe_theory.predictions import trained_error
 
 # (n, p): first and last N, for the dense network.
 DENSE = {

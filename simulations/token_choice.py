@@ -18,7 +18,7 @@ from moe_theory import (
     routing_metrics,
     token_routing_metrics,
 )
-from moe_theory.theory.predictions import (
+from moe_theory.predictions import (
     expert_choice_success,
     rivals,
     token_choice_success,

@@ -18,8 +18,7 @@ from moe_theory import (
     train,
 )
 from moe_theory._display import Latex, card, cell, table, watched
-from moe_theory.inference import footprint, prune, quantize
-from moe_theory.theory import (
+from moe_theory.bounds import (
     ARCHITECTURES,
     QUANTITIES,
     Measurements,
@@ -28,6 +27,7 @@ from moe_theory.theory import (
     pruning_bounds,
     router_bounds,
 )
+from moe_theory.inference import footprint, prune, quantize
 
 DATA = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10)
 MODELS = {

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from generator.sources import Row, row, setting, table
 from generator.tables import LEVELS, predictions_file
+from moe_theory.bounds import complexity
 from moe_theory.plotting import number_ticks
-from moe_theory.theory import complexity
-from moe_theory.theory.predictions import one_step_samples_asymptotic
+from moe_theory.predictions import one_step_samples_asymptotic
 
 WIDTH = 6.4
 STYLE: dict[Any, float] = {

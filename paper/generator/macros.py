@@ -22,8 +22,7 @@ from generator.sources import (
 )
 from generator.tables import predictions_file
 from generator.text import fixed, inline, interval, number, percent, slope, whole, words
-from moe_theory.plotting import fit_rows
-from moe_theory.theory import (
+from moe_theory.bounds import (
     complexity,
     cost_table,
     derive_computation,
@@ -31,8 +30,9 @@ from moe_theory.theory import (
     step_flops,
     wins,
 )
-from moe_theory.theory.derivations import dominant_monomials
-from moe_theory.theory.formula import Formula
+from moe_theory.bounds.derivations import dominant_monomials
+from moe_theory.bounds.formula import Formula
+from moe_theory.plotting import fit_rows
 
 Macros = dict[str, str]
 TIGHT, LEVEL, LOOSE = 0.02, 0.05, 0.2

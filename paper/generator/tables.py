@@ -19,8 +19,7 @@ from generator.text import (
     tabular,
     whole,
 )
-from moe_theory.experiments.scripts import load_script
-from moe_theory.theory import (
+from moe_theory.bounds import (
     ARCHITECTURES,
     QUANTITIES,
     complexity,
@@ -29,6 +28,7 @@ from moe_theory.theory import (
     pruning_bounds,
     savings_table,
 )
+from moe_theory.experiments.scripts import load_script
 
 LEVELS = (0.2, 0.1, 0.05, 0.02)
 RATIOS = (2, 4, 8, 16, 32, 64)

@@ -10,7 +10,7 @@ import moe_theory
 
 MOST = 8
 ROOT = Path(moe_theory.__file__).parent
-FILES = [*ROOT.glob("kernels/*.py"), *ROOT.glob("**/*_kernels.py")]
+FILES = [*ROOT.glob("kernels/*.py"), *ROOT.glob("predictions/**/kernels.py")]
 NAMES = sorted(
     ".".join(file.relative_to(ROOT.parent).with_suffix("").parts)
     for file in FILES

@@ -1,0 +1,1 @@
+"""The dense network after a few full-batch steps of any size."""

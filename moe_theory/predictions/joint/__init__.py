@@ -1,0 +1,1 @@
+"""Jointly trained networks at the end of their training."""

@@ -1,0 +1,1 @@
+"""The dense network after one full-batch step, exactly and in the limit of large sizes."""

@@ -1,0 +1,1 @@
+"""Who receives the discriminative patch where patches choose experts, or experts patches."""

@@ -1,0 +1,1 @@
+"""Dense and separately trained networks at the end of their training."""

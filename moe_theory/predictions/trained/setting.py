@@ -1,0 +1,126 @@
+"""What the theory of trained networks takes for granted, and the numbers that it needs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from moe_theory._validation import integer, reject
+from moe_theory.data.patterns import PatchPatterns
+from moe_theory.models import DenseCNN, SeparateMoE
+from moe_theory.predictions.assumptions import check_neutral_patterns, check_small_loss
+from moe_theory.training.sgd import SGD
+
+FEWEST_SAMPLES, FEWEST_UNITS = 4, 4
+# The largest initial output of a pattern, against what the discriminative one learns.
+SMALL_START = 0.05
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The numbers of one training that matter to its outcome.
+
+    Attributes
+    ----------
+    n, p, n_train : int
+        Patches of an input, irrelevant patterns and samples N.
+    n_positive : int
+        N₊, the number of positive samples.
+    n_experts, n_routed : int
+        1 and n for the dense network, 2 and l for separate training.
+    units : (int, int)
+        Hidden units of one expert with positive and with negative output weight.
+    init_std : float
+        σ₀.
+    scale : float
+        The factor in front of the output, 1/n or 1/l.
+    rate : float
+        η times the output scale, by how much a patch moves a unit at slope 1.
+    batch_size : int
+        B <= N.
+    target : float
+        The mean loss at which training stops.
+    router_noise : float
+        ν = σ_r N/(η_r T_r), the initial router in units of one patch.
+    own_routers : bool
+        Whether the routers were trained on the same samples as the experts.
+    """
+
+    n: int
+    p: int
+    n_train: int
+    n_positive: int
+    n_experts: int
+    n_routed: int
+    units: tuple[int, int]
+    init_std: float
+    scale: float
+    rate: float
+    batch_size: int
+    target: float
+    router_noise: float = 0.0
+    own_routers: bool = True
+
+    @property
+    def carriers(self) -> float:
+        """κ̄, the mean number of units that carry a discriminative pattern in its expert."""
+        return sum(self.units) / 4
+
+
+def setting_of(
+    patterns: PatchPatterns, model: DenseCNN | SeparateMoE, sgd: SGD, n_train: int
+) -> Setting:
+    """Return what decides the outcome of a training.
+
+    Raises
+    ------
+    ValueError
+        If an assumption fails; the message names it.
+    """
+    n_train = integer("n_train", n_train, FEWEST_SAMPLES)
+    check_neutral_patterns(patterns)
+    n_routed = model.routed(patterns.n_patches)
+    n_experts = model.n_experts
+    if not isinstance(model, DenseCNN | SeparateMoE):
+        raise reject("model", type(model).__name__, "a DenseCNN or a SeparateMoE")
+    if model.output_weights != "signs":
+        raise reject("output_weights", model.output_weights, '"signs"')
+    own = model.n_hidden // n_experts
+    # Pairs of experts are routed alike, and are one pair with the units of all.
+    n_pairs = max(1, n_experts // 2)
+    units = n_pairs * math.ceil(own / 2), n_pairs * (own // 2)
+    if min(units) < FEWEST_UNITS // 2:
+        raise reject("units per expert", own, f">= {FEWEST_UNITS}")
+    _check_training(sgd)
+    scale = model.output_scale(patterns.n_patches)
+    target = sgd.stop_loss or 0.0
+    final = -math.log(math.expm1(target)) / (scale * sum(units) / 4)
+    if model.init_std > SMALL_START * final or model.init_std == 0:
+        allowed = f"positive and at most {SMALL_START * final:.2g}, so that what is learned rules"
+        raise reject("init_std", model.init_std, allowed)
+    noise = 0.0
+    if isinstance(model, SeparateMoE):
+        reach = sgd.router_rate * sgd.router_steps(n_train)
+        noise = model.router_init_std * n_train / reach
+    return Setting(
+        n=patterns.n_patches,
+        p=patterns.n_irrelevant,
+        n_train=n_train,
+        n_positive=n_train // 2,
+        n_experts=min(n_experts, 2),
+        n_routed=n_routed,
+        units=units,
+        init_std=model.init_std,
+        scale=scale,
+        rate=sgd.learning_rate * scale,
+        batch_size=min(sgd.batch_size, n_train),
+        target=target,
+        router_noise=noise,
+        own_routers=sgd.router_samples == "train",
+    )
+
+
+def _check_training(sgd: SGD) -> None:
+    check_small_loss(sgd)
+    if sgd.router_samples == "split":
+        raise reject("router_samples", "split", '"train" or "held_out"')

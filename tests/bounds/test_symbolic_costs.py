@@ -1,0 +1,116 @@
+"""Predicted operations equal what runs report; memory equals the sizes of the arrays."""
+
+import numpy as np
+import pytest
+from cases import networks, settings_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moe_theory import (
+    SGD,
+    DenseCNN,
+    JointMoE,
+    PatchPatterns,
+    SeparateMoE,
+    TokenChoiceMoE,
+    train,
+)
+from moe_theory.bounds import (
+    ARCHITECTURES,
+    cost_table,
+    predict_flops,
+    step_flops,
+    step_memory,
+    training_flops,
+    training_memory,
+)
+from moe_theory.bounds.symbolic_costs import architecture_of
+
+PATTERNS = PatchPatterns(n_patches=5, n_irrelevant=7, patch_dim=9)
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([*ARCHITECTURES, "token"]).flatmap(lambda kind: networks(kind, 5)),
+    st.sampled_from(["logistic", "hinge"]),
+    st.integers(2, 23),
+    st.integers(1, 30),
+    st.integers(1, 9),
+    st.integers(1, 30),
+    st.integers(1, 9),
+    st.sampled_from(["train", "split", "held_out"]),
+)
+def test_predicted_operations_equal_reported(
+    model, loss, n_train, batch_size, n_steps, router_batch, router_steps, samples
+):
+    sgd = settings_of(
+        batch_size=batch_size, n_steps=n_steps, loss=loss, router_batch_size=router_batch,
+        router_n_steps=router_steps, router_samples=samples, learning_rate=1e-3,
+    )  # fmt: skip
+    held = samples == "held_out" and isinstance(model, SeparateMoE)
+    router_data = PATTERNS.sample(11, seed=1) if held else None
+    run = train(model, PATTERNS.sample(n_train, seed=0), sgd, router_data=router_data)
+    predicted = predict_flops(
+        model, sgd, n_train, n_patches=5, patch_dim=9, router_n_train=11 if held else None
+    )
+    assert isinstance(predicted, int)
+    assert predicted == run.flops.total
+
+
+@pytest.mark.parametrize("model", [DenseCNN(6), SeparateMoE(2, 6, 3), JointMoE(3, 6, 2)])
+def test_epochs_and_large_batches(model):
+    for batch_size, n_epochs in ((4, 3), (64, 2), (10, 1)):
+        sgd = SGD(0.01, batch_size=batch_size, n_epochs=n_epochs, router_n_epochs=2)
+        run = train(model, PATTERNS.sample(10, seed=0), sgd)
+        predicted = predict_flops(model, sgd, 10, n_patches=5, patch_dim=9)
+        assert predicted == run.flops.total
+
+
+def test_bad_requests():
+    sgd = settings_of(router_samples="held_out")
+    with pytest.raises(ValueError, match="router_n_train must be given"):
+        predict_flops(SeparateMoE(2, 4, 2), sgd, 10, n_patches=5, patch_dim=9)
+    with pytest.raises(ValueError, match="n_routed must be at most the number of patches n = 5"):
+        predict_flops(JointMoE(2, 4, 6), sgd, 10, n_patches=5, patch_dim=9)
+    with pytest.raises(ValueError, match="architecture must be one of"):
+        step_flops("sparse")
+    with pytest.raises(ValueError, match=r"model must be a DenseCNN, .* got 'TokenChoiceMoE'"):
+        architecture_of(TokenChoiceMoE(2, 4))
+    with pytest.raises(ValueError, match="n_routed must be at most the number of patches n = 4"):
+        cost_table(n_patches=4)
+
+
+@pytest.mark.parametrize("model", [DenseCNN(6), SeparateMoE(2, 6, 3), JointMoE(3, 6, 2)])
+def test_memory_counts_arrays(model):
+    """The arrays that one step of the algorithm works on, made and counted."""
+    batch, n, d, n_train = 4, 5, 9, 50
+    name, l = architecture_of(model), model.routed(n)
+    weights = model.initial_weights(d, seed=0)
+    arrays = [weights.experts, weights.output, np.empty_like(weights.experts)]
+    arrays += [np.empty((batch, n, d)), np.empty(batch)]
+    units = model.n_hidden // model.n_experts
+    arrays.append(np.empty((batch, model.n_experts, l, units)))
+    if name != "dense":
+        arrays.append(weights.routers)
+    if name == "joint":
+        arrays += [np.empty_like(weights.routers), np.empty((batch, n, model.n_experts))]
+        arrays += 2 * [np.empty((batch, model.n_experts, l))]
+    sizes = {
+        "batch_size": batch, "n_patches": n, "patch_dim": d, "n_routed": l,
+        "n_experts": model.n_experts, "n_hidden": model.n_hidden,
+    }  # fmt: skip
+    counted = sum(array.size for array in arrays)
+    assert step_memory(name).evaluate(**sizes) == counted
+    whole = counted - batch * n * d + n_train * (n * d + 1)
+    assert training_memory(name).evaluate(**sizes, n_train=n_train) == whole
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_one_step_is_a_training_of_one_step(architecture, loss):
+    sizes = {"n_patches": 7, "n_routed": 3, "n_experts": 2, "n_hidden": 8, "patch_dim": 5}
+    step = step_flops(architecture, loss).evaluate(**sizes, batch_size=11)
+    routers = {"router_n_train": 9, "router_n_steps": 2, "router_n_visits": 18, "n_train": 20}
+    whole = training_flops(architecture, loss).evaluate(**sizes, n_visits=11, n_steps=1, **routers)
+    extra = 9 * 7 * 5 + 2 * 18 * 5 + 2 * (1 + 2 * 2 * 5) + 2 * 20 * 7 * 2 * 5
+    assert whole - step == (extra if architecture == "separate" else 0)
