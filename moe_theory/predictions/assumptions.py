@@ -1,4 +1,4 @@
-"""What the exact statements take for granted, and the law of the class sizes."""
+"""What predictions take for granted, and the law of the class sizes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from scipy import stats
 
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
+from moe_theory.models import DenseCNN
 from moe_theory.training.sgd import SGD, steps_per_epoch
 
-FEWEST_PATTERNS = 16
+FEWEST_PATTERNS, SMALL_START = 16, 0.01
 
 
 def positive_counts(
@@ -76,6 +77,27 @@ def check_router_training(sgd: SGD, n_samples: int) -> None:
     if n_steps % per_epoch:
         allowed = f"a whole number of epochs of {per_epoch} steps, {equal}"
         raise reject("router steps", n_steps, allowed)
+
+
+def check_signs(model: DenseCNN) -> None:
+    """Raise ``ValueError`` unless output weights are ±1 in turn, and both occur."""
+    if model.output_weights != "signs":
+        allowed = '"signs": the statement is for a_r = ±1 in turn'
+        raise reject("output_weights", model.output_weights, allowed)
+    if model.n_hidden < 2:
+        raise reject("n_hidden", model.n_hidden, ">= 2, so that both signs occur")
+
+
+def check_small_start(patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int) -> None:
+    """Raise ``ValueError`` unless initial weights hardly matter beside the first full-batch step.
+
+    They must be small against the change that one patch makes.
+    """
+    slope = 0.5 if sgd.loss == "logistic" else 1.0
+    smallest = slope * sgd.learning_rate / (patterns.n_patches * n_train)
+    if not 0 < model.init_std <= SMALL_START * smallest:
+        allowed = f"positive and at most {SMALL_START * smallest:.2g}, {SMALL_START:g} times"
+        raise reject("init_std", model.init_std, f"{allowed} the smallest change of a step")
 
 
 def check_neutral_patterns(patterns: PatchPatterns) -> None:

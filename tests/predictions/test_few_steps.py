@@ -14,7 +14,7 @@ from moe_theory.predictions.few_steps.error import (
 )
 from moe_theory.predictions.few_steps.fluctuations import GaussianSum
 from moe_theory.predictions.few_steps.fresh_input import FreshLaw
-from moe_theory.predictions.few_steps.linked_copies import Population, Setting
+from moe_theory.predictions.few_steps.linked_copies import FewStepsSetting, LinkedCopies
 
 # n, p, N, m, T, learning rate, loss
 UNSTABLE = (64, 256, 60, 40, 3, 800, "logistic")
@@ -88,12 +88,12 @@ def test_the_measurement_could_refute_it():
     mean, error = measure(UNSTABLE, 20_000 * len(FAST), 300)
     n, p, n_train, m, n_steps, rate, _ = UNSTABLE
     one = one_step_error(*problem(n, p, n_train, m, 1, rate), n_train).error
-    setting = Setting(n, p, (30, 30), (20, 20), rate / (n * n * n_train), n_steps)
+    setting = FewStepsSetting(n, p, (30, 30), (20, 20), rate / (n * n * n_train), n_steps)
     errors = []
     for seed in range(4):
-        population = Population(setting, seed)
-        population._pattern_factor = population._sample_factor = 0.0
-        errors.append(_class_errors(population, 0, seed).mean())
+        copies = LinkedCopies(setting, seed)
+        copies._pattern_factor = copies._sample_factor = 0.0
+        errors.append(_class_errors(copies, 0, seed).mean())
     assert mean - one > 5 * error
     assert mean - np.mean(errors) > 5 * error
 
@@ -147,10 +147,8 @@ def test_copies_do_not_matter(monkeypatch):
     base = few_steps_error(*setting, 30)
     module = "moe_theory.predictions.few_steps.linked_copies"
     monkeypatch.setattr(f"{module}.N_PATTERNS", 1)
-    small = [
-        _class_errors(Population(Setting(32, 256, (15, 15), (20, 20), 150 / 30720, 3), k), k, 0)
-        for k in range(24)
-    ]
+    small = FewStepsSetting(32, 256, (15, 15), (20, 20), 150 / 30720, 3)
+    small = [_class_errors(LinkedCopies(small, k), k, 0) for k in range(24)]
     error = np.std(small, axis=0, ddof=1)[0] / np.sqrt(24)
     assert np.mean(small) == pytest.approx(base.error, abs=4 * np.hypot(error, base.standard_error))
 
@@ -208,8 +206,8 @@ def test_normals_are_stratified():
 def test_properties():
     """Equal calls give equal results, classes are alike, and more samples help."""
     few, many = (few_steps_error(*problem(16, 64, size, 40, 2, 32), size) for size in (20, 40))
-    setting = Setting(16, 64, (10, 10), (20, 20), 0.01, 2)
-    twice = [_class_errors(Population(setting, 5), 0, 0).tolist() for _ in range(2)]
+    setting = FewStepsSetting(16, 64, (10, 10), (20, 20), 0.01, 2)
+    twice = [_class_errors(LinkedCopies(setting, 5), 0, 0).tolist() for _ in range(2)]
     assert twice[0] == twice[1]
     assert few.positive == few.negative == pytest.approx(few.error)
     assert many.error < few.error

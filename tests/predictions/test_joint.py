@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import integrate
 from twins import softmax, top_l
 
 from moe_theory import SGD, JointMoE, PatchPatterns, SeparateMoE, train_many
@@ -25,8 +24,7 @@ from moe_theory.predictions.joint.kernels import (
     new_sums,
     sample_pulls,
 )
-from moe_theory.predictions.joint.race import joint_race, opening_time
-from moe_theory.predictions.joint.samples_to import joint_samples
+from moe_theory.predictions.joint.samples_to import joint_samples_to
 from moe_theory.predictions.joint.setting import joint_setting
 
 # (n, p, l, k, N), with stated accuracies of the prediction in ε: relative, for systematic
@@ -102,7 +100,9 @@ def test_a_gate_opens_as_the_closed_form_says():
     experts = Experts(*np.zeros((9, 1, n)))
     experts.up[0, 0] = carriers
     experts.up_start[:] = experts.down_start[:] = 1e-9
-    end = opening_time(n, carriers, share=1.0, u=1.5)
+    # η·t(u) = 2l ∫₀^u (1 + (l − 1) e^{−κv²/2}) dv, of docs/theory/joint.md.
+    bulk = math.sqrt(math.pi / (2 * carriers)) * math.erf(1.5 * math.sqrt(carriers / 2))
+    end = 2 * n * (1.5 + (n - 1) * bulk)
     course = Course(
         order=np.zeros(1, np.int64), bounds=np.arange(2), rate=1.0, ratio=1.0, scale=1 / n,
         target=0.0, longest=end, growth=0.01, largest=0.02,
@@ -111,43 +111,6 @@ def test_a_gate_opens_as_the_closed_form_says():
     assert time == pytest.approx(end, rel=0.02)
     # Slopes fall a little below ½ as the margin grows, and h̄ holds S back by h²/(2κl).
     assert experts.values[0, 0] / carriers == pytest.approx(1.5, rel=0.1)
-
-
-def test_opening_time_is_the_integral_of_the_gate():
-    share, n_routed, carriers = 0.4, 8, 1.5
-
-    def inverse_speed(u):
-        weight = math.exp(carriers * u**2 / 2)
-        return 2 * n_routed * (weight + n_routed - 1) / weight / share
-
-    found = integrate.quad(inverse_speed, 0, 1.2)[0]
-    assert opening_time(n_routed, carriers, share, 1.2) == pytest.approx(found)
-    bulk = opening_time(n_routed, carriers, share)
-    late = opening_time(n_routed, carriers, share, 50.0) - 2 * n_routed * 50.0 / share
-    assert bulk == pytest.approx(late)
-
-
-@pytest.mark.parametrize(("n", "p", "k", "n_train"), [(32, 256, 8, 6), (16, 64, 2, 8)])
-def test_race_meets_drawn_counts(n, p, k, n_train):
-    """Skellam counts against drawn samples, whose totals are fixed."""
-    patterns, model, _ = problem(n, p, n, k)
-    found = joint_race(patterns, model, n_train)
-    rng, n_draws, leads = np.random.default_rng(3), 1000, []
-    size = (n_draws, 40 // k, p + 1)
-    for first in (0, 1):
-        signs = np.where((np.arange(40 // k) + first) % 2 == 0, 1, -1)[:, None]
-        alive = rng.random(size) < 0.5
-        up, down = ((alive & (signs == sign)).sum(axis=1) for sign in (1, -1))
-        half = n_train * (n - 1) // 2
-        net = rng.multinomial(half, np.full(p, 1 / p), n_draws)
-        net = net - rng.multinomial(half, np.full(p, 1 / p), n_draws)
-        speed = (net**2 * np.where(net > 0, up[:, 1:], down[:, 1:])).max(axis=1)
-        own = (n_train // 2) ** 2 * up[:, 0]
-        leads.append([own > speed, (own >= speed) & (own > 0)])
-    drawn = np.mean(leads, axis=(0, 2))
-    noise = 4 * np.sqrt(drawn * (1 - drawn) / (2 * n_draws))
-    assert abs(found.leads - drawn[0]) < noise[0] + 0.01
-    assert abs(found.leads_or_ties - drawn[1]) < noise[1] + 0.01
 
 
 def test_the_race_decides_who_specializes():
@@ -189,20 +152,20 @@ def test_properties():
 
 def test_samples_invert_the_error():
     patterns, model, sgd = problem(16, 64, 8, 4)
-    found = joint_samples(patterns, model, sgd, 0.1, n_draws=40)
+    found = joint_samples_to(patterns, model, sgd, 0.1, n_draws=40)
     assert found.above.error <= 0.1 <= found.below.error
     few, many = 2 * math.floor(found.n_train / 2), 2 * math.ceil(found.n_train / 2)
     assert joint_error(patterns, model, sgd, few, 40) == found.below
     assert joint_error(patterns, model, sgd, many, 40) == found.above
     assert 0 < found.standard_error < 0.5 * found.n_train
-    assert joint_samples(patterns, model, sgd, 0.4, n_draws=4).n_train >= 2
+    assert joint_samples_to(patterns, model, sgd, 0.4, n_draws=4).n_train >= 2
 
 
 @pytest.mark.filterwarnings("ignore:.*of the trainings do not reach")
 def test_too_little_is_refused():
     patterns, model, sgd = problem(32, 64, 1, 2)
     with pytest.raises(ValueError, match="512 samples can reach"):
-        joint_samples(patterns, model, sgd, 0.05, n_draws=2)
+        joint_samples_to(patterns, model, sgd, 0.05, n_draws=2)
 
 
 # Twins in NumPy.
@@ -292,23 +255,6 @@ def test_other_networks_are_refused():
     patterns, _, sgd = problem(16, 64, 4)
     with pytest.raises(ValueError, match="model must be a JointMoE"):
         joint_error(patterns, SeparateMoE(2, 40, 4), sgd, 12)
-
-
-@pytest.mark.parametrize(
-    ("data", "network", "n_train", "message"),
-    [
-        ({"delta_d": 0.5}, {}, 8, "delta_d must be 0"),
-        ({"balanced": False}, {}, 8, "balanced"),
-        ({}, {"output_weights": "gaussian"}, 8, 'output_weights must be "signs"'),
-        ({}, {"n_routed": 4}, 8, "n_routed must be n = 16"),
-        ({}, {}, 7, "n_train must be even"),
-    ],
-)
-def test_outside_the_race(data, network, n_train, message):
-    data = {"n_patches": 16, "n_irrelevant": 64, "patch_dim": 70} | data
-    network = {"n_experts": 4, "n_hidden": 40, "n_routed": 16} | network
-    with pytest.raises(ValueError, match=message):
-        joint_race(PatchPatterns(**data), JointMoE(**network), n_train)
 
 
 @pytest.mark.parametrize(

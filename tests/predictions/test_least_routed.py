@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from moe_theory import SGD, PatchPatterns, SeparateMoE
-from moe_theory.predictions.routers.least_routed import trained_n_routed
-from moe_theory.predictions.routers.success import router_success, training_router_success
+from moe_theory.predictions import router_success, trained_n_routed
 
 
 def full_batch(n_train):
@@ -23,10 +22,10 @@ def test_the_least_l(options, inputs):
     n, p, n_train = 10, 20, 12
     patterns, sgd = PatchPatterns(n, p, p + 2, **options), full_batch(n_train)
     model = SeparateMoE(2, 2, 1)
-    function = {"fresh": router_success, "training": training_router_success}[inputs]
     worst = []
     for l in range(1, n + 1):
-        found = function(patterns, dataclasses.replace(model, n_routed=l), sgd, n_train)
+        routed = dataclasses.replace(model, n_routed=l)
+        found = router_success(patterns, routed, sgd, n_train, inputs=inputs)
         worst.append(min(found.positive, found.negative))
     assert (np.diff(worst) >= -1e-9).all()
     assert worst[-1] == 1
@@ -38,7 +37,7 @@ def test_the_least_l(options, inputs):
 
 def test_the_least_l_falls_with_samples_and_may_not_exist():
     patterns, model = PatchPatterns(32, 64, 66, spread=0.1), SeparateMoE(2, 2, 1)
-    least = partial(trained_n_routed, patterns, model, gaussian=True)
+    least = partial(trained_n_routed, patterns, model, method="gaussian")
     fresh = [least(full_batch(n), n, 0.99) for n in (10, 20, 40, 320)]
     training = [least(full_batch(n), n, 0.99, inputs="training") for n in (10, 20, 40, 320)]
     assert fresh == sorted(fresh, reverse=True)
@@ -54,7 +53,7 @@ def test_the_least_l_falls_with_samples_and_may_not_exist():
         (1, {}, r"certainty must be a finite number in \(0, 0.999999\]; got 1"),
         (0, {}, "certainty must be"),
         (0.9, {"inputs": "test"}, "inputs must be one of 'fresh', 'training'"),
-        (0.9, {"gaussian": 1}, "gaussian must be True or False"),
+        (0.9, {"method": "normal"}, "method must be one of 'exact', 'gaussian'"),
     ],
 )
 def test_bad_questions(certainty, options, message):

@@ -15,7 +15,6 @@ from moe_theory.predictions import (
     ONE_STEP_SAMPLES,
     one_step_error,
     one_step_error_asymptotic,
-    one_step_error_gaussian,
     one_step_samples_asymptotic,
 )
 
@@ -92,7 +91,8 @@ def test_the_measurement_could_refute_it(measured):
 def test_many_units_and_patterns_give_the_limit():
     patterns, model, sgd = problem(33, 2000, 6, 4000, {})
     limit = one_step_error_asymptotic(33, 2000, 6)
-    assert one_step_error_gaussian(patterns, model, sgd, 6).error == pytest.approx(limit, rel=0.01)
+    found = one_step_error(patterns, model, sgd, 6, method="gaussian").error
+    assert found == pytest.approx(limit, rel=0.01)
     patterns, model, sgd = problem(64, 256, 120, 4000, {})
     limit = one_step_error_asymptotic(64, 256, 120)
     assert one_step_error(patterns, model, sgd, 120).error == pytest.approx(limit, rel=0.03)
@@ -153,3 +153,9 @@ def test_outside_the_domain(data, network, training, message):
     training = {"learning_rate": 16.0, "batch_size": 20, "n_steps": 1} | training
     with pytest.raises(ValueError, match=message):
         one_step_error(PatchPatterns(**data), DenseCNN(**network), SGD(**training), 20)
+
+
+def test_unknown_method():
+    patterns, model, sgd = problem(16, 64, 20, 40, {})
+    with pytest.raises(ValueError, match="method must be one of 'exact', 'gaussian'; got 'normal'"):
+        one_step_error(patterns, model, sgd, 20, method="normal")

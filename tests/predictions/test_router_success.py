@@ -17,20 +17,10 @@ from moe_theory.predictions import (
     aligned_success,
     certain_n_routed,
     router_success,
-    router_success_gaussian,
-)
-from moe_theory.predictions.routers.success import (
-    training_router_success,
-    training_router_success_gaussian,
 )
 
 NO_SPREAD = st.just(0.0)
-PREDICTIONS = (
-    router_success,
-    router_success_gaussian,
-    training_router_success,
-    training_router_success_gaussian,
-)
+METHODS = ("exact", "gaussian")
 
 
 @st.composite
@@ -315,9 +305,11 @@ def test_held_out_samples_follow_the_same_law():
 def test_trained_success_grows_with_l(n, p, n_train, delta_d, start):
     patterns = PatchPatterns(n, p, p + 2, delta_d=delta_d)
     sgd = SGD(0.5, n_train, n_steps=1, router_n_epochs=2)
-    for predict in (router_success, router_success_gaussian):
+    for method in METHODS:
         own = [
-            predict(patterns, SeparateMoE(2, 2, l, router_init_std=start), sgd, n_train).own
+            router_success(
+                patterns, SeparateMoE(2, 2, l, router_init_std=start), sgd, n_train, method=method
+            ).own
             for l in range(1, n + 1)
         ]
         assert (np.diff(own) > -1e-11).all()
@@ -347,8 +339,9 @@ def test_the_classes_swap():
 def failures(n, p, n_routed, n_train, start, law):
     patterns, sgd = PatchPatterns(n, p, p + 2, **law), SGD(1.0, n_train, n_steps=1)
     model = SeparateMoE(2, 2, n_routed, router_init_std=start)
-    predictions = router_success, router_success_gaussian
-    return [1 - predict(patterns, model, sgd, n_train).own for predict in predictions]
+    return [
+        1 - router_success(patterns, model, sgd, n_train, method=method).own for method in METHODS
+    ]
 
 
 @pytest.mark.parametrize(
@@ -377,7 +370,8 @@ def test_gaussian_success_tends_to_the_dossiers_formula():
     n, p, n_routed, n_train, delta_d = 256, 20_000, 4, 6, 0.3
     patterns = PatchPatterns(n, p, p + 2, delta_d=delta_d)
     model = SeparateMoE(2, 2, n_routed, router_init_std=0.0)
-    found = router_success_gaussian(patterns, model, SGD(1.0, n_train, n_steps=1), n_train).own
+    sgd = SGD(1.0, n_train, n_steps=1)
+    found = router_success(patterns, model, sgd, n_train, method="gaussian").own
     deviation = ((n - 1) / (p * n_train)) ** 0.5
     share = stats.norm.sf((1 - delta_d) / 2 / deviation)
     assert found == pytest.approx(stats.binom.cdf(n_routed - 1, n - 1, share), rel=0.01)
@@ -395,9 +389,9 @@ def test_gaussian_success_tends_to_the_dossiers_formula():
 def test_outside_the_domain(options, changes, message):
     patterns = PatchPatterns(8, 8, 10, **options)
     sgd = SGD(**{"learning_rate": 1.0, "batch_size": 10, "n_steps": 1} | changes)
-    for predict in PREDICTIONS:
+    for inputs, method in itertools.product(("fresh", "training"), METHODS):
         with pytest.raises(ValueError, match=message):
-            predict(patterns, SeparateMoE(2, 2, 2), sgd, 10)
+            router_success(patterns, SeparateMoE(2, 2, 2), sgd, 10, inputs=inputs, method=method)
 
 
 def test_l_out_of_range():
@@ -408,3 +402,17 @@ def test_l_out_of_range():
         aligned_success(patterns, 5)
     with pytest.raises(ValueError, match="certainty must be"):
         certain_n_routed(patterns, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"inputs": "test"}, "inputs must be one of 'fresh', 'training'; got 'test'"),
+        ({"method": True}, "method must be one of 'exact', 'gaussian'; got True"),
+    ],
+)
+def test_unknown_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        router_success(
+            PatchPatterns(4, 8, 10), SeparateMoE(2, 2, 1), SGD(1.0, 10, n_steps=1), 10, **options
+        )

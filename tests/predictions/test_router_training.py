@@ -1,6 +1,7 @@
 """Success of trained routers on their own samples and with spread: enumeration and simulation."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,16 +10,12 @@ from numpy.random import SeedSequence
 from scipy import special, stats
 
 from moe_theory import SGD, PatchPatterns, SeparateMoE, routing_metrics, train_many
+from moe_theory.predictions import router_success
 from moe_theory.predictions.routers.curves import success_curves, typical_scores
-from moe_theory.predictions.routers.success import (
-    router_success,
-    router_success_gaussian,
-    training_router_success,
-    training_router_success_gaussian,
-)
 
+training_router_success = partial(router_success, inputs="training")
 EXACT = router_success, training_router_success
-GAUSSIAN = router_success_gaussian, training_router_success_gaussian
+GAUSSIAN = tuple(partial(predict, method="gaussian") for predict in EXACT)
 # Patches that are routed in the simulations below.
 ROUTED = (1, 2, 4)
 
@@ -275,9 +272,10 @@ def test_large_fluctuations_warn():
 
 def test_few_samples_warn():
     patterns, model = PatchPatterns(8, 32, 34, spread=0.2), SeparateMoE(2, 2, 2)
-    router_success_gaussian(patterns, model, full_batch(2), 2)
+    fresh, training = GAUSSIAN
+    fresh(patterns, model, full_batch(2), 2)
     with pytest.warns(UserWarning, match="n_train = 2 is below 4"):
-        training_router_success_gaussian(patterns, model, full_batch(2), 2)
+        training(patterns, model, full_batch(2), 2)
 
 
 def test_equal_calls_give_equal_results():

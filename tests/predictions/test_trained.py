@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from moe_theory import SGD, DenseCNN, PatchPatterns, SeparateMoE, train_many
-from moe_theory.predictions.trained.error import _spread_carriers, trained_error
-from moe_theory.predictions.trained.final_state import _own_effects, trained_state
+from moe_theory.predictions.trained.error import _spread_carriers, trained_error, trained_samples_to
+from moe_theory.predictions.trained.final_state import _own_effects, final_state
 from moe_theory.predictions.trained.kernels import (
     Occurrences,
     Paths,
@@ -16,8 +16,7 @@ from moe_theory.predictions.trained.kernels import (
     follow_paths,
     surviving_units,
 )
-from moe_theory.predictions.trained.samples_to import trained_samples
-from moe_theory.predictions.trained.setting import Setting
+from moe_theory.predictions.trained.setting import TrainedSetting
 from moe_theory.predictions.trained.training_set import _occurrences, draw_training_set
 
 N_SEEDS = 240
@@ -107,11 +106,11 @@ def test_held_out_routers_err_less():
 
 def test_samples_invert_the_error():
     patterns, model, sgd = problem(16, 64, None)
-    samples = trained_samples(patterns, model, sgd, 0.1)
+    samples = trained_samples_to(patterns, model, sgd, 0.1)
     below, above = 2 * int(samples / 2), 2 * int(samples / 2) + 2
     assert trained_error(patterns, model, sgd, below).error >= 0.085
     assert trained_error(patterns, model, sgd, above).error <= 0.115
-    assert trained_samples(patterns, model, sgd, 0.4) == 4
+    assert trained_samples_to(patterns, model, sgd, 0.4) == 4
 
 
 def test_carriers_are_spread_over_their_law():
@@ -123,7 +122,7 @@ def test_carriers_are_spread_over_their_law():
     assert pairs.var(axis=0) == pytest.approx(law.var(), rel=4 * (2 / n_draws) ** 0.5)
 
 
-DENSE = Setting(16, 64, 20, 10, 1, 16, (20, 20), 0.01, 1 / 16, 0.2, 20, 0.03)
+DENSE = TrainedSetting(16, 64, 20, 10, 1, 16, (20, 20), 0.01, 1 / 16, 0.2, 20, 0.03)
 ROUTED = replace(DENSE, n_experts=2, n_routed=4, n_train=40, n_positive=20, units=(10, 10),
                  scale=1 / 4)  # fmt: skip
 
@@ -150,7 +149,7 @@ def test_training_set():
 def test_state_solves_its_equations(setting):
     """Fields, pulls and loss agree, each computed anew; own effects are those of a push."""
     data = drawn(setting)
-    state = trained_state(data)
+    state = final_state(data)
     assert state.converged
     loss = np.log1p(np.exp(-state.margins)).mean()
     assert loss == pytest.approx(setting.target, rel=0.01)

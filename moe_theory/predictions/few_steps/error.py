@@ -1,4 +1,4 @@
-"""Test error of the dense network after a few full-batch steps of any size."""
+"""`few_steps_error`: the dense network after a few full-batch steps of any size."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from moe_theory._blas import single_blas_thread
 from moe_theory._random import stream
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN
-from moe_theory.predictions.assumptions import check_orthogonal, positive_counts
+from moe_theory.predictions.assumptions import (
+    check_neutral_patterns,
+    check_signs,
+    check_small_start,
+    positive_counts,
+)
 from moe_theory.predictions.few_steps.fresh_input import FreshLaw
-from moe_theory.predictions.few_steps.linked_copies import Population, Setting
+from moe_theory.predictions.few_steps.linked_copies import FewStepsSetting, LinkedCopies
+from moe_theory.predictions.predicted_error import PredictedError
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
 
-FEWEST_PATTERNS, MOST_STEPS = 16, 20
-# The initial weights must be this small against the change that one patch makes in the first step.
-SMALL_START = 0.01
+MOST_STEPS = 20
 # Independent estimates, populations in each, and numbers of carriers of o₁ (o₂).
 N_GROUPS, N_POPULATIONS, N_NODES = 8, 8, 4
 # So many times populations are drawn, until the relative standard error is as small.
@@ -33,37 +37,23 @@ MOST_ROUNDS, PRECISION = 4, 0.01
 
 
 @dataclass(frozen=True)
-class FewStepsError:
-    """Generalization error P(y f(x) ≤ 0) after a few steps.
+class FewStepsError(PredictedError):
+    """The error after a few steps.
 
     Attributes
     ----------
-    error : float
-        ε, the mean over the classes.
-    positive, negative : float
-        ε for inputs with y = +1 and y = −1.
+    error, positive, negative : float
+        As in `PredictedError`.
     standard_error : float
         Of ``error``, from the populations drawn; itself known within a quarter.
 
-    Notes
-    -----
-    Source: dossier §5.3 [D].
-
     Examples
     --------
-    >>> round(FewStepsError(0.05, 0.04, 0.06, standard_error=0.001).z, 3)
-    1.645
+    >>> FewStepsError(0.05, 0.04, 0.06, standard_error=0.001).standard_error
+    0.001
     """
 
-    error: float
-    positive: float
-    negative: float
     standard_error: float
-
-    @property
-    def z(self) -> float:
-        """z_ε, at which the Gaussian tail is ε: the ratio of signal to noise that ε stands for."""
-        return float(stats.norm.isf(self.error))
 
 
 def few_steps_error(
@@ -112,13 +102,31 @@ def few_steps_error(
     (True, True)
     """
     n_train = integer("n_train", n_train, 2)
-    _check_problem(patterns, model)
+    settings = few_steps_settings(patterns, model, sgd, n_train)
+    with single_blas_thread():
+        return _solve(settings)
+
+
+def few_steps_settings(
+    patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int
+) -> tuple[FewStepsSetting, ...]:
+    """Return what decides the outcome, for the class sizes that are possible and equally likely.
+
+    Raises
+    ------
+    ValueError
+        If an assumption fails; the message names it.
+    """
+    check_neutral_patterns(patterns)
+    if not isinstance(model, DenseCNN):
+        raise reject("model", type(model).__name__, "a DenseCNN")
+    check_signs(model)
     _check_training(sgd, n_train)
-    _check_start(patterns, model, sgd, n_train)
+    check_small_start(patterns, model, sgd, n_train)
     counts, _ = positive_counts(patterns, n_train)
     n = patterns.n_patches
-    settings = tuple(
-        Setting(
+    return tuple(
+        FewStepsSetting(
             n=n,
             p=patterns.n_irrelevant,
             class_sizes=(count, n_train - count),
@@ -129,12 +137,10 @@ def few_steps_error(
         )
         for count in counts.tolist()
     )
-    with single_blas_thread():
-        return _solve(settings)
 
 
 @lru_cache(maxsize=256)
-def _solve(settings: tuple[Setting, ...]) -> FewStepsError:
+def _solve(settings: tuple[FewStepsSetting, ...]) -> FewStepsError:
     """Average over populations, in rounds; class sizes that are equally likely take turns."""
     found = np.zeros((N_GROUPS, 0, 2))
     for turn in range(MOST_ROUNDS):
@@ -142,8 +148,8 @@ def _solve(settings: tuple[Setting, ...]) -> FewStepsError:
         for group in range(N_GROUPS):
             seed = turn * N_GROUPS + group
             for k in range(N_POPULATIONS):
-                population = Population(settings[k % len(settings)], seed * N_POPULATIONS + k)
-                more[group, k] = _class_errors(population, seed, k)
+                copies = LinkedCopies(settings[k % len(settings)], seed * N_POPULATIONS + k)
+                more[group, k] = _class_errors(copies, seed, k)
         found = np.concatenate([found, more], axis=1)
         means = found.mean(axis=(1, 2))
         spread = float(means.std(ddof=1)) / math.sqrt(N_GROUPS)
@@ -153,9 +159,9 @@ def _solve(settings: tuple[Setting, ...]) -> FewStepsError:
     return FewStepsError(float(means.mean()), positive, negative, spread)
 
 
-def _class_errors(population: Population, seed: int, k: int) -> Array:
+def _class_errors(copies: LinkedCopies, seed: int, k: int) -> Array:
     """Average over the numbers of units that carry o₁ and o₂; each pair has its own noise."""
-    s = population.setting
+    s = copies.setting
     (first, chances), (second, others) = (_binomial_nodes(units) for units in s.units)
     symmetric = s.units[0] == s.units[1] and s.class_sizes[0] == s.class_sizes[1]
     total = np.zeros(2)
@@ -164,7 +170,7 @@ def _class_errors(population: Population, seed: int, k: int) -> Array:
             if symmetric and j < i:
                 continue
             normals = _normals(s.n_steps, seed, i * len(second) + j)[k]
-            learned = population.learn(np.array([one, two]), normals)
+            learned = copies.learn(np.array([one, two]), normals)
             below = FreshLaw(learned.values, s.n, s.p).below(-learned.means, learned.variances)
             errors = np.array([below[0], 1 - below[1]])
             if symmetric:
@@ -186,7 +192,7 @@ def _binomial_nodes(units: int) -> tuple[Array, Array]:
 
 @lru_cache(maxsize=1024)
 def _normals(n_steps: int, seed: int, pair: int) -> Array:
-    """Return stratified standard normals for `Population.learn`, shape (populations, 3, T).
+    """Return stratified standard normals for `LinkedCopies.learn`, shape (populations, 3, T).
 
     The sums over the samples of the two classes matter by their difference first.
     """
@@ -207,27 +213,6 @@ def _normals(n_steps: int, seed: int, pair: int) -> Array:
     return normals
 
 
-def _check_problem(patterns: PatchPatterns, model: DenseCNN) -> None:
-    check_orthogonal(patterns)
-    if patterns.delta_d != 0:
-        raise reject("delta_d", patterns.delta_d, "0: o₁ and o₂ must learn apart from each other")
-    if not patterns.balanced or patterns.positive_fraction != 0.5:
-        given = (patterns.balanced, patterns.positive_fraction)
-        raise reject("(balanced, positive_fraction)", given, "(True, 0.5)")
-    if patterns.n_patches < 2:
-        raise reject("n_patches", patterns.n_patches, ">= 2")
-    if patterns.n_irrelevant < FEWEST_PATTERNS:
-        allowed = f">= {FEWEST_PATTERNS}: fewer are not independent enough"
-        raise reject("n_irrelevant", patterns.n_irrelevant, allowed)
-    if not isinstance(model, DenseCNN):
-        raise reject("model", type(model).__name__, "a DenseCNN")
-    if model.output_weights != "signs":
-        allowed = '"signs": the statement is for a_r = ±1 in turn'
-        raise reject("output_weights", model.output_weights, allowed)
-    if model.n_hidden < 2:
-        raise reject("n_hidden", model.n_hidden, ">= 2, so that both signs occur")
-
-
 def _check_training(sgd: SGD, n_train: int) -> None:
     if sgd.batch_size < n_train:
         raise reject("batch_size", sgd.batch_size, f">= n_train = {n_train}: a full batch")
@@ -237,11 +222,3 @@ def _check_training(sgd: SGD, n_train: int) -> None:
     if sgd.steps(n_train) > MOST_STEPS:
         allowed = f"<= {MOST_STEPS}: the theory was not tested beyond, and each step costs time"
         raise reject("the number of steps", sgd.steps(n_train), allowed)
-
-
-def _check_start(patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int) -> None:
-    slope = 0.5 if sgd.loss == "logistic" else 1.0
-    smallest = slope * sgd.learning_rate / (patterns.n_patches * n_train)
-    if not 0 < model.init_std <= SMALL_START * smallest:
-        allowed = f"positive and at most {SMALL_START * smallest:.2g}, {SMALL_START:g} times"
-        raise reject("init_std", model.init_std, f"{allowed} the smallest change of a step")

@@ -20,7 +20,7 @@ FEWEST_COPIES, N_PATTERNS, N_LINKS = 2, 4096, 1 << 16
 
 
 @dataclass(frozen=True)
-class Setting:
+class FewStepsSetting:
     """The numbers of one training that matter to its outcome.
 
     Attributes
@@ -67,7 +67,7 @@ class Learned:
     variances: Array
 
 
-class Population:
+class LinkedCopies:
     """The K-fold lift of the random graph of patterns and samples.
 
     It has Kp patterns, and KN samples that hold n − 1 random patterns each. For K → ∞ what
@@ -77,9 +77,9 @@ class Population:
 
     Parameters
     ----------
-    setting : Setting
+    setting : FewStepsSetting
     seed : int
-        Equal seeds give equal populations.
+        Equal seeds give equal copies.
 
     Notes
     -----
@@ -87,13 +87,13 @@ class Population:
 
     Examples
     --------
-    >>> population = Population(Setting(16, 64, (10, 10), (20, 20), 0.003, n_steps=2), seed=0)
-    >>> learned = population.learn(np.array([10.0, 10.0]), np.zeros((3, 2)))
+    >>> setting = FewStepsSetting(16, 64, (10, 10), (20, 20), 0.003, n_steps=2)
+    >>> learned = LinkedCopies(setting, seed=0).learn(np.array([10.0, 10.0]), np.zeros((3, 2)))
     >>> learned.values.shape, bool(80 < learned.means[0] < 100)
     ((4096,), True)
     """
 
-    def __init__(self, setting: Setting, seed: int = 0) -> None:
+    def __init__(self, setting: FewStepsSetting, seed: int = 0) -> None:
         self.setting = s = setting
         rng = stream(seed, "few steps")
         n_links = (s.n - 1) * sum(s.class_sizes)

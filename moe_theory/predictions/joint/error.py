@@ -1,4 +1,4 @@
-"""Test error of jointly trained networks, from the flow of one number per expert and pattern."""
+"""`joint_error`: jointly trained networks, by the flow of one number per expert and pattern."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from moe_theory.predictions.joint.setting import (
     JointSetting,
     joint_setting,
 )
+from moe_theory.predictions.predicted_error import PredictedError
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
@@ -36,17 +37,15 @@ SPECIAL, FEW_UNFINISHED = 0.5, 0.2
 
 
 @dataclass(frozen=True)
-class JointError:
-    """Generalization error P(y f(x) ≤ 0) at the end of joint training.
+class JointError(PredictedError):
+    """The error at the end of joint training, and why it is what it is.
 
     Attributes
     ----------
-    error : float
-        ε, the mean over the classes and over trainings.
+    error, positive, negative : float
+        As in `PredictedError`, means over trainings.
     standard_error : float
         Of ``error``, from the finite number of trainings drawn.
-    positive, negative : float
-        ε for inputs with y = +1 and y = −1.
     specialists : float
         Mean number of experts per class that give its discriminative patch a mean gate above ½.
     lacking : float
@@ -67,15 +66,12 @@ class JointError:
 
     Examples
     --------
-    >>> found = JointError(0.1, 0.01, 0.1, 0.1, 1.2, 0.4, 0.22, 0.02, 950.0, 0.0, 96)
+    >>> found = JointError(0.1, 0.1, 0.1, 0.01, 1.2, 0.4, 0.22, 0.02, 950.0, 0.0, 96)
     >>> found.lacking
     0.4
     """
 
-    error: float
     standard_error: float
-    positive: float
-    negative: float
     specialists: float
     lacking: float
     error_lacking: float

@@ -1,4 +1,4 @@
-"""N*(ε) of joint training, by root finding on `joint_error`."""
+"""`joint_samples_to`: N*(ε) of joint training."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_theory._validation import integer, real, reject
+from moe_theory._validation import integer, real
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
 from moe_theory.predictions.joint.error import N_DRAWS, JointError, joint_error
 from moe_theory.predictions.joint.setting import FEWEST_SAMPLES
+from moe_theory.predictions.sample_search import bracket
 from moe_theory.training.sgd import SGD
 
 LARGEST_N = 512
@@ -20,7 +21,7 @@ LEAST_ERRORS, RANGE = 0.2, 6.0
 
 
 @dataclass(frozen=True)
-class JointSamples:
+class JointSamplesTo:
     """N*(ε) of joint training.
 
     Attributes
@@ -41,8 +42,8 @@ class JointSamples:
 
     Examples
     --------
-    >>> side = JointError(0.1, 0.01, 0.1, 0.1, 1.2, 0.4, 0.22, 0.02, 950.0, 0.0, 96)
-    >>> JointSamples(14.0, 1.1, 0.1, below=side, above=side).n_train
+    >>> side = JointError(0.1, 0.1, 0.1, 0.01, 1.2, 0.4, 0.22, 0.02, 950.0, 0.0, 96)
+    >>> JointSamplesTo(14.0, 1.1, 0.1, below=side, above=side).n_train
     14.0
     """
 
@@ -53,9 +54,9 @@ class JointSamples:
     above: JointError
 
 
-def joint_samples(
+def joint_samples_to(
     patterns: PatchPatterns, model: JointMoE, sgd: SGD, epsilon: float, n_draws: int = N_DRAWS
-) -> JointSamples:
+) -> JointSamplesTo:
     """Return N*(ε), the number of samples at which `joint_error` falls to ε.
 
     Parameters
@@ -67,7 +68,7 @@ def joint_samples(
 
     Returns
     -------
-    JointSamples
+    JointSamplesTo
         By interpolation of log ε in log N.
 
     Raises
@@ -89,35 +90,22 @@ def joint_samples(
     --------
     >>> patterns = PatchPatterns(n_patches=32, n_irrelevant=128, patch_dim=130)
     >>> sgd = SGD(0.2 * 8, batch_size=20, n_steps=20_000, stop_loss=0.03)
-    >>> found = joint_samples(patterns, JointMoE(8, 40, 8), sgd, epsilon=0.1)
+    >>> found = joint_samples_to(patterns, JointMoE(8, 40, 8), sgd, epsilon=0.1)
     >>> 5 < found.n_train < 11
     True
     """
     epsilon = real("epsilon", epsilon, 0.005, 0.4)
     n_draws = integer("n_draws", n_draws, 2)
 
-    def at(n_train: int) -> JointError:
-        return joint_error(patterns, model, sgd, n_train, n_draws)
-
-    few, many = FEWEST_SAMPLES, 2 * FEWEST_SAMPLES
-    found = {few: at(few)}
-    if found[few].error <= epsilon:
-        return JointSamples(float(few), math.nan, epsilon, found[few], found[few])
-    while (found.setdefault(many, at(many))).error > epsilon:
-        few, many = many, 2 * many
-        if many > LARGEST_N:
-            raise reject("epsilon", epsilon, f"an error that {LARGEST_N} samples can reach")
-    # Steps below 15 % would be lost in the noise of the draws.
-    while many - few > max(2, 0.15 * few):
-        middle = 2 * round(math.sqrt(few * many) / 2)
-        found[middle] = at(middle)
-        if found[middle].error > epsilon:
-            few = middle
-        else:
-            many = middle
+    few, many, found = bracket(
+        lambda n_train: joint_error(patterns, model, sgd, n_train, n_draws),
+        epsilon, FEWEST_SAMPLES, LARGEST_N, resolution=0.15,
+    )  # fmt: skip
+    if few == many:
+        return JointSamplesTo(float(few), math.nan, epsilon, found[few], found[few])
     n_train = _crossing(few, many, found[few], found[many], epsilon)
     spread = n_train * _relative(found[few]) / _steepness(found, epsilon)
-    return JointSamples(n_train, spread, epsilon, found[few], found[many])
+    return JointSamplesTo(n_train, spread, epsilon, found[few], found[many])
 
 
 def _log_error(found: JointError) -> float:

@@ -1,68 +1,65 @@
-"""Test error of the dense network after one full-batch step, exactly and with Gaussian noise."""
+"""`one_step_error`: the dense network after one full-batch step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
 from moe_theory._blas import single_blas_thread
-from moe_theory._validation import reject
+from moe_theory._validation import choice, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN
-from moe_theory.predictions.assumptions import check_orthogonal, positive_counts
+from moe_theory.predictions.assumptions import (
+    check_orthogonal,
+    check_signs,
+    check_small_start,
+    positive_counts,
+)
 from moe_theory.predictions.fixed_totals import Real
 from moe_theory.predictions.one_step.irrelevant_sum import IrrelevantSum
 from moe_theory.predictions.one_step.tied_outputs import tie_errors
+from moe_theory.predictions.predicted_error import PredictedError
 from moe_theory.training.sgd import SGD
 
+Method = Literal["exact", "gaussian"]
 Errors = Callable[[IrrelevantSum, Real], tuple[Real, Real]]
 
 FEWEST_PATTERNS = 4
-# The initial weights must be this small against the smallest change of the step.
-SMALL_START = 0.01
 
 
 @dataclass(frozen=True)
-class OneStepError:
-    """Generalization error P(y f(x) ≤ 0) after one step.
+class OneStepError(PredictedError):
+    """The error after one step.
 
     Attributes
     ----------
-    error : float
-        ε, the mean over the classes, weighted by their fractions.
-    positive, negative : float
-        ε for inputs with y = +1 and y = −1.
+    error, positive, negative : float
+        As in `PredictedError`.
     tie : float
         Chance that f is 0 to leading order in the initial weights, which then decide; ``error``
         holds the share of it that they decide wrongly.
 
-    Notes
-    -----
-    Source: dossier §5.3 [D].
-
     Examples
     --------
-    >>> round(OneStepError(error=0.05, positive=0.04, negative=0.06, tie=0.001).z, 3)
-    1.645
+    >>> OneStepError(error=0.05, positive=0.04, negative=0.06, tie=0.001).tie
+    0.001
     """
 
-    error: float
-    positive: float
-    negative: float
     tie: float
-
-    @property
-    def z(self) -> float:
-        """z_ε, at which the Gaussian tail is ε: the ratio of signal to noise that ε stands for."""
-        return float(stats.norm.isf(self.error))
 
 
 def one_step_error(
-    patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int
+    patterns: PatchPatterns,
+    model: DenseCNN,
+    sgd: SGD,
+    n_train: int,
+    *,
+    method: Method = "exact",
 ) -> OneStepError:
     """Return the expected test error after one full-batch step from small initial weights.
 
@@ -80,6 +77,8 @@ def one_step_error(
         One step, B >= N; either loss.
     n_train : int
         N.
+    method : {"exact", "gaussian"}
+        "gaussian" puts a Gaussian in the place of the noise of the irrelevant patches.
 
     Returns
     -------
@@ -98,6 +97,12 @@ def one_step_error(
 
     It takes about 20 ms for each possible N₊, and some times that for p < 16.
 
+    With Gaussian noise, ε = E Q((N₊κ + (n − 1)Āκ̄)/s) over N₊ and the number κ of units that carry
+    o₁, with s² = κ̄²(n − 1)(v(1 + ρ(1 + (n − 2)/p)) + Ā²ρ(1 + (n − 2)/p)), where
+    Ā = (n − 1)(N₊ − N₋)/p, v = (n − 1)(N/p)(1 − 1/p), κ̄ = m/4 and ρ = 2/m. Mean and variance of the
+    noise are exact for even m. What is neglected is the shape of its law, whose tails are heavier
+    where patterns are few or rare.
+
     Source: dossier §5.3 [D]; derivation in docs/theory/one-step.md.
 
     Examples
@@ -106,50 +111,13 @@ def one_step_error(
     >>> model, sgd = DenseCNN(40, init_std=1e-5), SGD(64.0, batch_size=60, n_steps=1)
     >>> round(one_step_error(patterns, model, sgd, n_train=60).error, 4)
     0.1743
-    """
-    with single_blas_thread():
-        return _over_classes(patterns, model, sgd, n_train, IrrelevantSum.errors)
-
-
-def one_step_error_gaussian(
-    patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int
-) -> OneStepError:
-    """Return `one_step_error` with a Gaussian in place of the noise of the irrelevant patches.
-
-    ε = E Q((N₊κ + (n − 1)Āκ̄)/s) over N₊ and the number κ of units that carry o₁, with
-    s² = κ̄²(n − 1)(v(1 + ρ(1 + (n − 2)/p)) + Ā²ρ(1 + (n − 2)/p)), where Ā = (n − 1)(N₊ − N₋)/p,
-    v = (n − 1)(N/p)(1 − 1/p), κ̄ = m/4 and ρ = 2/m.
-
-    Parameters
-    ----------
-    patterns, model, sgd, n_train
-        As for `one_step_error`.
-
-    Returns
-    -------
-    OneStepError
-
-    Raises
-    ------
-    ValueError
-        As `one_step_error` does.
-
-    Notes
-    -----
-    Mean and variance of the noise are exact for even m. What is neglected is the shape of its
-    law, whose tails are heavier where patterns are few or rare.
-
-    Source: dossier §5.3 [D]; derivation in docs/theory/one-step.md.
-
-    Examples
-    --------
-    >>> patterns = PatchPatterns(n_patches=64, n_irrelevant=256, patch_dim=258)
-    >>> model, sgd = DenseCNN(40, init_std=1e-5), SGD(64.0, batch_size=60, n_steps=1)
-    >>> round(one_step_error_gaussian(patterns, model, sgd, n_train=60).error, 4)
+    >>> round(one_step_error(patterns, model, sgd, n_train=60, method="gaussian").error, 4)
     0.1749
     """
+    choice("method", method, ("exact", "gaussian"))
+    errors = IrrelevantSum.errors if method == "exact" else IrrelevantSum.gaussian_errors
     with single_blas_thread():
-        return _over_classes(patterns, model, sgd, n_train, IrrelevantSum.gaussian_errors)
+        return _over_classes(patterns, model, sgd, n_train, errors)
 
 
 def _over_classes(
@@ -196,17 +164,9 @@ def _check(patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int) -> 
     if patterns.n_patches > 1 and patterns.n_irrelevant < FEWEST_PATTERNS:
         allowed = f">= {FEWEST_PATTERNS}: fewer give a law too far from smooth for the inversion"
         raise reject("n_irrelevant", patterns.n_irrelevant, allowed)
-    if model.output_weights != "signs":
-        allowed = '"signs": the statement is for a_r = ±1 in turn'
-        raise reject("output_weights", model.output_weights, allowed)
-    if model.n_hidden < 2:
-        raise reject("n_hidden", model.n_hidden, ">= 2, so that both signs occur")
+    check_signs(model)
     if sgd.batch_size < n_train:
         raise reject("batch_size", sgd.batch_size, f">= n_train = {n_train}: a full batch")
     if sgd.steps(n_train) != 1:
         raise reject("the number of steps", sgd.steps(n_train), "1: the statement is for one step")
-    slope = 0.5 if sgd.loss == "logistic" else 1.0
-    smallest = slope * sgd.learning_rate / (patterns.n_patches * n_train)
-    if not 0 < model.init_std <= SMALL_START * smallest:
-        allowed = f"positive and at most {SMALL_START * smallest:.2g}, {SMALL_START:g} times"
-        raise reject("init_std", model.init_std, f"{allowed} the smallest change of the step")
+    check_small_start(patterns, model, sgd, n_train)

@@ -112,7 +112,7 @@ class IrrelevantSum:
 
 
 class _Transform:
-    """χ(ω) = E e^{iωY} by `totals`: cells are independent, given three totals.
+    """χ(ω) = E e^{iωY} by `fixed_totals`: cells are independent, given three totals.
 
     The totals are the patches of each class and the patches n − 1 of the fresh input. As they are
     fixed, multiples of them may be taken from Y; what is left hardly depends on the totals, so

@@ -18,12 +18,10 @@ ONE_STEP_ERROR: sp.Expr = sp.erfc(1 / (2 * sp.sqrt(2 * (_n - 1) * _variance))) /
 """ε = Q(½/√((n − 1)v)), v = (n − 1)/(pN)·(1 − 1/p), in the symbols of `bounds.parameters`."""
 
 ONE_STEP_SAMPLES: sp.Expr = 4 * _quantile**2 * (_n - 1) ** 2 * (1 - 1 / _p) / _p
-"""N*(ε) = 4 z_ε² (n − 1)²(1 − 1/p)/p, the N at which `ONE_STEP_ERROR` is ε < ½."""
+"""N*(ε) = 4 z_ε² (n − 1)²(1 − 1/p)/p, the N at which `ONE_STEP_ERROR` is ε < ½.
 
-ONE_STEP_EXPONENTS: dict[sp.Symbol, sp.Expr] = {
-    size: sp.limit(size * sp.diff(sp.log(ONE_STEP_SAMPLES), size), size, sp.oo) for size in (_n, _p)
-}
-"""Growth exponents of `ONE_STEP_SAMPLES`: 2 in n, −1 in p. In 1/ε it grows as a logarithm."""
+Its growth exponents are 2 in n and −1 in p; in 1/ε it grows as a logarithm.
+"""
 
 
 def one_step_error_asymptotic(n_patches: int, n_irrelevant: int, n_train: int) -> float:

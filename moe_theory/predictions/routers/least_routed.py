@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from moe_theory._validation import boolean, choice, real
+from moe_theory._validation import choice, real
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE
 from moe_theory.predictions.routers.curves import success_curves, typical_scores
-from moe_theory.predictions.routers.success import router_success
+from moe_theory.predictions.routers.success import Inputs, Method, router_success
 from moe_theory.training.sgd import SGD
 
 # The chances themselves are computed to about 1e-8.
@@ -24,8 +24,8 @@ def trained_n_routed(
     n_train: int,
     certainty: float,
     *,
-    inputs: str = "fresh",
-    gaussian: bool = False,
+    inputs: Inputs = "fresh",
+    method: Method = "exact",
 ) -> int | None:
     """Return the least l < n at which the success of trained routers reaches ``certainty``.
 
@@ -44,11 +44,8 @@ def trained_n_routed(
         N, the number of samples that train the routers.
     certainty : float
         In (0, 1 − 1e-6].
-    inputs : {"fresh", "training"}
-        Whether the inputs are fresh, as in `router_success`, or the N samples themselves, as in
-        `training_router_success`.
-    gaussian : bool
-        Whether to take the Gaussian limits of these, which are far faster.
+    inputs, method
+        As for `router_success`; ``method="gaussian"`` is far faster.
 
     Returns
     -------
@@ -84,7 +81,7 @@ def trained_n_routed(
     """
     certainty = real("certainty", certainty, 0, HIGHEST, open_low=True)
     training = choice("inputs", inputs, ("fresh", "training")) == "training"
-    gaussian = boolean("gaussian", gaussian)
+    gaussian = choice("method", method, ("exact", "gaussian")) == "gaussian"
     model = replace(model, n_routed=1)
     scores = typical_scores(patterns, model, sgd, n_train, training=training, gaussian=gaussian)
     if training or gaussian or patterns.spread > 0:

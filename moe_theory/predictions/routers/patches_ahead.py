@@ -3,7 +3,7 @@
 The numbers in which an input holds the p patterns are multinomial. Where the rest is independent
 over patterns, the chance of an event is a coefficient of the p-th power of what one pattern
 contributes, which `PatchCounts` takes; where the router has seen the patterns in fixed totals,
-`GivenTotals` sums over the angles that fix these, as `totals` says.
+`GivenTotals` sums over the angles that fix these, as `fixed_totals` says.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who receives the discriminative patch if patches choose experts, and if experts choose patches.
 
 Given routers, the irrelevant patches of an input are independent draws of the p patterns. So the
-discriminative patch waits in a queue of independent rivals, see `queues`.
+discriminative patch waits in a queue of independent rivals, see `queue_success`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Test error of dense and separately trained networks at the end of their training."""
+"""`trained_error`, `trained_samples_to`: dense and separate networks at the end of training."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from scipy import stats
 
 from moe_theory._blas import single_blas_thread
 from moe_theory._random import stream
-from moe_theory._validation import reject
+from moe_theory._validation import real, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, SeparateMoE
-from moe_theory.predictions.trained.final_state import trained_state
-from moe_theory.predictions.trained.setting import Setting, setting_of
+from moe_theory.predictions.predicted_error import PredictedError
+from moe_theory.predictions.sample_search import bracket
+from moe_theory.predictions.trained.final_state import final_state
+from moe_theory.predictions.trained.setting import FEWEST_SAMPLES, TrainedSetting, trained_setting
 from moe_theory.predictions.trained.training_set import draw_training_set
 from moe_theory.training.sgd import SGD
 
@@ -29,19 +31,18 @@ Array = NDArray[Any]
 N_GROUPS, GROUP_SIZE = 8, 16
 N_FRESH = 500
 FEW_FAILURES = 0.1
+LARGEST_N = 1 << 14
 _LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
-class TrainedError:
-    """Generalization error P(y f(x) ≤ 0) at the end of training.
+class TrainedError(PredictedError):
+    """The error at the end of training.
 
     Attributes
     ----------
-    error : float
-        ε, the mean over the classes.
-    positive, negative : float
-        ε for inputs with y = +1 and y = −1.
+    error, positive, negative : float
+        As in `PredictedError`.
     standard_error : float
         That of ``error``, from the training sets drawn.
     n_steps : float
@@ -51,28 +52,16 @@ class TrainedError:
     failures : float
         Share of the training sets whose equations were not solved; they are left out.
 
-    Notes
-    -----
-    Source: dossier §5.3 [D].
-
     Examples
     --------
-    >>> round(TrainedError(0.05, 0.04, 0.06, 0.002, n_steps=900.0, deciding_steps=40).z, 3)
-    1.645
+    >>> TrainedError(0.05, 0.04, 0.06, 0.002, n_steps=900.0, deciding_steps=40).failures
+    0.0
     """
 
-    error: float
-    positive: float
-    negative: float
     standard_error: float
     n_steps: float
     deciding_steps: int
     failures: float = 0.0
-
-    @property
-    def z(self) -> float:
-        """z_ε, at which the Gaussian tail is ε."""
-        return float(stats.norm.isf(self.error))
 
 
 def trained_error(
@@ -126,7 +115,7 @@ def trained_error(
     >>> 0.035 < trained.error < 0.055
     True
     """
-    setting = setting_of(patterns, model, sgd, n_train)
+    setting = trained_setting(patterns, model, sgd, n_train)
     # Threads that ask for the same wait for the first, rather than solve it too.
     with _LOCK, single_blas_thread():
         trained = _solve(setting)
@@ -150,12 +139,62 @@ def trained_error(
     return trained
 
 
+def trained_samples_to(
+    patterns: PatchPatterns, model: DenseCNN | SeparateMoE, sgd: SGD, epsilon: float
+) -> float:
+    """Return N*(ε), the number of samples at which `trained_error` falls to ε.
+
+    Parameters
+    ----------
+    patterns, model, sgd
+        As for `trained_error`.
+    epsilon : float
+        ε, in [0.002, 0.4].
+
+    Returns
+    -------
+    float
+        Between two even numbers of samples, by interpolation of log ε in log N; 4 if so few
+        are enough.
+
+    Raises
+    ------
+    ValueError
+        As `trained_error` does, or if 16384 samples are not enough.
+
+    Warns
+    -----
+    UserWarning
+        As `trained_error` does, at any number of samples on the way.
+
+    Notes
+    -----
+    Takes some seconds. Source: dossier §5.3 [D]; derivation in docs/theory/trained.md.
+
+    Examples
+    --------
+    >>> patterns = PatchPatterns(n_patches=16, n_irrelevant=256, patch_dim=258)
+    >>> sgd = SGD(0.2 * 16, batch_size=20, n_steps=20_000, stop_loss=0.03)
+    >>> 9 < trained_samples_to(patterns, DenseCNN(40, init_std=0.01), sgd, epsilon=0.05) < 13
+    True
+    """
+    epsilon = real("epsilon", epsilon, 0.002, 0.4)
+    few, many, found = bracket(
+        lambda n_train: trained_error(patterns, model, sgd, n_train),
+        epsilon, FEWEST_SAMPLES, LARGEST_N, resolution=0.1,
+    )  # fmt: skip
+    if few == many:
+        return float(few)
+    above, below = (math.log(max(found[n].error, 1e-9) / epsilon) for n in (few, many))
+    return float(few * (many / few) ** (above / (above - below)))
+
+
 def _warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=3)
 
 
 @lru_cache(maxsize=1024)
-def _solve(setting: Setting) -> TrainedError:
+def _solve(setting: TrainedSetting) -> TrainedError:
     """Average over training sets, with κ₁ and κ₂ spread evenly over their laws in each group."""
     errors = np.full((N_GROUPS, GROUP_SIZE, 2), np.nan)
     steps, deciding = [], []
@@ -164,7 +203,7 @@ def _solve(setting: Setting) -> TrainedError:
         for place, known in enumerate(carriers.tolist()):
             rng = stream(group * GROUP_SIZE + place, "trained theory")
             data = draw_training_set(setting, rng, (known[0], known[1]))
-            state = trained_state(data)
+            state = final_state(data)
             deciding.append(data.deciding_steps)
             if state.converged:
                 margins = state.fresh_margins(rng, N_FRESH)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory.predictions.trained.kernels import Paths, follow_paths
-from moe_theory.predictions.trained.training_set import TrainingSet, route
+from moe_theory.predictions.trained.training_set import TrainingSet, routed_patterns
 
 Array = NDArray[Any]
 
@@ -21,7 +21,7 @@ LARGEST_FACTOR, LARGEST_STEP = 1.3, 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedState:
+class FinalState:
     """What a network has learned of each pattern.
 
     Attributes
@@ -49,14 +49,14 @@ class TrainedState:
         for side, sign in enumerate((1.0, -1.0)):
             patches = rng.integers(0, s.p, (n_inputs, s.n - 1))
             positive = np.full(n_inputs, side == 0)
-            sent = route(s, self.data.routers, rng, patches, positive)
+            sent = routed_patterns(s, self.data.routers, rng, patches, positive)
             for (patterns, kept, _), values in zip(sent, self.values, strict=True):
                 of = np.append(values[: s.p], 0.0)[patterns].sum(axis=1)
                 found[side] += sign * (of + kept * values[s.p + side])
         return found
 
 
-def trained_state(data: TrainingSet) -> TrainedState:
+def final_state(data: TrainingSet) -> FinalState:
     """Solve for the pulls α of the samples at which the mean training loss is ``stop_loss``.
 
     Parameters
@@ -65,7 +65,7 @@ def trained_state(data: TrainingSet) -> TrainedState:
 
     Returns
     -------
-    TrainedState
+    FinalState
 
     Notes
     -----
@@ -77,9 +77,9 @@ def trained_state(data: TrainingSet) -> TrainedState:
     Examples
     --------
     >>> from moe_theory.predictions.trained.training_set import draw_training_set
-    >>> from moe_theory.predictions.trained.setting import Setting
-    >>> setting = Setting(16, 64, 20, 10, 1, 16, (20, 20), 0.01, 1 / 16, 0.2, 20, 0.03)
-    >>> state = trained_state(draw_training_set(setting, np.random.default_rng(0), (10, 10)))
+    >>> from moe_theory.predictions.trained.setting import TrainedSetting
+    >>> setting = TrainedSetting(16, 64, 20, 10, 1, 16, (20, 20), 0.01, 1 / 16, 0.2, 20, 0.03)
+    >>> state = final_state(draw_training_set(setting, np.random.default_rng(0), (10, 10)))
     >>> state.converged, bool(abs(np.log1p(np.exp(-state.margins)).mean() - 0.03) < 0.001)
     (True, True)
     """
@@ -111,7 +111,7 @@ def trained_state(data: TrainingSet) -> TrainedState:
         # Where units switch to and fro, whole steps would go on for ever.
         whole = 1 if iteration < PATIENCE else 0.3
         pulls = np.clip(pulls + min(whole, LARGEST_STEP / size) * change, pulls / 10, 10 * pulls)
-    return TrainedState(
+    return FinalState(
         data, active * asked, fields * s.scale,
         float(pulls.mean() * s.n_train / s.rate * inverse_slopes.mean()), converged,
     )  # fmt: skip

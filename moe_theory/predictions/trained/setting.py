@@ -17,7 +17,7 @@ SMALL_START = 0.05
 
 
 @dataclass(frozen=True)
-class Setting:
+class TrainedSetting:
     """The numbers of one training that matter to its outcome.
 
     Attributes
@@ -67,9 +67,9 @@ class Setting:
         return sum(self.units) / 4
 
 
-def setting_of(
+def trained_setting(
     patterns: PatchPatterns, model: DenseCNN | SeparateMoE, sgd: SGD, n_train: int
-) -> Setting:
+) -> TrainedSetting:
     """Return what decides the outcome of a training.
 
     Raises
@@ -102,7 +102,7 @@ def setting_of(
     if isinstance(model, SeparateMoE):
         reach = sgd.router_rate * sgd.router_steps(n_train)
         noise = model.router_init_std * n_train / reach
-    return Setting(
+    return TrainedSetting(
         n=patterns.n_patches,
         p=patterns.n_irrelevant,
         n_train=n_train,

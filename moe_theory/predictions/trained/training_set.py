@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory.predictions.trained.kernels import Occurrences, Walk, surviving_units
-from moe_theory.predictions.trained.setting import Setting
+from moe_theory.predictions.trained.setting import TrainedSetting
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Routers:
+class DrawnRouters:
     """What routers give to patches, in units of one training patch.
 
     Attributes
@@ -39,10 +39,10 @@ class TrainingSet:
 
     Attributes
     ----------
-    setting : Setting
+    setting : TrainedSetting
         What it was drawn for.
     labels : array, shape (N,)
-    routers : Routers
+    routers : DrawnRouters
     counts : array, shape (experts, N, p + 2)
         How often each sample sends each pattern to each expert.
     ups, downs : array, shape (experts, p + 2)
@@ -51,9 +51,9 @@ class TrainingSet:
         Steps in which the signs were decided.
     """
 
-    setting: Setting
+    setting: TrainedSetting
     labels: Array
-    routers: Routers
+    routers: DrawnRouters
     counts: Array
     ups: Array
     downs: Array
@@ -61,13 +61,13 @@ class TrainingSet:
 
 
 def draw_training_set(
-    setting: Setting, rng: np.random.Generator, carriers: tuple[float, float]
+    setting: TrainedSetting, rng: np.random.Generator, carriers: tuple[float, float]
 ) -> TrainingSet:
     """Draw samples, routers, initial weights and batches.
 
     Parameters
     ----------
-    setting : Setting
+    setting : TrainedSetting
     rng : Generator
     carriers : (float, float)
         κ₁ and κ₂, the units that carry o₁ in the first expert and o₂ in the last; in the other
@@ -83,7 +83,7 @@ def draw_training_set(
 
     Examples
     --------
-    >>> setting = Setting(16, 64, 20, 10, 1, 16, (20, 20), 0.01, 1 / 16, 0.2, 20, 0.03)
+    >>> setting = TrainedSetting(16, 64, 20, 10, 1, 16, (20, 20), 0.01, 1 / 16, 0.2, 20, 0.03)
     >>> drawn = draw_training_set(setting, np.random.default_rng(0), (10, 10))
     >>> drawn.counts.shape, int(drawn.counts.sum()), drawn.deciding_steps
     ((1, 20, 66), 320, 13)
@@ -93,7 +93,7 @@ def draw_training_set(
     patches = rng.integers(0, s.p, (s.n_train, s.n - 1))
     routers = _routers(s, rng, labels, patches)
     counts = np.stack([
-        _counts(s, *sent) for sent in route(s, routers, rng, patches, labels > 0)
+        _counts(s, *sent) for sent in routed_patterns(s, routers, rng, patches, labels > 0)
     ])  # fmt: skip
     n_steps = _deciding_steps(s, labels, counts)
     ups, downs = np.zeros((2, s.n_experts, s.p + 2))
@@ -107,8 +107,12 @@ def draw_training_set(
     return TrainingSet(s, labels, routers, counts, ups, downs, n_steps)
 
 
-def route(
-    s: Setting, routers: Routers, rng: np.random.Generator, patches: Array, positive: Array
+def routed_patterns(
+    s: TrainedSetting,
+    routers: DrawnRouters,
+    rng: np.random.Generator,
+    patches: Array,
+    positive: Array,
 ) -> list[tuple[Array, Array, Array]]:
     """Return for each expert the irrelevant patterns sent, −1 for none, and whether o₁ or o₂ is.
 
@@ -129,7 +133,9 @@ def route(
     return sent
 
 
-def _routers(s: Setting, rng: np.random.Generator, labels: Array, patches: Array) -> Routers:
+def _routers(
+    s: TrainedSetting, rng: np.random.Generator, labels: Array, patches: Array
+) -> DrawnRouters:
     """Return A_p = Σ ±1 over the patches that trained the routers, with the initial router."""
     if not s.own_routers:
         patches = rng.integers(0, s.p, patches.shape)
@@ -137,10 +143,10 @@ def _routers(s: Setting, rng: np.random.Generator, labels: Array, patches: Array
     signs = np.array([1.0, -1.0])[: s.n_experts, None]
     noise = max(s.router_noise, 1e-6) * rng.standard_normal((s.n_experts, s.p + 2))
     known = signs * np.append(net, [s.n_positive, s.n_positive - s.n_train]) + noise
-    return Routers(known[:, : s.p], known[:, s.p :].T)
+    return DrawnRouters(known[:, : s.p], known[:, s.p :].T)
 
 
-def _counts(s: Setting, patterns: Array, kept: Array, positive: Array) -> Array:
+def _counts(s: TrainedSetting, patterns: Array, kept: Array, positive: Array) -> Array:
     n_inputs = len(patterns)
     rows, places = np.nonzero(patterns >= 0)
     at = rows * (s.p + 2) + patterns[rows, places]
@@ -150,7 +156,7 @@ def _counts(s: Setting, patterns: Array, kept: Array, positive: Array) -> Array:
     return counts
 
 
-def _batches(s: Setting, rng: np.random.Generator, n_steps: int) -> tuple[Array, Array]:
+def _batches(s: TrainedSetting, rng: np.random.Generator, n_steps: int) -> tuple[Array, Array]:
     """Return the batch of each sample in each epoch, (epochs, N), and the batch sizes."""
     places = np.arange(s.n_train) // s.batch_size
     sizes = np.bincount(places).astype(float)
@@ -167,7 +173,7 @@ def _occurrences(counts: Array) -> tuple[Array, Array]:
     return start, np.repeat(samples, times)
 
 
-def _deciding_steps(s: Setting, labels: Array, counts: Array) -> int:
+def _deciding_steps(s: TrainedSetting, labels: Array, counts: Array) -> int:
     """Return the steps after which the mean margin, at slopes of ½ and all units, would be 1."""
     gain = s.carriers * float(((labels @ counts) ** 2).sum())
     per_step = s.rate / 2 * s.scale * gain / s.n_train**2

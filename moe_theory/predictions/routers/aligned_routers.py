@@ -11,7 +11,7 @@ from scipy import stats
 
 from moe_theory._validation import integer, real
 from moe_theory.data.patterns import PatchPatterns
-from moe_theory.predictions.routers.result import RouterSuccess
+from moe_theory.predictions.routers.success import RouterSuccess
 
 Array = NDArray[np.float64]
 
