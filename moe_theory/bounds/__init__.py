@@ -1,4 +1,4 @@
-"""The analytic half: bounds as objects, derivations, costs, checks, exact statements."""
+"""The published bounds as objects: derivations, costs, tables, and checks against measurements."""
 
 from moe_theory.bounds.check import Check, Growth, Measurements, check
 from moe_theory.bounds.derivations import (
@@ -10,7 +10,6 @@ from moe_theory.bounds.derivations import (
 )
 from moe_theory.bounds.formula import Formula
 from moe_theory.bounds.omitted_costs import (
-    derive_lower_order,
     derive_router_share,
     derive_router_training,
 )
@@ -24,12 +23,10 @@ from moe_theory.bounds.published import (
     router_bounds,
 )
 from moe_theory.bounds.symbolic_costs import (
-    predict_flops,
     router_share,
     step_flops,
     step_memory,
     training_flops,
-    training_memory,
 )
 from moe_theory.bounds.tables import (
     Table,
@@ -58,12 +55,10 @@ __all__ = [
     "complexity_table",
     "cost_table",
     "derive_computation",
-    "derive_lower_order",
     "derive_router_share",
     "derive_router_training",
     "derive_savings",
     "parameter",
-    "predict_flops",
     "pruning_bounds",
     "router_bounds",
     "router_share",
@@ -71,7 +66,6 @@ __all__ = [
     "step_flops",
     "step_memory",
     "training_flops",
-    "training_memory",
     "wins",
     "write_tables",
 ]

@@ -11,10 +11,11 @@ import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2, norm
 
+from moe_theory._display import table
 from moe_theory._validation import read_only, real, reject
-from moe_theory.bounds.display import check_card
 from moe_theory.bounds.formula import Formula
 from moe_theory.bounds.parameters import check_values, parameter
+from moe_theory.bounds.printing import plain
 from moe_theory.bounds.published import Bound
 from moe_theory.statistics import ExponentFit, fit_exponents
 
@@ -182,7 +183,24 @@ class Check:
     reason: str
 
     def _repr_html_(self) -> str:
-        return check_card(self)
+        rows = [
+            (
+                plain(parameter(growth.name).scale ** parameter(growth.name).towards),
+                f"{growth.measured:.2f} [{growth.low:.2f}, {growth.high:.2f}]"
+                + (" at the far end" if growth.curved else ""),
+                f"{growth.bound:g}",
+                f"{growth.looseness:.2f}",
+                growth.verdict,
+                growth.reason,
+            )
+            for growth in self.growth
+        ]
+        header = ("growth in", "measured exponent", "bound's", "loose by", "verdict", "because")
+        notes = [f"{self.n_points} settings reached the target, {self.n_censored} did not."]
+        if self.reason:
+            notes.append(self.reason)
+        caption = f"{self.bound.title}, {self.bound}: {self.verdict}"
+        return table(header, rows, caption=caption, notes=notes)
 
     def __str__(self) -> str:
         title = f"{self.bound.quantity} {self.bound}: {self.verdict}"

@@ -1,14 +1,14 @@
-"""What the complexity table is silent about: routers and lower-order terms, exactly."""
+"""What the complexity table omits: the costs of routers, exactly."""
 
 from __future__ import annotations
 
 import sympy as sp
 
 from moe_theory import costs
-from moe_theory.bounds.derivations import Derivation, Step, dominant_monomials
+from moe_theory.bounds.derivations import Derivation, Step
 from moe_theory.bounds.formula import Formula
 from moe_theory.bounds.parameters import SYMBOL
-from moe_theory.bounds.published import TITLES, complexity, router_bounds
+from moe_theory.bounds.published import complexity, router_bounds
 from moe_theory.bounds.symbolic_costs import router_share, step_flops
 
 
@@ -76,20 +76,3 @@ def derive_router_training() -> Derivation:
     )
     ratio = Formula(routers / experts)
     return Derivation("what separate router training costs beside the experts", steps, ratio)
-
-
-def derive_lower_order(architecture: str) -> Derivation:
-    """Derive the share of a step's operations that lie below its dominant terms, exactly.
-
-    Examples
-    --------
-    >>> share = derive_lower_order("dense").result
-    >>> round(share.evaluate(batch_size=20, n_patches=16, n_hidden=40, patch_dim=784), 5)
-    0.00224
-    """
-    exact = step_flops(architecture).expression
-    terms = dominant_monomials(exact)
-    leading = sp.Add(*(exact.coeff(term) * term for term in map(sp.expand, terms)))
-    steps = (Step("operations of one step", exact), Step("dominant terms", leading))
-    share = Formula(sp.expand(exact - leading) / exact)
-    return Derivation(f"lower-order terms of {TITLES[architecture]}", steps, share)

@@ -12,15 +12,19 @@ from typing import Any, Literal
 
 import sympy as sp
 
+from moe_theory._display import card
 from moe_theory._validation import choice, reject
-from moe_theory.bounds.display import bound_card
 from moe_theory.bounds.formula import Formula
-from moe_theory.bounds.parameters import SYMBOL, Assumption
+from moe_theory.bounds.parameters import SYMBOL, Assumption, parameter
 from moe_theory.bounds.printing import plain
 
 Kind = Literal["sufficient", "upper", "lower"]
 Order = Literal["Ω", "O", "Θ"]
-KINDS = ("sufficient", "upper", "lower")
+READS = {
+    "sufficient": "so much is enough; less may do",
+    "upper": "at most so much, up to a constant",
+    "lower": "at least so much, up to a constant",
+}
 ARCHITECTURES = ("dense", "separate", "joint")
 TITLES = {"dense": "dense CNN", "separate": "pMoE, separate", "joint": "pMoE, joint"}
 QUANTITIES = (
@@ -79,7 +83,7 @@ class Bound(Formula):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        choice("kind", self.kind, KINDS)
+        choice("kind", self.kind, list(READS))
         choice("order", self.order, ("Ω", "O", "Θ"))
         if self.architecture is not None:
             choice("architecture", self.architecture, ARCHITECTURES)
@@ -95,7 +99,22 @@ class Bound(Formula):
         return rf"{symbol}\left({super().latex()}\right)"
 
     def _repr_html_(self) -> str:
-        return bound_card(self)
+        rows: dict[str, object] = {"reads": READS[self.kind]}
+        if self.requires:
+            rows["requires"] = "; ".join(relation.text for relation in self.requires)
+        if self.assumes:
+            rows["assumes"] = "; ".join(self.assumes)
+        if self.silent:
+            hidden = [plain(parameter(name).symbol) for name in self.silent]
+            rows["hidden in the constant"] = ", ".join(hidden)
+        if self.source:
+            rows["source"] = self.source
+        return card(self.title, rows, formula=self)
+
+    @property
+    def title(self) -> str:
+        """What is bounded, and for which architecture."""
+        return ", ".join(filter(None, (self.quantity, self.architecture)))
 
     def __str__(self) -> str:
         return f"{self.order}({plain(self.expression)})"

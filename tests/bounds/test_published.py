@@ -17,7 +17,6 @@ from moe_theory.bounds import (
     Formula,
     complexity,
     derive_computation,
-    derive_lower_order,
     derive_router_share,
     derive_router_training,
     parameter,
@@ -31,7 +30,6 @@ TABLE = {(q, a): complexity(q, a) for q in QUANTITIES for a in ARCHITECTURES}
 BOUNDS = [*TABLE.values(), *router_bounds().values(), *pruning_bounds().values()]
 FORMULAS = [
     *BOUNDS,
-    *(derive_lower_order(name).result for name in ARCHITECTURES),
     derive_router_share().result,
     derive_router_training().result,
     *(step_flops(name) for name in ARCHITECTURES),
