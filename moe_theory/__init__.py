@@ -1,7 +1,6 @@
 """Simulate, bound and predict why Mixture-of-Experts saves training compute, and how much."""
 
-__version__ = "0.1.0"
-
+from moe_theory._version import __version__ as __version__
 from moe_theory.data import (
     DataModel,
     DigitPatches,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moe_theory import __version__
+from moe_theory._version import __version__
 from moe_theory.advice import advise
 from moe_theory.advice.tabulate import tabulate
 from moe_theory.bounds import complexity_table, cost_table, savings_table, write_tables

@@ -7,7 +7,7 @@ predictions have no free parameter.
 from moe_theory import Setting, Sweep
 from moe_theory.advice import predicted_curve
 from moe_theory.advice.conventions import network_of, patterns_of, training_of
-from moe_theory.advice.interpolate import crossing
+from moe_theory.advice.interpolate import samples_and_steps
 
 # (n, p/n, l, k).
 NETWORKS = (
@@ -32,7 +32,7 @@ def experiment(scale: str) -> Sweep:
 def over_samples(n: int, ratio: int, n_routed: int, k: int) -> list[Setting]:
     """Return one setting per N."""
     curve = predicted_curve(n, ratio, "joint", n_routed, k)
-    first, last = (crossing(curve, epsilon)[0] for epsilon in (0.2, 0.02))
+    first, last = (samples_and_steps(curve, epsilon)[0] for epsilon in (0.2, 0.02))
     labels = {"arm": "joint", "n_patches": n, "n_irrelevant": n * ratio, "n_routed": n_routed,
               "n_experts": k}  # fmt: skip
     return [

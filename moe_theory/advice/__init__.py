@@ -5,11 +5,11 @@ p/n, l, k and N (`table.csv`, made by ``moe-theory tabulate``), and interpolated
 """
 
 from moe_theory.advice.advise import Advice, Option, advise
-from moe_theory.advice.interpolate import Curve, Predicted, predicted_curve, predicted_samples
+from moe_theory.advice.interpolate import CurvePoint, Predicted, predicted_curve, predicted_samples
 
 __all__ = [
     "Advice",
-    "Curve",
+    "CurvePoint",
     "Option",
     "Predicted",
     "advise",

@@ -20,7 +20,7 @@ Network = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
-class Curve:
+class CurvePoint:
     """One point of a predicted learning curve.
 
     Attributes
@@ -34,7 +34,7 @@ class Curve:
 
     Examples
     --------
-    >>> Curve(20, 0.05, 0.003, 400.0).error
+    >>> CurvePoint(20, 0.05, 0.003, 400.0).error
     0.05
     """
 
@@ -121,7 +121,9 @@ def predicted_samples(patterns: PatchPatterns, epsilon: float) -> list[Predicted
     return found
 
 
-def predicted_curve(n: int, ratio: int, arm: str, n_routed: int, n_experts: int) -> list[Curve]:
+def predicted_curve(
+    n: int, ratio: int, arm: str, n_routed: int, n_experts: int
+) -> list[CurvePoint]:
     """Return the tabulated predictions of one network, in rising N.
 
     Parameters
@@ -134,7 +136,7 @@ def predicted_curve(n: int, ratio: int, arm: str, n_routed: int, n_experts: int)
 
     Returns
     -------
-    list of Curve
+    list of CurvePoint
 
     Raises
     ------
@@ -159,7 +161,7 @@ def _interpolated(network: Network, n: int, p: int, epsilon: float) -> tuple[flo
     """Return N* and steps, their logarithms being linear in log n and log p/n."""
     sizes = [known for known in N_PATCHES if (*network, known, RATIOS[0]) in _table()]
     at_corners = np.array([
-        [crossing(_table()[*network, known, ratio], epsilon) for ratio in RATIOS]
+        [samples_and_steps(_table()[*network, known, ratio], epsilon) for ratio in RATIOS]
         for known in sizes
     ])  # fmt: skip
     # An infinite corner makes all between infinite, but 0 · ∞ would make its neighbours nan.
@@ -169,14 +171,16 @@ def _interpolated(network: Network, n: int, p: int, epsilon: float) -> tuple[flo
     return (math.exp(samples) if samples < 1e3 else math.inf), math.exp(steps)
 
 
-def crossing(curve: list[Curve], epsilon: float) -> tuple[float, float]:
+def samples_and_steps(curve: list[CurvePoint], epsilon: float) -> tuple[float, float]:
     """Return the N at which errors fall to ε and the steps there, linear in logarithms.
 
     Examples
     --------
-    >>> curve = [Curve(4, 0.2, 0.01, 50.0), Curve(16, 0.05, 0.01, 200.0)]
-    >>> [round(value, 6) for value in crossing(curve, 0.1)], crossing(curve, 0.01)[0]
-    ([8.0, 100.0], inf)
+    >>> curve = [CurvePoint(4, 0.2, 0.01, 50.0), CurvePoint(16, 0.05, 0.01, 200.0)]
+    >>> [round(value, 6) for value in samples_and_steps(curve, 0.1)]
+    [8.0, 100.0]
+    >>> samples_and_steps(curve, 0.01)[0]
+    inf
     """
     sizes = np.log([point.n_train for point in curve])
     steps = np.log([point.steps for point in curve])
@@ -195,14 +199,14 @@ def crossing(curve: list[Curve], epsilon: float) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=1)
-def _table() -> dict[tuple[str, int, int, int, int], list[Curve]]:
+def _table() -> dict[tuple[str, int, int, int, int], list[CurvePoint]]:
     """Return the predictions of (arm, l or 0, k, n, p/n)."""
-    table: dict[tuple[str, int, int, int, int], list[Curve]] = {}
+    table: dict[tuple[str, int, int, int, int], list[CurvePoint]] = {}
     with resources.files(__package__).joinpath("table.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             routed = 0 if row["arm"] == "dense" else int(row["n_routed"])
             sizes = int(row["n_experts"]), int(row["n_patches"]), int(row["ratio"])
-            point = Curve(int(row["n_train"]), *(float(row[name]) for name in
+            point = CurvePoint(int(row["n_train"]), *(float(row[name]) for name in
                                                  ("error", "standard_error", "steps")))  # fmt: skip
             table.setdefault((row["arm"], routed, *sizes), []).append(point)
     return table

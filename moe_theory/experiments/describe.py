@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_theory import __version__
+from moe_theory._version import __version__
 from moe_theory.experiments.settings import Setting
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from moe_theory._validation import reject
 from moe_theory.data.patterns import PatchPatterns
-from moe_theory.flow.assumptions import check_finite_law
 from moe_theory.flow.loss_averages import Slopes, Spread
+from moe_theory.flow.weighted_inputs import check_finite_law
 
 Array = NDArray[np.float64]
 

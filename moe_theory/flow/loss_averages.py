@@ -143,7 +143,7 @@ class GateAverage:
     loss: str
     n_routed: int
 
-    def routed(self, scores: Array) -> tuple[NDArray[np.int64], Array]:
+    def top_l(self, scores: Array) -> tuple[NDArray[np.int64], Array]:
         """Return the places that each expert takes and their gates, both (M, k, l)."""
         shape = (len(self.indices), len(scores), self.n_routed)
         positions, gates = np.empty(shape, np.int64), np.empty(shape)
@@ -153,7 +153,7 @@ class GateAverage:
     def _received(self, values: Array, scores: Array) -> tuple[NDArray[np.int64], Array, Array]:
         """Return flat places in (k, P), gates and values of what each expert receives."""
         n_experts, n_patterns = values.shape
-        positions, gates = self.routed(scores)
+        positions, gates = self.top_l(scores)
         offsets = np.arange(len(self.indices))[:, None, None] * self.indices.shape[1]
         flat = self.indices.ravel()[positions + offsets].astype(np.int64)
         flat += n_patterns * np.arange(n_experts)[:, None]

@@ -163,7 +163,7 @@ def _mean_gates(
     n_routed = model.routed(inputs.indices.shape[1])
     places, gates = GateAverage(
         inputs.indices, inputs.labels, inputs.weights, 1.0, "logistic", n_routed
-    ).routed(scores)
+    ).top_l(scores)
     hit = places == inputs.positions[:, None, None]
     own = np.where(hit, gates if soft else 1.0, 0.0).sum(axis=2)
     found = []

@@ -11,12 +11,14 @@ from scipy.integrate import solve_ivp
 from scipy.sparse import csr_array
 
 from moe_theory._validation import integer, real, reject
+from moe_theory.data.patch_data import PatchData
 from moe_theory.flow.loss_averages import Average, Spread
 from moe_theory.models import JointMoE, Model, Weights
 
 Array = NDArray[np.float64]
 Correction = Literal["none", "step", "batch"]
 
+MAX_PATTERNS = 4096
 ROUNDING = 1e-12
 # Of the initial products, the part over which a ReLU bends where patterns overlap.
 BEND = 0.02
@@ -96,6 +98,20 @@ class Patterns:
             squares = self.gram.diagonal()
             return np.diag(np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0))
         return np.asarray(np.linalg.pinv(self.gram, hermitian=True), dtype=np.float64)
+
+
+def check_dictionary(dictionary: NDArray[np.floating]) -> None:
+    """Raise ``ValueError`` if the flow would carry too many numbers."""
+    if len(dictionary) > MAX_PATTERNS:
+        allowed = f"at most {MAX_PATTERNS}: a flow carries m + k numbers for each pattern"
+        raise reject("the number of patterns", len(dictionary), allowed)
+
+
+def check_same_dictionary(name: str, other: PatchData, dictionary: NDArray[np.floating]) -> None:
+    """Raise ``ValueError`` unless ``other`` is made of the patterns of the flow."""
+    if not np.array_equal(other.dictionary, dictionary):
+        allowed = "the dictionary of the training data: the flow knows products with it alone"
+        raise reject(f"{name}.dictionary", other.dictionary.shape, allowed)
 
 
 class PatternFlow:

@@ -11,7 +11,6 @@ from moe_theory._blas import single_blas_thread
 from moe_theory._random import Seed
 from moe_theory._validation import choice, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.flow.assumptions import check_dictionary, check_same_dictionary
 from moe_theory.flow.measure import Observer, average_over
 from moe_theory.flow.ode import (
     Correction,
@@ -19,6 +18,8 @@ from moe_theory.flow.ode import (
     PatternFlow,
     Patterns,
     Tolerances,
+    check_dictionary,
+    check_same_dictionary,
     check_times,
 )
 from moe_theory.flow.result import Flow

@@ -13,11 +13,17 @@ from moe_theory._random import Seed, substream
 from moe_theory._validation import choice, integer, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
-from moe_theory.flow.assumptions import check_dictionary, check_same_dictionary
 from moe_theory.flow.dense_population import LawAverage
 from moe_theory.flow.loss_averages import Average
 from moe_theory.flow.measure import Observer, average_over
-from moe_theory.flow.ode import PatternFlow, Patterns, Tolerances, check_times
+from moe_theory.flow.ode import (
+    PatternFlow,
+    Patterns,
+    Tolerances,
+    check_dictionary,
+    check_same_dictionary,
+    check_times,
+)
 from moe_theory.flow.on_data import departure, flow_times, initial_weights
 from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import MAX_INPUTS, enumerate_inputs, n_possible, of_data

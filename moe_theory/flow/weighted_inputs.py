@@ -13,7 +13,6 @@ from scipy.special import gammaln
 from moe_theory._validation import reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
-from moe_theory.flow.assumptions import check_finite_law
 
 Array = NDArray[np.float64]
 
@@ -38,6 +37,15 @@ class WeightedInputs:
     labels: Array
     weights: Array
     positions: NDArray[np.int32]
+
+
+def check_finite_law(patterns: PatchPatterns) -> None:
+    """Raise ``ValueError`` unless irrelevant patches are independent draws of a finite set."""
+    if patterns.spread > 0:
+        raise reject("spread", patterns.spread, "0: the flow lives on a finite dictionary")
+    if patterns.max_closer is not None:
+        allowed = 'None: a limit makes patches dependent; take method="sample"'
+        raise reject("max_closer", patterns.max_closer, allowed)
 
 
 def of_data(data: PatchData) -> WeightedInputs:

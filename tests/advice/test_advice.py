@@ -10,7 +10,7 @@ from moe_theory import SGD, DenseCNN, JointMoE, PatchPatterns, SeparateMoE, trai
 from moe_theory.advice import Predicted, advise, predicted_curve, predicted_samples
 from moe_theory.advice.advise import flops_of
 from moe_theory.advice.conventions import N_PATCHES, RATIOS, networks
-from moe_theory.advice.interpolate import crossing
+from moe_theory.advice.interpolate import samples_and_steps
 from moe_theory.advice.tabulate import predict
 from moe_theory.cli import main
 
@@ -48,7 +48,7 @@ def test_on_the_grid_the_table_is_not_changed(epsilon):
     found = predicted_samples(patterns_of(64, 256), epsilon)
     for option in found:
         known = predicted_curve(64, 4, option.arm, option.n_routed, option.n_experts)
-        samples, steps = crossing(known, epsilon)
+        samples, steps = samples_and_steps(known, epsilon)
         assert option.samples == pytest.approx(samples)
         assert math.isinf(samples) or option.steps == pytest.approx(steps)
 
