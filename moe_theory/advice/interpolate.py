@@ -16,7 +16,7 @@ from moe_theory.advice.conventions import EPSILON, N_PATCHES, RATIOS, networks
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.predictions.assumptions import check_neutral_patterns
 
-Network = tuple[str, int, int]
+NetworkKey = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def predicted_curve(
     return rows
 
 
-def _interpolated(network: Network, n: int, p: int, epsilon: float) -> tuple[float, float]:
+def _interpolated(network: NetworkKey, n: int, p: int, epsilon: float) -> tuple[float, float]:
     """Return N* and steps, their logarithms being linear in log n and log p/n."""
     sizes = [known for known in N_PATCHES if (*network, known, RATIOS[0]) in _table()]
     at_corners = np.array([

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN
 from moe_theory.training.sgd import SGD, steps_per_epoch
+
+# How the law of a sum over irrelevant patches is taken.
+NoiseLaw = Literal["exact", "gaussian"]
 
 FEWEST_PATTERNS, SMALL_START = 16, 0.01
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -15,6 +14,7 @@ from moe_theory._validation import choice, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN
 from moe_theory.predictions.assumptions import (
+    NoiseLaw,
     check_orthogonal,
     check_signs,
     check_small_start,
@@ -26,7 +26,6 @@ from moe_theory.predictions.one_step.tied_outputs import tie_errors
 from moe_theory.predictions.predicted_error import PredictedError
 from moe_theory.training.sgd import SGD
 
-Method = Literal["exact", "gaussian"]
 Errors = Callable[[IrrelevantSum, Real], tuple[Real, Real]]
 
 FEWEST_PATTERNS = 4
@@ -59,7 +58,7 @@ def one_step_error(
     sgd: SGD,
     n_train: int,
     *,
-    method: Method = "exact",
+    method: NoiseLaw = "exact",
 ) -> OneStepError:
     """Return the expected test error after one full-batch step from small initial weights.
 

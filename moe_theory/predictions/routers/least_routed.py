@@ -9,8 +9,9 @@ import numpy as np
 from moe_theory._validation import choice, real
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE
+from moe_theory.predictions.assumptions import NoiseLaw
 from moe_theory.predictions.routers.curves import success_curves, typical_scores
-from moe_theory.predictions.routers.success import Inputs, Method, router_success
+from moe_theory.predictions.routers.success import RoutedInputs, router_success
 from moe_theory.training.sgd import SGD
 
 # The chances themselves are computed to about 1e-8.
@@ -24,8 +25,8 @@ def trained_n_routed(
     n_train: int,
     certainty: float,
     *,
-    inputs: Inputs = "fresh",
-    method: Method = "exact",
+    inputs: RoutedInputs = "fresh",
+    method: NoiseLaw = "exact",
 ) -> int | None:
     """Return the least l < n at which the success of trained routers reaches ``certainty``.
 

@@ -11,14 +11,13 @@ from moe_theory._blas import single_blas_thread
 from moe_theory._validation import choice
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE
-from moe_theory.predictions.assumptions import positive_counts
+from moe_theory.predictions.assumptions import NoiseLaw, positive_counts
 from moe_theory.predictions.routers.curves import over_classes, success_curves, typical_scores
 from moe_theory.predictions.routers.patterns_ahead import Overtaking
 from moe_theory.predictions.routers.scores import RouterScores
 from moe_theory.training.sgd import SGD
 
-Inputs = Literal["fresh", "training"]
-Method = Literal["exact", "gaussian"]
+RoutedInputs = Literal["fresh", "training"]
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,8 @@ def router_success(
     sgd: SGD,
     n_train: int,
     *,
-    inputs: Inputs = "fresh",
-    method: Method = "exact",
+    inputs: RoutedInputs = "fresh",
+    method: NoiseLaw = "exact",
 ) -> RouterSuccess:
     """Return the chance that trained routers keep the discriminative patch of an input.
 
