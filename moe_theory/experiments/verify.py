@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import moe_theory
 from moe_theory._validation import choice, reject
 from moe_theory.experiments.describe import versions
 from moe_theory.experiments.scripts import SCALES, draw_figure, load_script, simulations_of
@@ -160,7 +159,7 @@ def _begin(rows: Path, code: str) -> Path:
 
 def _code(figures: Sequence[Path]) -> str:
     """Return a digest of all that may change a row: sources, versions, machine, environment."""
-    package = Path(moe_theory.__file__).parent
+    package = Path(__file__).parents[1]
     sources = {path for path in package.rglob("*") if path.suffix in (".py", ".csv")}
     sources |= {simulation for figure in figures for simulation in simulations_of(figure)}
     whole = hashlib.sha256()
