@@ -214,7 +214,7 @@ def test_bad_values_name_the_assumption(values, message):
 
 
 def test_bad_symbols_and_fields():
-    with pytest.raises(ValueError, match="expression must be symbols of theory"):
+    with pytest.raises(ValueError, match="expression must be symbols of bounds"):
         Formula(sp.Symbol("q") ** 2)
     with pytest.raises(ValueError, match="parameter must be one of"):
         TABLE["sample complexity", "dense"].exponent("width")
