@@ -11,7 +11,6 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from moe_theory._arithmetic import orthonormal
 from moe_theory._random import Seed, normals, stream
 from moe_theory._validation import boolean, integer, read_only, real, reject, set_fields
 from moe_theory.data.patch_data import PatchData
@@ -251,6 +250,8 @@ def pattern_basis(n_irrelevant: int, dim: int, seed: int) -> NDArray[np.float64]
     >>> pattern_basis(3, 6, seed=0).shape
     (6, 6)
     """
+    from moe_theory._arithmetic import orthonormal  # noqa: PLC0415 (slow to import)
+
     count = min(n_irrelevant + 4, dim)
     return _locked(orthonormal(normals(stream(seed, "dictionary"), (count, dim))))
 
