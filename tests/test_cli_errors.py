@@ -110,7 +110,7 @@ def test_train(arguments, message, capsys, tmp_path, monkeypatch):
     assert told(capsys).startswith(message) or message in ("exclude each other", "others")
 
 
-@pytest.mark.parametrize("extra", [[], ["--model", "dense"], ["--data", "patterns"]])
+@pytest.mark.parametrize("extra", [[], ["--model", "dense"], ["--data", "digit-tasks"]])
 def test_a_training_that_failed_is_no_result(extra, capsys):
     """Whether numbers stop being finite, or only units stop being active."""
     for rate in ("1e6", "1e30"):

@@ -90,17 +90,20 @@ def shown(hint: Any) -> str:
 
     Examples
     --------
-    >>> shown(int | None), shown(tuple[float, ...]), shown(Literal["signs", "gaussian"])
-    ('INT', 'FLOAT,...', '{signs,gaussian}')
+    >>> shown(int | None), shown(int | tuple[float, ...]), shown(Literal["signs", "gaussian"])
+    ('INT', 'INT|FLOAT,...', '{signs,gaussian}')
     """
-    member = next(member for member in members(hint) if member is not NoneType)
+    return "|".join(_shown(member) for member in members(hint) if member is not NoneType)
+
+
+def _shown(member: Any) -> str:
     if get_origin(member) is Literal:
         return "{" + ",".join(get_args(member)) + "}"
     if get_origin(member) is tuple:
         inner, *more = get_args(member)
         if get_origin(inner) is tuple:
             return "INT:INT,..."
-        return shown(inner) + ",..." if more == [...] else ",".join(map(shown, (inner, *more)))
+        return _shown(inner) + ",..." if more == [...] else ",".join(map(_shown, (inner, *more)))
     return "BOOL" if member is bool else str(member.__name__).upper()
 
 

@@ -122,7 +122,7 @@ def _placed(*files: str) -> Iterator[None]:
         frames = [
             frame
             for frame in traceback.extract_tb(error.__traceback__)
-            if Path(frame.filename).resolve().parent in folders
+            if Path(frame.filename).is_file() and Path(frame.filename).resolve().parent in folders
         ]
         if not frames or isinstance(error, BrokenPipeError):
             raise

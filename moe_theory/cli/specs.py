@@ -110,8 +110,7 @@ class Specs:
             )
 
     def _help(self, name: str, homes: Mapping[str, Place], n_choices: int) -> str:
-        said = [described(kind).get(field, "") for kind, field in homes.values()]
-        text = next((one for one in said if one and not one.startswith("As for")), "")
+        text = _said(homes)
         defaults: dict[str, list[str]] = {}
         for choice, (kind, field) in homes.items():
             value = self.usual.get(name, own_fields(kind)[field].default)
@@ -126,3 +125,17 @@ class Specs:
         elif defaults:
             notes.append(f"default {next(iter(defaults))}")
         return f"{text} ({'; '.join(notes)})" if notes else text
+
+
+def _said(homes: Mapping[str, Place]) -> str:
+    """Return what the docstrings say; of whom, where they do not say the same."""
+    found: dict[str, list[str]] = {}
+    for choice, (kind, field) in homes.items():
+        text = described(kind).get(field, "")
+        if text and not text.startswith("As for"):
+            found.setdefault(text, []).append(choice)
+    # What only adds to another is said instead of it.
+    texts = [text for text in found if not any(o != text and o.startswith(text) for o in found)]
+    if len(texts) == 1:
+        return texts[0]
+    return "; ".join(f"{text} ({', '.join(found[text])})" for text in texts)
