@@ -38,7 +38,14 @@ if TYPE_CHECKING:
         routing_metrics,
         token_routing_metrics,
     )
-    from moe_theory.training import SGD, DivergenceError, TrainingRun, train, train_many
+    from moe_theory.training import (
+        SGD,
+        DeadNetworkWarning,
+        DivergenceError,
+        TrainingRun,
+        train,
+        train_many,
+    )
 else:
     __getattr__, __dir__ = lazily(
         __name__,
@@ -55,13 +62,14 @@ else:
             "routing": "RoutingMetrics route route_tokens routing_metrics token_routing_metrics",
             "statistics": "",
             "theory": "",
-            "training": "SGD DivergenceError TrainingRun train train_many",
+            "training": "SGD DeadNetworkWarning DivergenceError TrainingRun train train_many",
         },
     )
 
 __all__ = [
     "SGD",
     "DataModel",
+    "DeadNetworkWarning",
     "DenseCNN",
     "DigitPatches",
     "DigitTasks",

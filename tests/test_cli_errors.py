@@ -153,8 +153,8 @@ def files(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("train --digits garbage.npz", ""),
-        ("train --digits array.npz", ""),
+        ("train --digits garbage.npz", "path must be an npz file that can be read"),
+        ("train --digits array.npz", "(it holds one array, as npy files do)"),
         ("pack-digits short.gz short.gz short.gz short.gz out.npz", ""),
         ("pack-digits broken.gz broken.gz broken.gz broken.gz out.npz", ""),
         ("pack-digits other.gz other.gz other.gz other.gz out.npz", ""),

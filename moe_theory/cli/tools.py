@@ -18,6 +18,7 @@ def add_pack_digits(own: argparse.ArgumentParser) -> None:
     for name in PARTS:
         own.add_argument(name, help="IDX file, gzipped or not")
     own.add_argument("npz", help="file to write, for --digits and MOE_THEORY_DIGITS")
+    own.add_argument("--max-pixel", type=float, help="value of a white pixel (default 255)")
     own.set_defaults(run=_pack)
 
 
@@ -31,14 +32,10 @@ def _compile(options: argparse.Namespace) -> None:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    import numpy as np
+    from moe_theory.data import pack_idx
 
-    from moe_theory.data import DigitPatches, read_idx
-
-    arrays = {name: read_idx(getattr(options, name)) for name in PARTS}
-    DigitPatches.from_arrays(**arrays)
-    np.savez_compressed(options.npz, allow_pickle=False, **arrays)
-    print(f"{options.npz}: {len(arrays['images'])} + {len(arrays['test_images'])} images")
+    files = [getattr(options, name) for name in (*PARTS, "npz")]
+    print(pack_idx(*files, max_pixel=options.max_pixel))
 
 
 ARGUMENTS = {"compile": add_compile, "pack-digits": add_pack_digits}

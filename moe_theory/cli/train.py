@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,6 @@ SPECS = Specs(tuple(DATA), ("separate", "dense", "joint", "token"), USUAL)
 PRUNED = Specs(
     tuple(DATA), ("joint", "separate", "token"), {**USUAL, "n_experts": 8, "n_routed": 6}
 )
-# More than half of the outputs exactly 0: no unit is active on these inputs.
-DEAD = 0.5
 
 
 def add_train(own: argparse.ArgumentParser) -> None:
@@ -147,7 +146,7 @@ def _prune(options: argparse.Namespace) -> None:
 def _trained(made: Made, options: argparse.Namespace) -> tuple[TrainingRun, PatchData]:
     from moe_theory._random import substream
     from moe_theory.models import SeparateMoE
-    from moe_theory.training import train
+    from moe_theory.training import DeadNetworkWarning, train
 
     data, seed = made.data, options.seed
     own = data.sample(options.n_train, seed)
@@ -155,27 +154,27 @@ def _trained(made: Made, options: argparse.Namespace) -> tuple[TrainingRun, Patc
     others = None
     if isinstance(made.model, SeparateMoE) and made.sgd.router_samples == "held_out":
         others = data.sample(options.n_train, substream(seed, "router samples"))
-    run = train(
-        made.model, own, made.sgd, seed, test=test, router_data=others, progress=not options.quiet
-    )
-    _check_learned(run, test)
-    return run, test
-
-
-def _check_learned(run: TrainingRun, test: PatchData) -> None:
-    """Refuse to report on a network that finite numbers alone do not show to have failed."""
-    dead = float((run.predict(test) == 0).mean())
-    if dead > DEAD:
-        raise CommandError(
-            f"the network is dead: its output is exactly 0 for {dead:.0%} of the test inputs; "
-            f"try a learning rate below {run.sgd.learning_rate:g}"
-        )
+    hint = f"try a learning rate below {made.sgd.learning_rate:g}"
+    # What has failed, although its numbers are finite, is no result either.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeadNetworkWarning)
+        try:
+            run = train(
+                made.model,
+                own,
+                made.sgd,
+                seed,
+                test=test,
+                router_data=others,
+                progress=not options.quiet,
+            )
+            run.predict(test)
+        except DeadNetworkWarning as warning:
+            raise CommandError(f"{warning}; {hint}") from warning
     first, last = (float(run.history.train_loss[place]) for place in (0, -1))
     if last > 2 * first:
-        raise CommandError(
-            f"training diverged: its loss rose from {first:.3g} to {last:.3g}; "
-            f"try a learning rate below {run.sgd.learning_rate:g}"
-        )
+        raise CommandError(f"the loss rose from {first:.3g} to {last:.3g}; {hint}")
+    return run, test
 
 
 def _config(made: Made, options: argparse.Namespace) -> dict[str, Any]:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from moe_theory.training.compiled import compile_kernels
     from moe_theory.training.many import train_many
     from moe_theory.training.one import train
-    from moe_theory.training.run import DivergenceError, History, TrainingRun
+    from moe_theory.training.run import DeadNetworkWarning, DivergenceError, History, TrainingRun
     from moe_theory.training.sgd import SGD
 else:
     __getattr__, __dir__ = lazily(
@@ -17,13 +17,14 @@ else:
             "compiled": "compile_kernels",
             "many": "train_many",
             "one": "train",
-            "run": "DivergenceError History TrainingRun",
+            "run": "DeadNetworkWarning DivergenceError History TrainingRun",
             "sgd": "SGD",
         },
     )
 
 __all__ = [
     "SGD",
+    "DeadNetworkWarning",
     "DivergenceError",
     "History",
     "TrainingRun",
