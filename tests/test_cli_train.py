@@ -176,7 +176,7 @@ def test_defaults_of_the_search_are_told_right():
 
 @pytest.mark.parametrize("model", ["dense", "separate", "joint"])
 def test_predict(model, capsys):
-    line = f"predict --model {model} --n-patches 16 --n-irrelevant 32 --n-train 20 30"
+    line = f"predict --model {model} --n-patches 16 --n-irrelevant 32 --n-train 10 20"
     if model != "dense":
         line += " --n-experts 2 --n-routed 2"
     said = run_json(capsys, line)
@@ -187,9 +187,9 @@ def test_predict(model, capsys):
         "joint": JointMoE(2, 40, 2),
     }[model]
     sgd = SGD(0.2 * network.routed(16), 20, n_steps=20_000, stop_loss=0.03)
-    known = (joint_error if model == "joint" else trained_error)(patterns, network, sgd, 20)
+    known = (joint_error if model == "joint" else trained_error)(patterns, network, sgd, 10)
     assert said["rows"][0] == {
-        "n_train": 20,
+        "n_train": 10,
         "error": known.error,
         "standard_error": known.standard_error,
         "n_steps": known.n_steps,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 
 PARTS = ("images", "labels", "test_images", "test_labels")
 
@@ -28,7 +29,27 @@ def _compile(options: argparse.Namespace) -> None:
 
     print("compiling kernels, once (two minutes)", file=sys.stderr)
     compile_kernels()
+    _use_others()
     print(writable())
+
+
+def _use_others() -> None:
+    """Use the kernels that no training uses: those of scores and of predictions."""
+    from moe_theory.data import PatchPatterns
+    from moe_theory.inference import expert_scores
+    from moe_theory.models import DenseCNN, JointMoE, SeparateMoE
+    from moe_theory.theory.predictions import joint_error, trained_error
+    from moe_theory.training import SGD, train
+
+    patterns = PatchPatterns(n_patches=16, n_irrelevant=16, patch_dim=18)
+    sgd = SGD(0.4, 20, n_steps=20_000, stop_loss=0.1)
+    for model in (SeparateMoE(2, 8, 2), JointMoE(2, 8, 2)):
+        data = patterns.sample(4, seed=0)
+        expert_scores(train(model, data, SGD(0.1, 2, n_steps=1)), "curvature", data=data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # how good these predictions are does not matter
+        trained_error(patterns, DenseCNN(8), sgd, 4)
+        joint_error(patterns, JointMoE(2, 8, 2), sgd, 4, n_draws=2)
 
 
 def _pack(options: argparse.Namespace) -> None:
