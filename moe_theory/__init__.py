@@ -1,42 +1,77 @@
 """Simulate, bound and predict why Mixture-of-Experts saves training compute, and how much."""
 
+from typing import TYPE_CHECKING
+
+from moe_theory._lazy import lazily
 from moe_theory._version import __version__ as __version__
-from moe_theory.data import (
-    DataModel,
-    DigitPatches,
-    DigitTasks,
-    PatchData,
-    PatchPatterns,
-    SpuriousPatch,
-    TaskPatterns,
-)
-from moe_theory.experiments import (
-    Results,
-    SampleStudy,
-    Search,
-    Setting,
-    Sweep,
-    Threshold,
-    TrainingStudy,
-    flops_to_error,
-    grid,
-    sample_complexity,
-    steps_to_error,
-    threshold_table,
-)
-from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE, Weights
-from moe_theory.routing import (
-    RoutingMetrics,
-    route,
-    route_tokens,
-    routing_metrics,
-    token_routing_metrics,
-)
-from moe_theory.training import SGD, DivergenceError, TrainingRun, train, train_many
+
+if TYPE_CHECKING:
+    from moe_theory.data import (
+        DataModel,
+        DigitPatches,
+        DigitTasks,
+        PatchData,
+        PatchPatterns,
+        SpuriousPatch,
+        TaskPatterns,
+    )
+    from moe_theory.experiments import (
+        Results,
+        SampleStudy,
+        Search,
+        Setting,
+        Sweep,
+        Threshold,
+        TrainingStudy,
+        flops_to_error,
+        grid,
+        sample_complexity,
+        steps_to_error,
+        threshold_table,
+    )
+    from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE, Weights
+    from moe_theory.routing import (
+        RoutingMetrics,
+        route,
+        route_tokens,
+        routing_metrics,
+        token_routing_metrics,
+    )
+    from moe_theory.training import (
+        SGD,
+        DeadNetworkWarning,
+        DivergenceError,
+        TrainingRun,
+        train,
+        train_many,
+    )
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "advice": "",
+            "bounds": "",
+            "costs": "",
+            "data": "DataModel DigitPatches DigitTasks PatchData PatchPatterns SpuriousPatch "
+            "TaskPatterns",
+            "experiments": "Results SampleStudy Search Setting Sweep Threshold TrainingStudy "
+            "flops_to_error grid sample_complexity steps_to_error threshold_table",
+            "flow": "",
+            "forward_costs": "",
+            "inference": "",
+            "models": "DenseCNN JointMoE SeparateMoE TokenChoiceMoE Weights",
+            "plotting": "",
+            "predictions": "",
+            "routing": "RoutingMetrics route route_tokens routing_metrics token_routing_metrics",
+            "statistics": "",
+            "training": "SGD DeadNetworkWarning DivergenceError TrainingRun train train_many",
+        },
+    )
 
 __all__ = [
     "SGD",
     "DataModel",
+    "DeadNetworkWarning",
     "DenseCNN",
     "DigitPatches",
     "DigitTasks",

@@ -20,7 +20,7 @@ from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.raw import RawTrainee
 from moe_theory.training.recording import Trainee
 from moe_theory.training.routers import train_routers
-from moe_theory.training.run import DivergenceError, TrainingRun
+from moe_theory.training.run import DivergenceError, History, TrainingRun, warn_if_dead
 from moe_theory.training.sgd import SGD
 from moe_theory.training.steps import run_steps
 from moe_theory.training.work import largest_call
@@ -39,6 +39,7 @@ def train(
     router_data: PatchData | None = None,
     raise_on_divergence: bool = True,
     engine: Engine = "auto",
+    progress: bool = False,
 ) -> TrainingRun:
     """Train ``model`` on ``data``.
 
@@ -65,6 +66,8 @@ def train(
         Where to train: on raw patches, or in the space of the patterns, which gives the same
         trajectory up to rounding; by default where it is faster. Joint training amplifies rounding
         where patches swap at the edge of a top-l set: single runs compare in float64 only.
+    progress : bool
+        Show a bar of the steps on standard error, if they take longer than a second.
 
     Returns
     -------
@@ -76,6 +79,11 @@ def train(
         If data and settings do not fit together.
     DivergenceError
         If an output or a weight stops being finite; see `TrainingRun`.
+
+    Warns
+    -----
+    DeadNetworkWarning
+        If the outputs are exactly 0 on most training or test samples at the end.
 
     Notes
     -----
@@ -110,13 +118,15 @@ def train(
         space = PatternTrainee if in_patterns else RawTrainee
         trainee: Trainee = space(model, sgd, weights, own)
         call = largest_call(model, own, sgd, in_pattern_space=in_patterns)
-        recorded, diverged_at = run_steps(trainee, test, seed, call)
+        recorded, diverged_at = run_steps(trainee, test, seed, call, progress=progress)
         trained = trainee.weights()
     if diverged_at is not None and raise_on_divergence:
         raise DivergenceError(
             f"outputs or weights stopped being finite at step {diverged_at}; "
             f"try a learning_rate below {sgd.learning_rate:g}"
         )
+    if diverged_at is None:
+        _warn_if_dead(trainee, recorded, test)
     n_steps = int(trainee.state.marks[DONE])
     whole = seed_sequence(seed)
     return TrainingRun(
@@ -136,6 +146,14 @@ def train(
         wall_time=time.perf_counter() - started,
         diverged_at=diverged_at,
     )
+
+
+def _warn_if_dead(trainee: Trainee, recorded: History, test: PatchData | None) -> None:
+    """Warn of outputs that are 0 on most inputs, which are then also an error above one half."""
+    if recorded.train_error[-1] > 0.5:
+        warn_if_dead(trainee.outputs(trainee.inputs))
+    elif test is not None and recorded.test_error is not None and recorded.test_error[-1] > 0.5:
+        warn_if_dead(trainee.outputs(trainee.prepare(test)))
 
 
 def _check_fit(
