@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import hashlib
 import json
@@ -146,13 +147,14 @@ class Reader:
             return {"compiled": self._item("py_func", function)}  # by Numba
         if callable(value) and hasattr(value, "cache_info"):
             return {"cached": self._item("__wrapped__", value.__wrapped__)}
+        registered = copyreg.dispatch_table.get(type(value))
         try:
-            reduced = value.__reduce_ex__(2)
+            reduced = value.__reduce_ex__(2) if registered is None else registered(value)
         except Exception:  # anything, of what is not to be pickled
             return self._unknown(value)
         if isinstance(reduced, str):
-            module = getattr(value, "__module__", None) or type(value).__module__
-            return {"installed": f"{module.partition('.')[0]}.{reduced}"}
+            root = sources.root_of(value, reduced)
+            return self._unknown(value) if root is None else {"installed": f"{root}.{reduced}"}
         how, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
         parts: dict[str, Any] = {"arguments": arguments}
         parts |= {} if state is None else {"state": state}

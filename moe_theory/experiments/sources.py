@@ -31,7 +31,7 @@ INSTALLED = ("site-packages", "dist-packages")
 HEAP_TYPE = 1 << 9
 DESCRIPTORS = (GetSetDescriptorType, MemberDescriptorType)
 # What `dataclass` writes follows from the fields, whose values an instance holds.
-MADE = {"__init__", "__repr__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__replace__"}
+MADE = {"__init__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__replace__"}
 MADE |= {"__lt__", "__le__", "__gt__", "__ge__", "__getstate__", "__setstate__"}
 
 
@@ -97,6 +97,25 @@ def _is_installed(name: str, file: str | None) -> bool:
     return any(part in INSTALLED for part in path.parts) or any(map(path.is_relative_to, folders))
 
 
+def root_of(value: Any, name: str) -> str | None:
+    """Return the installed package in which ``value`` is called ``name``, if there is one.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> root_of(numpy.sqrt, "sqrt"), root_of(numpy.frompyfunc(abs, 1, 1), "abs (vectorized)")
+    ('numpy', None)
+    """
+    roots = {
+        known.partition(".")[0]
+        for known, module in list(sys.modules.items())
+        if isinstance(module, ModuleType)
+        and vars(module).get(name) is value
+        and _is_installed(known, getattr(module, "__file__", None))
+    }
+    return min(roots, default=None)
+
+
 def members(kind: type) -> dict[str, Any]:
     """Return what the body of a class defines, without what Python adds to it.
 
@@ -123,7 +142,11 @@ def _unwrapped(member: Any) -> Any:
 
 def _counts(kind: type, name: str, member: Any) -> bool:
     """Whether a member of a class was written there and can change what it does."""
-    if name == "_abc_impl" or name.startswith("__annot") or isinstance(member, DESCRIPTORS):
+    if (
+        name in ("_abc_impl", "__repr__")
+        or name.startswith("__annot")
+        or isinstance(member, DESCRIPTORS)
+    ):
         return False
     if not name.startswith("__"):
         return True
@@ -139,7 +162,7 @@ def globals_of(function: FunctionType) -> dict[str, Any]:
     Examples
     --------
     >>> list(globals_of(globals_of))
-    ['FunctionType', 'LOOK_UP', '_all_codes', 'dis']
+    ['LOOK_UP', '_all_codes', 'dis']
     """
     known = function.__globals__
     names = {

@@ -4,6 +4,7 @@ import functools
 import importlib
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 from ways import (
     WAYS,
     Data,
@@ -52,7 +54,8 @@ VALUES = [
     (np.arange(3), np.arange(3.0)), (np.array([None, 1]), np.array([None, 2])),
     (np.float32(0.1), np.float32(0.2)), (np.longdouble(1) / 3, np.longdouble(1) / 7),
     (np.ma.array([1, 2], mask=[0, 1]), np.ma.array([1, 2], mask=[1, 0])), (max, min),
-    (np.mean, np.median), (np.sqrt, np.exp), (math.sin, math.cos), (math, json),
+    (np.mean, np.median), (np.sqrt, np.exp), (expit, logit), (re.compile('a'), re.compile('b')),
+    (math.sin, math.cos), (math, json),
     (Size.SMALL, Size.LARGE),
     (np.random.default_rng(0), np.random.default_rng(1)), (np.dtype("f4"), np.dtype("f8")),
     (DenseCNN(4), DenseCNN(5)), (DenseCNN, SGD), (measurements, training_curve),

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import joblib
 import pytest
-from test_describe import WAYS
 from tiny_sweep import tiny_sweep
+from ways import WAYS
 
 from moe_theory import SGD, DenseCNN, PatchPatterns, SampleStudy, Search, Setting, Sweep, grid
 from moe_theory.experiments import (
@@ -58,15 +58,15 @@ def sweep(measure=measurements, **changes):
 
 @pytest.mark.parametrize("way", ["closure", "bound method", "default", "global", "partial"])
 def test_rows_of_another_function_are_not_taken(path, way):
-    first, other = (sweep(WAYS[way](limit)) for limit in (0.001, 1.5))
-    assert not any(
-        row[c] for row in first.run(path, progress=False).rows for c in row if c[0] == "b"
-    )
-    with pytest.raises(
-        StoreError, match=r"another configuration \(measure\..*0.001 there, 1.5 here"
-    ):
+    first, other = (sweep(WAYS[way](limit)) for limit in (-1.0, 1.5))
+    rows = first.run(path, progress=False).rows
+    told = r"another configuration \(measure\..*-1.0 there, 1.5 here"
+    with pytest.raises(StoreError, match=told):
         other.run(path, progress=False)
-    assert sweep(WAYS[way](0.001)).run(path, progress=False).rows == first.run(progress=False).rows
+    assert sweep(WAYS[way](-1.0)).run(path, progress=False).rows == rows
+    fresh = other.run(path.with_name("other.jsonl"), progress=False).rows
+    name = list(rows[0])[-1]
+    assert [row[name] for row in rows + fresh] == [False, False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_grid_grows_shrinks_and_is_reordered(path, trained):
         (arms, (10, 20, 30), {}, 8),
         (dict(reversed(arms.items())), (30, 10), {}, 0),
         ({"wide": DenseCNN(12)}, (20,), {}, 0),
-        ({**arms, "more": DenseCNN(6)}, (10, 40), {}, 6),
+        ({**arms, "more": DenseCNN(6)}, (10, 40), {}, 8),
         # The axis gives the arms here new labels.
         (arms, (10,), {"axes": {"sgd.learning_rate": (1.0, 2.0)}}, 8),
     ]
