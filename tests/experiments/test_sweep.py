@@ -1,5 +1,8 @@
+import concurrent.futures
 import functools
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -110,6 +113,69 @@ def test_a_cluster_leaves_no_trace(tmp_path):
     with cluster, distributed.Client(cluster), joblib.parallel_config(backend="dask"):
         rows = tiny_sweep(10).run(tmp_path / "rows.jsonl", progress=False).rows
     assert rows == expected(10)
+
+
+class Losing:
+    """Runs some tasks, then has lost what the others need, as often as ``n_lost`` says."""
+
+    n_lost, n_done, plans = 0, 2, []
+
+    def __init__(self, **_):
+        pass
+
+    def __call__(self, tasks):
+        tasks = list(tasks)
+        self.plans.append(tasks[0][1][0])
+        for done, (function, arguments, _) in enumerate(tasks):
+            if done == self.n_done and len(self.plans) <= self.n_lost:
+                raise concurrent.futures.CancelledError("batch cancelled")
+            yield function(*arguments)
+
+
+@pytest.mark.parametrize("n_lost", [1, 3, 10])
+def test_a_plan_that_is_lost_is_sent_anew(monkeypatch, n_lost):
+    wanted = expected(4)
+    monkeypatch.setattr(schedule.joblib, "Parallel", Losing)
+    monkeypatch.setattr(Losing, "n_lost", n_lost)
+    monkeypatch.setattr(Losing, "plans", [])
+    assert tiny_sweep(4).run(progress=False, batch_size=2).rows == wanted
+    assert len({id(plan) for plan in Losing.plans}) == n_lost + 1
+
+
+def test_a_cluster_that_does_nothing_but_lose_is_given_up(monkeypatch):
+    monkeypatch.setattr(schedule.joblib, "Parallel", Losing)
+    monkeypatch.setattr(Losing, "n_lost", 100)
+    monkeypatch.setattr(Losing, "n_done", 0)
+    monkeypatch.setattr(Losing, "plans", [])
+    with pytest.raises(concurrent.futures.CancelledError):
+        tiny_sweep(1).run(progress=False)
+    assert len(Losing.plans) == schedule.MAX_LOST + 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed", "ignore::ResourceWarning")
+def test_all_workers_lost_at_once(tmp_path):
+    distributed = pytest.importorskip("dask.distributed")
+    steps = SGD(1.0, batch_size=10, n_steps=30_000)
+    settings = [Setting({"i": i}, DATA, DenseCNN(8 + i), steps, 20) for i in range(3)]
+    sweep = Sweep(settings, n_test=20, n_draws=20)
+    path = tmp_path / "rows.jsonl"
+    cluster = distributed.LocalCluster(
+        processes=True, n_workers=2, threads_per_worker=1, dashboard_address=None
+    )
+
+    def kill():
+        while not path.exists() or not path.stat().st_size:
+            time.sleep(0.01)
+        for worker in cluster.workers.values():
+            os.kill(worker.process.pid, signal.SIGKILL)
+
+    with cluster, distributed.Client(cluster), joblib.parallel_config(backend="dask"):
+        killer = threading.Thread(target=kill)
+        killer.start()
+        rows = sweep.run(path, progress=False, batch_size=1).rows
+        killer.join()
+    assert rows == sweep.run(progress=False).rows
 
 
 def test_killed_five_times(tmp_path):
