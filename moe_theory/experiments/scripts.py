@@ -15,6 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
+import joblib
+from joblib.parallel import get_active_backend
+
 from moe_theory._paths import expanded
 from moe_theory._validation import choice, reject
 from moe_theory.experiments.results import Results
@@ -73,6 +76,9 @@ def run_simulation(
 ) -> Results:
     """Run the experiment of a simulation file, or what is missing of it.
 
+    Runs go to processes, unless ``joblib.parallel_config`` names something else: where trainings
+    are short, or measures are Python, threads would wait for each other.
+
     Parameters
     ----------
     path : path
@@ -90,7 +96,9 @@ def run_simulation(
     experiment: Experiment = load_script(path, ("experiment",)).experiment(scale)
     rows = expanded(store) / scale / f"{Path(path).stem}.jsonl"
     how = {"mix_versions": True} if mix_versions else {}
-    return experiment.run(rows, progress=progress, **how)
+    backend, n_jobs = get_active_backend()
+    with joblib.parallel_config(backend, n_jobs=n_jobs):
+        return experiment.run(rows, progress=progress, **how)
 
 
 def draw_figure(
