@@ -24,7 +24,7 @@ def test_block_runs(block, tmp_path, monkeypatch):
     if "__main__" in block:
         (tmp_path / "block.py").write_text(block)
         subprocess.run([sys.executable, "block.py"], check=True, capture_output=True)
-        assert len((tmp_path / "sweep-on-cluster.jsonl").read_text().splitlines()) == 9
+        assert len((tmp_path / "sweep-on-cluster.jsonl").read_text().splitlines()) == 8
         return
     bundled = load_digits()
     exec(block, {"images": bundled.images / 16, "labels": bundled.target})

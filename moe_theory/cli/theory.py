@@ -80,8 +80,8 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def _advise(options: argparse.Namespace) -> None:
-    from moe_theory.data import PatchPatterns
     from moe_theory.advice import advise
+    from moe_theory.data import PatchPatterns
 
     p = options.n_irrelevant
     patterns = PatchPatterns(n_patches=options.n_patches, n_irrelevant=p, patch_dim=p + 2)

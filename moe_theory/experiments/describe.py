@@ -2,55 +2,82 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import json
 import platform
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-
 from moe_theory._version import __version__
+from moe_theory.experiments.reader import Reader
 from moe_theory.experiments.settings import Setting
 
 
-def describe(value: Any) -> Any:
-    """Return ``value`` as JSON; dataclasses carry their type, arrays their shape and SHA-256.
+def describe(value: Any, name: str = "value", *, strict: bool = True) -> Any:
+    """Return ``value`` as JSON: equal values, and only these, have equal descriptions.
 
-    Functions carry their name and the SHA-256 of their source, where it can be found.
+    Dataclasses carry their type, arrays their shape and SHA-256. Functions carry their name, the
+    SHA-256 of their source, their defaults and closure, and all that they use: global values, and
+    functions and classes, which are described in the same way. What belongs to Python or to an
+    installed package is known by its name. Any other object is what it would be pickled as.
+
+    Parameters
+    ----------
+    value : object
+        What is to be described.
+    name : str
+        What an error calls it.
+    strict : bool
+        Refuse what has no description; otherwise it is marked as ``unidentified``.
 
     Raises
     ------
     TypeError
-        If ``value`` holds something that has no description.
+        If ``value`` holds something that cannot be identified.
+
+    Notes
+    -----
+    A function whose source is not found, or is not what runs any more, has the digest of its
+    bytecode instead, which differs between minor versions of Python.
 
     Examples
     --------
     >>> from moe_theory.models import DenseCNN
     >>> describe(DenseCNN(n_hidden=4))["n_hidden"]
     4
+    >>> def below(limit):
+    ...     return lambda run, test, train: {"below": run.error(test) < limit}
+    >>> describe(below(0.5))["closure"]
+    {'limit': 0.5}
     """
-    if is_dataclass(value) and not isinstance(value, type):
-        content = {field.name: describe(getattr(value, field.name)) for field in fields(value)}
-        return {"type": type(value).__name__, **content}
-    if isinstance(value, np.ndarray):
-        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-        return {"shape": list(value.shape), "dtype": str(value.dtype), "sha256": digest}
-    if isinstance(value, Mapping):
-        return {str(key): describe(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [describe(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str | np.generic):
-        return value.item() if isinstance(value, np.generic) else value
-    if callable(value) and hasattr(value, "__qualname__"):
-        return _function(value)
-    raise TypeError(f"no description for {type(value).__name__}: {value!r}")
+    reader = Reader()
+    described = reader.value(value)
+    if strict and reader.unknown:
+        where, kind = reader.unknown[0]
+        part = f"its {where} is" if where else "it is"
+        raise TypeError(
+            f"{name} cannot be identified, since {part} of type {kind}, so that rows kept at a "
+            "path could be those of another one: let it depend on numbers, strings, arrays and "
+            "functions of your own, such as by functools.partial or a dataclass with __call__; or "
+            "run without a path"
+        )
+    return described
 
 
-def describe_settings(settings: Iterable[Setting]) -> dict[str, Any]:
+def versions() -> dict[str, str]:
+    """Return the versions that can change a result's bits.
+
+    Examples
+    --------
+    >>> sorted(versions())
+    ['machine', 'moe_theory', 'numba', 'numpy', 'python', 'scipy']
+    """
+    found = {name: version(name) for name in ("numba", "numpy", "scipy")}
+    found = {"moe_theory": __version__, **found}
+    return {**found, "python": platform.python_version(), "machine": platform.machine()}
+
+
+def describe_settings(settings: Iterable[Setting], *, strict: bool = True) -> dict[str, Any]:
     """Return settings as JSON; each different data model, network and SGD stands there once.
 
     Examples
@@ -71,7 +98,7 @@ def describe_settings(settings: Iterable[Setting]) -> dict[str, Any]:
         for name, known in parts.items():
             part = getattr(setting, name)
             if id(part) not in places:
-                described = describe(part)
+                described = describe(part, name, strict=strict)
                 text = name + json.dumps(described)
                 if text not in places:
                     known.append(described)
@@ -80,24 +107,3 @@ def describe_settings(settings: Iterable[Setting]) -> dict[str, Any]:
             row[name] = places[id(part)]
         rows.append(row)
     return {**parts, "settings": rows}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that can change a result's bits.
-
-    Examples
-    --------
-    >>> sorted(versions())
-    ['machine', 'moe_theory', 'numba', 'numpy', 'python', 'scipy']
-    """
-    found = {name: version(name) for name in ("numba", "numpy", "scipy")}
-    found = {"moe_theory": __version__, **found}
-    return {**found, "python": platform.python_version(), "machine": platform.machine()}
-
-
-def _function(function: Callable[..., Any]) -> dict[str, Any]:
-    try:
-        source = hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
-    except (OSError, TypeError):
-        source = None
-    return {"function": function.__qualname__, "sha256": source}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from moe_theory._display import table
 from moe_theory._validation import reject
+from moe_theory.experiments.kept import read_rows
 from moe_theory.experiments.store import Row
 
 # Rows that a notebook shows.
@@ -43,6 +45,20 @@ class Results:
 
     config: dict[str, Any]
     rows: list[Row]
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Results:
+        """Return the rows that a run kept in the file ``path``, finished or not.
+
+        They come in the order of the settings and draws. It does not matter which machine and
+        versions made them; ``config["versions"]`` names these.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read, or is damaged; see `salvage`.
+        """
+        return cls(*read_rows(path))
 
     def select(self, **labels: object) -> Results:
         """Return the rows that carry all ``labels``; None also stands for a missing column."""

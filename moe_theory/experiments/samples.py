@@ -11,9 +11,9 @@ from moe_theory._validation import real, reject, set_fields
 from moe_theory.experiments.describe import describe, describe_settings, versions
 from moe_theory.experiments.families import Family, FamilySearch, at
 from moe_theory.experiments.results import Results
+from moe_theory.experiments.runner import Runner, label_names, level, row_key, warn_of_divergence
 from moe_theory.experiments.search import Search
 from moe_theory.experiments.settings import Setting
-from moe_theory.experiments.sweep import Runner, label_names, level, row_key, warn_of_divergence
 from moe_theory.experiments.threshold import Threshold
 from moe_theory.experiments.trial import Measure, Trial, measurements
 
@@ -103,20 +103,18 @@ class SampleStudy:
         return Trial(self.n_test, self.seed, self.measure)
 
     def config(self) -> dict[str, Any]:
-        """Return everything the thresholds depend on, as JSON values."""
-        own = {"type": "SampleStudy", "epsilon": describe(self.epsilon)}
-        own |= {"search": describe(self.search), "column": self.column}
-        rows = self._row_config()
-        return {**rows, "experiment": {**own, **rows["experiment"]}}
+        """Return everything the thresholds depend on, as JSON values; see `Sweep.config`.
 
-    def _row_config(self) -> dict[str, Any]:
-        """Return what the single trainings depend on, which the search is not part of."""
+        Of a function of N, the settings at the smallest and the largest N are given.
+        """
         probes = []
         for family in self.families:
             sizes = (self.search.n_min, self.search.n_max)
             probes += [at(family, n) for n in (sizes[:1] if isinstance(family, Setting) else sizes)]
-        numbers = {"n_test": self.n_test, "seed": self.seed, "measure": describe(self.measure)}
-        return {"experiment": {**describe_settings(probes), **numbers}, "versions": versions()}
+        own = {"type": "SampleStudy", "epsilon": describe(self.epsilon)}
+        own |= {"search": describe(self.search), "column": self.column}
+        described = describe_settings(probes, strict=False) | self.trial().config(strict=False)
+        return {"experiment": {**own, **described}, "versions": versions()}
 
     def run(
         self,
@@ -125,19 +123,21 @@ class SampleStudy:
         n_workers: int | None = None,
         batch_size: int | None = None,
         progress: bool = True,
+        mix_versions: bool = False,
     ) -> Results:
         """Find all thresholds; parameters and errors are those of `Sweep.run`.
 
-        The file at ``path`` keeps the single trainings, which do not depend on ε or on the
-        search, so that a study with other ones goes on from it.
+        The file at ``path`` keeps the single trainings, each with all that was trained, which does
+        not depend on ε or on the search, so that a study with other ones goes on from it.
 
         Returns
         -------
         Results
             One row per family and ε: the labels, then the fields of `Threshold`.
         """
-        found = self.thresholds(path, n_workers=n_workers, batch_size=batch_size, progress=progress)
-        return Results(self.config(), level([threshold.row() for threshold in found]))
+        found, made = self._search(path, n_workers, batch_size, progress, mix_versions)
+        rows = level([threshold.row() for threshold in found])
+        return Results({**self.config(), "versions": made}, rows)
 
     def thresholds(
         self,
@@ -146,17 +146,28 @@ class SampleStudy:
         n_workers: int | None = None,
         batch_size: int | None = None,
         progress: bool = True,
+        mix_versions: bool = False,
     ) -> list[Threshold]:
         """Return what `run` does, as objects: all ε of the first family, then of the second."""
-        probes = [at(family, self.search.n_min) for family in self.families]
+        return self._search(path, n_workers, batch_size, progress, mix_versions)[0]
+
+    def _search(
+        self,
+        path: str | os.PathLike[str] | None,
+        n_workers: int | None,
+        batch_size: int | None,
+        progress: bool,
+        mix_versions: bool,
+    ) -> tuple[list[Threshold], dict[str, str]]:
+        """Return the thresholds, and the versions that made the rows behind them."""
         with Runner(
             self.trial(),
-            self._row_config(),
-            probes,
+            [at(family, self.search.n_min) for family in self.families],
             path,
             n_workers=n_workers,
             batch_size=batch_size,
             progress=progress,
+            mix_versions=mix_versions,
         ) as runner:
             searches = [
                 FamilySearch(family, level, self.search, seed=self.seed, column=self.column)
@@ -173,7 +184,7 @@ class SampleStudy:
                 ended = sum(not search.wanted() for search in searches)
                 runner.bar.set_postfix_str(f"{ended} of {len(searches)} thresholds", refresh=False)
         warn_of_divergence([runner.rows[key] for key in used])
-        return [search.threshold() for search in searches]
+        return [search.threshold() for search in searches], runner.versions()
 
     @property
     def _levels(self) -> tuple[float, ...]:
@@ -189,6 +200,7 @@ def sample_complexity(
     path: str | os.PathLike[str] | None = None,
     n_workers: int | None = None,
     progress: bool = False,
+    mix_versions: bool = False,
     **options: Any,
 ) -> Threshold:
     """Return N*(ε) of one family; see `SampleStudy`, which also takes the ``options``.
@@ -202,7 +214,8 @@ def sample_complexity(
     'n_train > 4 (not reached) for ε = 1e-06'
     """
     study = SampleStudy([family], epsilon, search or Search(), **options)
-    return study.thresholds(path, n_workers=n_workers, progress=progress)[0]
+    how: dict[str, Any] = {"n_workers": n_workers, "mix_versions": mix_versions}
+    return study.thresholds(path, progress=progress, **how)[0]
 
 
 def threshold_table(
@@ -213,8 +226,9 @@ def threshold_table(
     path: str | os.PathLike[str] | None = None,
     n_workers: int | None = None,
     progress: bool = True,
+    mix_versions: bool = False,
     **options: Any,
 ) -> Results:
     """Return N*(ε) of many families as a table; see `SampleStudy`, which takes the ``options``."""
     study = SampleStudy(families, epsilon, search or Search(), **options)
-    return study.run(path, n_workers=n_workers, progress=progress)
+    return study.run(path, n_workers=n_workers, progress=progress, mix_versions=mix_versions)

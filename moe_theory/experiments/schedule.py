@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import pickle
 import threading
-from collections.abc import Generator, Sequence
-from contextlib import suppress
+import traceback
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +21,11 @@ from moe_theory.experiments.store import Row
 from moe_theory.experiments.trial import Trial
 
 Job = tuple[Setting, int]
+Done = tuple[Setting, int, Row]
+Outcome = tuple[list[tuple[int, int, Row]], Exception | None]
+# What a cluster raises for tasks whose plan was only on workers that are gone.
+LOST = concurrent.futures.CancelledError
+MAX_LOST = 5
 MAX_BATCH_RUNS = 50
 # About 0.1 s of training in pattern space, and some seconds on raw patches.
 MAX_BATCH_COST = 5e8
@@ -47,11 +54,13 @@ class Plan:
 
 def run_jobs(
     trial: Trial, jobs: Sequence[Job], n_workers: int | None = None, batch_size: int | None = None
-) -> Generator[list[Row], None, None]:
-    """Run ``jobs``, long ones first; yield the rows of each batch as it ends.
+) -> Generator[list[Done], None, None]:
+    """Run ``jobs``, long ones first; yield what each batch has done as it ends.
 
     Threads are used, since kernels release the GIL, unless ``joblib.parallel_config`` names
-    another backend, such as "dask" or "loky".
+    another backend, such as "dask" or "loky". If a job raises an error, so does this, after what
+    its batch had done before. If a cluster loses the plan with the workers that held it, it is
+    sent anew.
 
     Parameters
     ----------
@@ -64,13 +73,28 @@ def run_jobs(
     batch_size : int, optional
         Runs of one task; by default such that a task lasts neither long nor hardly at all.
     """
-    if not jobs:
-        return
+    left = {(id(setting), draw): (setting, draw) for setting, draw in jobs}
+    n_lost = 0
+    while left:
+        try:
+            for done in _run_all(trial, list(left.values()), n_workers, batch_size):
+                for setting, draw, _ in done:
+                    del left[id(setting), draw]
+                    n_lost = 0
+                yield done
+        except LOST:
+            n_lost += 1
+            if n_lost > MAX_LOST:
+                raise
+
+
+def _run_all(
+    trial: Trial, jobs: list[Job], n_workers: int | None, batch_size: int | None
+) -> Generator[list[Done], None, None]:
     n_jobs = count_workers(n_workers)
     how: dict[str, Any] = {"n_jobs": n_jobs, "prefer": "threads", "batch_size": 1}
     backend, _ = get_active_backend(prefer="threads")
-    settings = list({id(setting): setting for setting, _ in jobs}.values())
-    plan = Plan(trial, settings)
+    plan = Plan(trial, list({id(setting): setting for setting, _ in jobs}.values()))
     tasks = [joblib.delayed(_run)(plan, batch) for batch in batches(jobs, n_jobs, batch_size)]
     try:
         with single_blas_thread():
@@ -78,12 +102,21 @@ def run_jobs(
                 parallel = joblib.Parallel(
                     **how, return_as="generator_unordered", pre_dispatch="3*n_jobs"
                 )
-                yield from parallel(tasks)
+                yield from _unpacked(plan, parallel(tasks))
             else:
                 for start in range(0, len(tasks), 4 * n_jobs):
-                    yield from joblib.Parallel(**how)(tasks[start : start + 4 * n_jobs])
+                    some = joblib.Parallel(**how)(tasks[start : start + 4 * n_jobs])
+                    yield from _unpacked(plan, some)
     finally:
         plan.stop()
+
+
+def _unpacked(plan: Plan, outcomes: Iterable[Outcome]) -> Generator[list[Done], None, None]:
+    """Yield what was done; then raise the first error."""
+    for rows, error in outcomes:
+        yield [(plan.settings[number], draw, row) for number, draw, row in rows]
+        if error is not None:
+            raise error
 
 
 def count_workers(n_workers: int | None = None) -> int:
@@ -128,10 +161,33 @@ def batches(
     return made
 
 
-def _run(plan: Plan, batch: list[tuple[int, int]]) -> list[Row]:
+def _run(plan: Plan, batch: list[tuple[int, int]]) -> Outcome:
+    """Return the rows of a batch, as far as it came, and the error that ended it."""
     rows = []
-    with single_blas_thread(), heeding(plan.asked), suppress(Stopped):
-        for number, draw in batch:
-            check()
-            rows.append(plan.trial(plan.settings[number], draw))
-    return rows
+    try:
+        with single_blas_thread(), heeding(plan.asked):
+            for number, draw in batch:
+                check()
+                rows.append((number, draw, plan.trial(plan.settings[number], draw)))
+    except Stopped:
+        pass
+    except Exception as error:
+        number, draw = batch[len(rows)]
+        setting = plan.settings[number]
+        labels = {**setting.labels, "n_train": setting.n_train}
+        error.add_note(f"in draw {draw} of the setting {labels}")
+        return rows, error if plan.asked is not None else _portable(error)
+    return rows, None
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that another process can be sent; it is told where it was raised."""
+    error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        plain = RuntimeError(f"{type(error).__name__}: {error}")
+        for note in error.__notes__:
+            plain.add_note(note)
+        return plain
+    return error

@@ -18,6 +18,7 @@ from typing import Protocol
 import joblib
 from joblib.parallel import get_active_backend
 
+from moe_theory._paths import expanded
 from moe_theory._validation import choice, reject
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.tables import write_table
@@ -28,7 +29,7 @@ SCALES = ("quick", "full")
 class Experiment(Protocol):
     """What a simulation file returns."""
 
-    def run(self, path: Path, *, progress: bool) -> Results:
+    def run(self, path: Path, *, progress: bool, mix_versions: bool = False) -> Results:
         """Run what ``path`` does not hold yet."""
 
 
@@ -40,7 +41,7 @@ def load_script(path: str | Path, needed: tuple[str, ...]) -> ModuleType:
     ValueError
         If there is no such file or a name is missing.
     """
-    file = Path(path)
+    file = expanded(path)
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if not file.is_file() or spec is None or spec.loader is None:
         raise reject("script", str(path), "a Python file that exists")
@@ -62,11 +63,16 @@ def simulations_of(figure: str | Path) -> list[Path]:
     """
     named = load_script(figure, ("SIMULATION",)).SIMULATION
     names = named if isinstance(named, tuple) else (named,)
-    return [Path(figure).parent / name for name in names]
+    return [expanded(figure).parent / name for name in names]
 
 
 def run_simulation(
-    path: str | Path, scale: str, *, store: str | Path = "results", progress: bool = True
+    path: str | Path,
+    scale: str,
+    *,
+    store: str | Path = "results",
+    progress: bool = True,
+    mix_versions: bool = False,
 ) -> Results:
     """Run the experiment of a simulation file, or what is missing of it.
 
@@ -83,13 +89,16 @@ def run_simulation(
         Folder of the rows, in ``<scale>/<name of the file>.jsonl``.
     progress : bool
         Show a bar on standard error.
+    mix_versions : bool
+        Add rows to those that other versions made; see `Sweep.run`.
     """
     choice("scale", scale, SCALES)
     experiment: Experiment = load_script(path, ("experiment",)).experiment(scale)
-    rows = Path(store) / scale / f"{Path(path).stem}.jsonl"
+    rows = expanded(store) / scale / f"{Path(path).stem}.jsonl"
+    how = {"mix_versions": True} if mix_versions else {}
     backend, n_jobs = get_active_backend()
     with joblib.parallel_config(backend, n_jobs=n_jobs):
-        return experiment.run(rows, progress=progress)
+        return experiment.run(rows, progress=progress, **how)
 
 
 def draw_figure(
@@ -99,6 +108,7 @@ def draw_figure(
     store: str | Path = "results",
     out: str | Path | None = None,
     progress: bool = True,
+    mix_versions: bool = False,
 ) -> Path:
     """Draw a figure file, running its simulations first where results are missing.
 
@@ -114,11 +124,11 @@ def draw_figure(
     several = isinstance(module.SIMULATION, tuple)
     simulations = simulations_of(path)
     results = [
-        run_simulation(simulation, scale, store=store, progress=progress)
+        run_simulation(simulation, scale, store=store, progress=progress, mix_versions=mix_versions)
         for simulation in simulations
     ]
     figure, table = module.draw(*results)
-    base = Path(out or Path(path).parent) / scale / Path(path).stem
+    base = expanded(out or Path(path).parent) / scale / Path(path).stem
     base.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(base.with_suffix(".png"), dpi=150, metadata={"Software": None})
     write_table(base.with_suffix(".csv"), table, predicted=getattr(module, "PREDICTED", ()))

@@ -16,7 +16,7 @@ from moe_theory.training import SGD
 
 Label = str | int | float | bool | None
 At = Mapping[str, Any]
-RESERVED = ("n_train", "draw", "diverged")
+RESERVED = ("n_train", "draw", "diverged", "_setting", "_made", "_store", "_crc32")
 
 
 @dataclass(frozen=True, eq=False)

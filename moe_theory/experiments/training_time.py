@@ -12,11 +12,14 @@ import numpy as np
 
 from moe_theory._random import stream
 from moe_theory._validation import integer, real, reject, set_fields
+from moe_theory.data import DataModel
 from moe_theory.experiments.crossing import Array, expanded_interval, resampled_means
 from moe_theory.experiments.describe import describe
 from moe_theory.experiments.results import Results
+from moe_theory.experiments.runner import level
 from moe_theory.experiments.settings import Label, Setting
-from moe_theory.experiments.sweep import Sweep, level
+from moe_theory.experiments.store import Row
+from moe_theory.experiments.sweep import Sweep
 from moe_theory.experiments.threshold import Threshold
 from moe_theory.experiments.training_curves import Curves, Level, first_reach, training_curve
 
@@ -84,6 +87,7 @@ class TrainingStudy:
     def __post_init__(self) -> None:
         set_fields(
             self,
+            settings=tuple(self.settings),
             epsilon=_levels(self.epsilon),
             n_draws=integer("n_draws", self.n_draws, 2),
             confidence=real("confidence", self.confidence, 0, 1, open_low=True, open_high=True),
@@ -114,6 +118,7 @@ class TrainingStudy:
         n_workers: int | None = None,
         batch_size: int | None = None,
         progress: bool = True,
+        mix_versions: bool = False,
     ) -> Results:
         """Find all thresholds; parameters and errors are those of `Sweep.run`.
 
@@ -123,8 +128,11 @@ class TrainingStudy:
             Two rows per setting and ε, of ``quantity`` "n_steps" and "flops": the labels and N,
             then the fields of `Threshold`.
         """
-        found = self.thresholds(path, n_workers=n_workers, batch_size=batch_size, progress=progress)
-        return Results(self.config(), level([threshold.row() for threshold in found]))
+        how: dict[str, Any] = {"n_workers": n_workers, "batch_size": batch_size}
+        how |= {"progress": progress, "mix_versions": mix_versions}
+        trained = self.sweep().run(path, **how)
+        rows = level([threshold.row() for threshold in self._found(trained.rows)])
+        return Results({**self.config(), "versions": trained.config["versions"]}, rows)
 
     def thresholds(
         self,
@@ -133,13 +141,18 @@ class TrainingStudy:
         n_workers: int | None = None,
         batch_size: int | None = None,
         progress: bool = True,
+        mix_versions: bool = False,
     ) -> list[Threshold]:
         """Return what `run` does, as objects: by setting, then ε, then quantity."""
-        sweep = self.sweep()
-        rows = sweep.run(path, n_workers=n_workers, batch_size=batch_size, progress=progress).rows
+        how: dict[str, Any] = {"n_workers": n_workers, "batch_size": batch_size}
+        how |= {"progress": progress, "mix_versions": mix_versions}
+        return self._found(self.sweep().run(path, **how).rows)
+
+    def _found(self, rows: list[Row]) -> list[Threshold]:
+        """Return the thresholds that the rows of `sweep` show."""
         curves = [
             Curves.of(setting, rows[i * self.n_draws : (i + 1) * self.n_draws])
-            for i, setting in enumerate(sweep.settings)
+            for i, setting in enumerate(self.settings)
         ]
         return [
             self._threshold(own, level, name)
@@ -164,7 +177,7 @@ class TrainingStudy:
             other
             for other in self.settings
             if other.n_train == setting.n_train
-            and (other.data is setting.data or describe(other.data) == describe(setting.data))
+            and _same(other.data, setting.data)
             and all(other.labels.get(name) == value for name, value in wanted)
         ]
         if len(found) != 1:
@@ -225,6 +238,15 @@ def steps_to_error(setting: Setting, epsilon: float, **options: Any) -> Threshol
 def flops_to_error(setting: Setting, epsilon: float, **options: Any) -> Threshold:
     """Return the operations that reach ε in one setting; see `TrainingStudy`."""
     return TrainingStudy([setting], epsilon, **options).thresholds(progress=False)[1]
+
+
+def _same(data: DataModel, other: DataModel) -> bool:
+    if data is other:
+        return True
+    try:
+        return bool(describe(data) == describe(other))
+    except TypeError:  # what cannot be identified is not the same
+        return False
 
 
 def _levels(epsilon: object) -> tuple[float, ...] | dict[str, Label]:

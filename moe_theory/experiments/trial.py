@@ -13,6 +13,7 @@ from numpy.random import SeedSequence
 from moe_theory._random import substream
 from moe_theory._validation import integer, reject, set_fields
 from moe_theory.data import PatchData
+from moe_theory.experiments.describe import describe
 from moe_theory.experiments.settings import RESERVED, Setting
 from moe_theory.experiments.store import Row
 from moe_theory.models import DenseCNN, JointMoE, TokenChoiceMoE
@@ -111,6 +112,11 @@ class Trial:
         )
         if not callable(self.measure):
             raise reject("measure", self.measure, "a callable")
+
+    def config(self, *, strict: bool = True) -> dict[str, Any]:
+        """Return what the rows of all settings depend on, as JSON values; see `describe`."""
+        measure = describe(self.measure, "measure", strict=strict)
+        return {"n_test": self.n_test, "seed": self.seed, "measure": measure}
 
     def seed_of(self, setting: Setting, draw: int) -> SeedSequence:
         """Return the seed of one draw."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from moe_theory._paths import expanded
 from moe_theory._validation import choice, reject
 from moe_theory.experiments.describe import versions
 from moe_theory.experiments.scripts import SCALES, draw_figure, load_script, simulations_of
@@ -58,12 +59,12 @@ def verify_figures(
         If ``out`` is where the committed tables are.
     """
     choice("scale", scale, SCALES)
-    paths = [Path(file) for file in files]
-    here = Path(out) / scale
-    folders = {path: Path(committed or path.parent) / scale for path in paths}
+    paths, out = [expanded(file) for file in files], expanded(out)
+    here = out / scale
+    folders = {path: expanded(committed or path.parent) / scale for path in paths}
     if here.resolve() in {folder.resolve() for folder in folders.values()}:
         raise reject("out", str(out), "another folder than that of the committed tables")
-    rows = Path(out) / "rows"
+    rows = out / "rows"
     marker = _begin(rows / scale, _code(paths))
     for path, folder in folders.items():
         draw_figure(path, scale, store=rows, out=out, progress=progress)
@@ -106,8 +107,8 @@ def other_versions(
     """Return what the committed tables were made with, where it is not what runs here."""
     here = versions()
     found: dict[str, None] = {}
-    for file in map(Path, files):
-        path = Path(committed or file.parent) / scale / f"{file.stem}.json"
+    for file in map(expanded, files):
+        path = expanded(committed or file.parent) / scale / f"{file.stem}.json"
         if not path.is_file():
             continue
         made = json.loads(path.read_text(encoding="utf-8"))
