@@ -33,11 +33,19 @@ from moe_theory.routing import (
     routing_metrics,
     token_routing_metrics,
 )
-from moe_theory.training import SGD, DivergenceError, TrainingRun, train, train_many
+from moe_theory.training import (
+    SGD,
+    DeadNetworkWarning,
+    DivergenceError,
+    TrainingRun,
+    train,
+    train_many,
+)
 
 __all__ = [
     "SGD",
     "DataModel",
+    "DeadNetworkWarning",
     "DenseCNN",
     "DigitPatches",
     "DigitTasks",

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from moe_theory._validation import integer, reject
+from moe_theory._validation import reject
 
-Seed = int | SeedSequence
+Seed = int | Sequence[int] | SeedSequence
+
+_WANTED = "an integer >= 0, a sequence of them or a numpy SeedSequence"
 
 
 def seed_sequence(seed: Seed) -> SeedSequence:
@@ -18,25 +23,52 @@ def seed_sequence(seed: Seed) -> SeedSequence:
 
     Parameters
     ----------
-    seed : int or SeedSequence
-        A non-negative integer or a sequence, which is returned as it is.
+    seed : int, sequence of int or SeedSequence
+        Integers are not negative. A ``SeedSequence`` is returned as it is.
 
     Raises
     ------
     ValueError
-        If ``seed`` is neither.
+        If an integer is negative, or the sequence is empty.
+    TypeError
+        If ``seed`` is something else. Generators and None are refused, as they would give other
+        bits at every call.
 
     Examples
     --------
-    >>> seed_sequence(7).entropy
-    7
+    >>> seed_sequence(7).entropy, seed_sequence([7, 1]).entropy
+    (7, (7, 1))
     """
     if isinstance(seed, SeedSequence):
         return seed
-    try:
-        return SeedSequence(integer("seed", seed, 0))
-    except ValueError:
-        raise reject("seed", seed, "an integer >= 0 or a numpy SeedSequence") from None
+    if _is_integer(seed):
+        return SeedSequence(_natural(seed, seed))
+    if isinstance(seed, str | bytes) or not isinstance(seed, Sequence | np.ndarray):
+        raise _no_seed(seed)
+    if getattr(seed, "ndim", 1) != 1 or not all(_is_integer(part) for part in seed):
+        raise _no_seed(seed)
+    if len(seed) == 0:
+        raise reject("seed", seed, _WANTED)
+    return SeedSequence(tuple(_natural(part, seed) for part in seed))
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _natural(number: Any, seed: object) -> int:
+    if number < 0:
+        raise reject("seed", seed, _WANTED)
+    return int(number)
+
+
+def _no_seed(seed: object) -> TypeError:
+    why = "equal seeds give equal bits"
+    if seed is None:
+        why += ", and None would draw others at every call"
+    elif isinstance(seed, Generator | np.random.RandomState | np.random.BitGenerator):
+        why += f", and a {type(seed).__name__} gives others at every call"
+    return TypeError(f"seed must be {_WANTED}, as {why}; got {seed!r}")
 
 
 def substream(seed: Seed, name: str) -> SeedSequence:

@@ -100,3 +100,23 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+# Kernels number patches, samples and patterns by 32-bit integers.
+LARGEST = 2**31 - 1
+
+
+def countable(field: str, value: object, low: int) -> int:
+    """Return ``value`` as ``int`` if it is an integer >= low that kernels can count to.
+
+    Examples
+    --------
+    >>> countable("n_patches", 2**70, 1)
+    Traceback (most recent call last):
+    ...
+    ValueError: n_patches must be at most 2147483647; got 1180591620717411303424
+    """
+    number = integer(field, value, low)
+    if number > LARGEST:
+        raise reject(field, value, f"at most {LARGEST}")
+    return number

@@ -8,10 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from moe_theory import __version__
-from moe_theory.data import DigitPatches, PatchPatterns, read_idx
+from moe_theory.data import DigitPatches, PatchPatterns, pack_idx
 from moe_theory.experiments.scripts import SCALES, draw_figure, run_simulation
 from moe_theory.experiments.tables import Comparison
 from moe_theory.experiments.verify import compare_folders, other_versions, verify_figures
@@ -170,11 +168,8 @@ def _compile(options: argparse.Namespace) -> None:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    names = ("images", "labels", "test_images", "test_labels")
-    arrays = {name: read_idx(getattr(options, name)) for name in names}
-    DigitPatches.from_arrays(**arrays)
-    np.savez_compressed(options.npz, allow_pickle=False, **arrays)
-    print(f"{options.npz}: {len(arrays['images'])} + {len(arrays['test_images'])} images")
+    names = ("images", "labels", "test_images", "test_labels", "npz")
+    print(pack_idx(*(getattr(options, name) for name in names)))
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -81,6 +81,7 @@ def test_bad_input_is_one_line(folder, capsys, arguments, message):
 
 def test_pack_digits(folder, capsys):
     images = np.random.default_rng(0).integers(0, 256, size=(40, 3, 2), dtype=np.uint8)
+    images[[0, 20], 0, 0] = 255
     labels = (np.arange(40) % 10).astype(np.uint8)
     for part, name in ((slice(0, 20), "train"), (slice(20, 40), "test")):
         header = bytes([0, 0, 8, 3]) + b"".join(
@@ -91,6 +92,7 @@ def test_pack_digits(folder, capsys):
         (folder / f"{name}-labels").write_bytes(header + labels[part].tobytes())
     files = ["train-images", "train-labels", "test-images", "test-labels"]
     assert main(["pack-digits", *files, "digits.npz"]) == 0
+    assert capsys.readouterr().out == "digits.npz: 20 + 20 images\n"
     assert main(["train", "--digits", "digits.npz", "--n-train", "20", "--n-epochs", "2"]) == 0
     (folder / "train-labels").write_bytes(header)
     assert main(["pack-digits", *files, "digits.npz"]) == 2

@@ -3,6 +3,7 @@
 from moe_theory.data.digit_tasks import DigitTasks
 from moe_theory.data.digits import DigitPatches
 from moe_theory.data.idx import read_idx
+from moe_theory.data.pack import Packed, pack_idx
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.data.protocol import DataModel
@@ -13,9 +14,11 @@ __all__ = [
     "DataModel",
     "DigitPatches",
     "DigitTasks",
+    "Packed",
     "PatchData",
     "PatchPatterns",
     "SpuriousPatch",
     "TaskPatterns",
+    "pack_idx",
     "read_idx",
 ]

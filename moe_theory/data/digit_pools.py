@@ -1,17 +1,19 @@
-"""Images of digits, read, checked and split into pools that share none."""
+"""Images of digits, split into pools that share none."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.random import Generator
+from numpy.typing import NDArray
 
 from moe_theory._random import stream
-from moe_theory._validation import finite, reject
+from moe_theory._validation import reject
+from moe_theory.data.digit_images import read_digits, read_pixels
 from moe_theory.data.protocol import SPLITS
 
 
@@ -32,44 +34,9 @@ class DigitPools:
         return f"DigitPools({'x'.join(map(str, self.image_shape))} pixels, {sizes})"
 
 
-def read_pixels(field: str, images: Any) -> tuple[NDArray[np.float32], tuple[int, int]]:
-    """Return images as rows of pixels in [0, 1], shape (M, h·w), and (h, w)."""
-    if not isinstance(images, np.ndarray):
-        if not isinstance(images, Sequence):
-            raise reject(field, images, "an array or a sequence of arrays")
-        arrays = [np.asarray(image) for image in images]
-        if len(sizes := sorted({array.shape for array in arrays})) > 1:
-            raise reject(field, sizes, "images of one size")
-        images = np.array(arrays)
-    if images.ndim != 3 or 0 in images.shape:
-        raise reject(f"{field}.shape", images.shape, "(M, h, w) with M, h, w >= 1")
-    if np.issubdtype(images.dtype, np.floating):
-        finite(field, images)
-        if (outside := images[(images < 0) | (images > 1)]).size:
-            raise reject(field, float(outside[0]), "in [0, 1], or of type uint8")
-    elif images.dtype != np.uint8:
-        raise reject(f"{field}.dtype", images.dtype, "uint8 or floating")
-    pixels = images.reshape(len(images), -1).astype(np.float32)
-    pixels /= 255 if images.dtype == np.uint8 else 1
-    pixels += 0  # turns −0 into 0, so that equal pixels have equal bits
-    return pixels, (images.shape[1], images.shape[2])
-
-
-def read_digits(field: str, labels: ArrayLike | None, n_images: int) -> NDArray[np.integer[Any]]:
-    """Return ``labels`` as an array after checking that each is a digit."""
-    digits = np.asarray(labels)
-    if digits.shape != (n_images,):
-        raise reject(f"{field}.shape", digits.shape, f"({n_images},), one for each image")
-    if not np.issubdtype(digits.dtype, np.integer):
-        raise reject(f"{field}.dtype", digits.dtype, "an integer type")
-    if (wrong := digits[(digits < 0) | (digits > 9)]).size:
-        raise reject(field, int(wrong[0]), "integers in [0, 9]")
-    return digits
-
-
 def groups(pixels: NDArray[np.float32]) -> tuple[NDArray[np.intp], ...]:
     """Group identical images: first member, group of each image, size of each group."""
-    keys = pixels.view(np.dtype((np.void, pixels.strides[0]))).ravel()
+    keys = np.ascontiguousarray(pixels).view(np.dtype((np.void, pixels[0].nbytes))).ravel()
     return np.unique(keys, return_index=True, return_inverse=True, return_counts=True)[1:]
 
 
@@ -102,6 +69,81 @@ def make_pools(
         shown = digits[part]
         rows[split] = tuple(np.flatnonzero(shown == k).astype(np.int32) for k in range(10))
     return DigitPools(images, rows, image_shape)
+
+
+def split_pool(
+    images: Any,
+    labels: Any,
+    *,
+    max_pixel: float | None,
+    image_shape: Any,
+    test_fraction: float,
+    split_seed: int,
+) -> DigitPools:
+    """Return pools of images of which some are chosen for testing."""
+    pixels, shape = read_pixels("images", images, max_pixel, image_shape)
+    digits = read_digits("labels", labels, len(pixels))
+    to_test = choose_test(pixels, digits, test_fraction, split_seed)
+    return make_pools(pixels, digits, to_test, shape)
+
+
+def given_pools(
+    images: Any,
+    labels: Any,
+    test_images: Any,
+    test_labels: Any,
+    *,
+    max_pixel: float | None,
+    image_shape: Any,
+) -> DigitPools:
+    """Return pools that were given, the second without the images that are also in the first."""
+    pixels, shape = read_pixels("images", images, max_pixel, image_shape)
+    test_pixels, test_shape = read_pixels("test_images", test_images, max_pixel, image_shape)
+    if test_shape != shape:
+        raise reject("test_images", test_shape, f"of the size {shape} of images")
+    digits = read_digits("labels", labels, len(pixels))
+    test_digits = read_digits("test_labels", test_labels, len(test_pixels))
+    if (shared := shared_images(pixels, test_pixels)).any():
+        _warn_of_shared(shared)
+        test_pixels, test_digits = test_pixels[~shared], test_digits[~shared]
+    to_test = np.arange(len(pixels) + len(test_pixels)) >= len(pixels)
+    pixels = np.concatenate([pixels, test_pixels])
+    return make_pools(pixels, np.concatenate([digits, test_digits]), to_test, shape)
+
+
+def shared_images(
+    pixels: NDArray[np.float32], test_pixels: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Return for each test image whether a training image equals it in every pixel.
+
+    Examples
+    --------
+    >>> shared_images(np.eye(3, dtype=np.float32), np.eye(2, 3, 1, dtype=np.float32))
+    array([ True,  True])
+    """
+    group = groups(np.concatenate([pixels, test_pixels]))[1]
+    return np.isin(group[len(pixels) :], group[: len(pixels)])
+
+
+def _warn_of_shared(shared: NDArray[np.bool_]) -> None:
+    rows, most = np.flatnonzero(shared).tolist(), 20
+    if len(rows) == len(shared):
+        raise ValueError("test_images must have images that are not among images; got none")
+    named = ", ".join(map(str, rows[:most])) + (", …" if len(rows) > most else "")
+    warnings.warn(
+        f"{len(rows)} of test_images are among images, too, and are left out of the test pool: "
+        f"numbers {named}",
+        stacklevel=4,
+    )
+
+
+def draw_by_sign(
+    first: NDArray[np.int32], second: NDArray[np.int32], signs: NDArray[np.int8], rng: Generator
+) -> NDArray[np.int32]:
+    """Draw for each sign one of the first rows (+1) or of the second ones (−1)."""
+    places = rng.integers(0, np.where(signs > 0, len(first), len(second)))
+    rows = np.concatenate([first, second])
+    return np.asarray(rows[places + np.where(signs > 0, 0, len(first))])
 
 
 @lru_cache(maxsize=4)

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from moe_theory._random import Seed
 from moe_theory._validation import integer, read_only, reject, set_fields
-from moe_theory.data.digits import DigitPatches, digit_tuple
+from moe_theory.data.digit_images import digit_tuple
+from moe_theory.data.digit_pools import draw_by_sign
+from moe_theory.data.digits import DigitPatches
 from moe_theory.data.patch_data import PatchData
-from moe_theory.data.protocol import split_stream
+from moe_theory.data.protocol import SPLITS, split_stream
 from moe_theory.data.tasks import check_frequencies
 
 
@@ -35,7 +37,8 @@ class DigitTasks:
     Raises
     ------
     ValueError
-        If a value is out of range, a digit occurs twice or no irrelevant digit is left.
+        If a value is out of range, a digit occurs twice or in no image of a pool, or no irrelevant
+        digit is left.
 
     Notes
     -----
@@ -68,6 +71,8 @@ class DigitTasks:
             first, *rest = digits = digit_tuple("others", pair, taken)
             if len(digits) != 2:
                 raise reject("others", pair, "pairs of digits")
+            for split in SPLITS:
+                self.base.rows(split, *digits)
             others.append((first, rest[0]))
             taken = (*taken, *digits)
         left = tuple(digit for digit in self.base.irrelevant_digits if digit not in taken)
@@ -137,10 +142,11 @@ class DigitTasks:
             self.n_tasks, plain.n_samples, p=self.frequencies
         )
         indices = plain.indices.copy()
-        for task, digits in enumerate(self.others, start=1):
+        for task, (first, second) in enumerate(self.others, start=1):
             rows: NDArray[np.intp] = np.flatnonzero(tasks == task)
             rng = split_stream(seed, split, f"task {task}")
             # A draw for every input, so that those of one task do not depend on frequencies.
-            drawn = self._plain.draw_by_sign(split, plain.labels, digits, rng)
+            shown = self.base.rows(split, first), self.base.rows(split, second)
+            drawn = draw_by_sign(*shown, plain.labels, rng)
             indices[rows, plain.positions[rows]] = drawn[rows]
         return replace(plain, indices=read_only(indices), tasks=read_only(tasks.astype(np.int32)))

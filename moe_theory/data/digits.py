@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._random import Seed
-from moe_theory._validation import boolean, integer, read_only, reject, set_fields
+from moe_theory._validation import (
+    boolean,
+    choice,
+    countable,
+    integer,
+    read_only,
+    reject,
+    set_fields,
+)
+from moe_theory.data.digit_files import fetch_openml, read_npz
+from moe_theory.data.digit_images import digit_tuple
 from moe_theory.data.digit_pools import (
     ANY_POOLS,
     DigitPools,
     bundled_pools,
-    choose_test,
-    groups,
-    make_pools,
-    read_digits,
-    read_pixels,
+    draw_by_sign,
+    given_pools,
+    split_pool,
 )
+from moe_theory.data.idx import PathLike, read_idx
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.protocol import SPLITS, check_fraction, draw_layout, split_stream
 
@@ -55,7 +60,7 @@ class DigitPatches:
     split_seed : int
         Seed of that split. It and ``test_fraction`` mean nothing where test images are given.
     pools : DigitPools, optional
-        Made by `from_arrays` or `from_openml`.
+        Made by `from_arrays`, `from_npz`, `from_idx` or `from_openml`.
 
     Raises
     ------
@@ -84,7 +89,7 @@ class DigitPatches:
     pools: DigitPools | None = None
 
     def __post_init__(self) -> None:
-        n = integer("n_patches", self.n_patches, 1)
+        n = countable("n_patches", self.n_patches, 1)
         positive = integer("positive_digit", self.positive_digit, 0, 9)
         negative = integer("negative_digit", self.negative_digit, 0, 9)
         if negative == positive:
@@ -106,6 +111,9 @@ class DigitPatches:
         )
         if self.pools is None:
             set_fields(self, pools=bundled_pools(self.test_fraction, self.split_seed))
+        if not isinstance(self.pools, DigitPools):
+            allowed = "made by from_arrays, from_npz, from_idx or from_openml"
+            raise TypeError(f"pools must be {allowed}; got {self.pools!r:.80}")
         for split in SPLITS:
             for digit in (*taken, *(irrelevant if n > 1 else ())):
                 self.rows(split, digit)
@@ -117,6 +125,9 @@ class DigitPatches:
         labels: ArrayLike,
         test_images: ArrayLike | Sequence[ArrayLike] | None = None,
         test_labels: ArrayLike | None = None,
+        *,
+        max_pixel: float | None = None,
+        image_shape: tuple[int, int] | None = None,
         **options: Any,
     ) -> DigitPatches:
         """Build on your own images.
@@ -124,19 +135,25 @@ class DigitPatches:
         Parameters
         ----------
         images : array, shape (M, h, w), or sequence of M arrays of shape (h, w)
-            Of type uint8 (then scaled by 1/255) or floating (then in [0, 1]).
+            Grey images; an axis of one channel, last or second, may be there. (M, h·w) too, with
+            ``image_shape``. Tensors and data frames are taken as the arrays that they make.
         labels : integer array, shape (M,)
             The digit, 0 to 9, that each image shows.
         test_images, test_labels : optional
-            The test pool; without it ``test_fraction`` of ``images`` is split off.
+            The test pool; without it ``test_fraction`` of ``images`` is split off. Test images
+            that equal a training image in every pixel are left out, with a warning that names them.
+        max_pixel : float, optional
+            What white is: pixels are divided by it. Left out, it is 1 for floating images, which
+            then lie in [0, 1], and 255 for images of uint8, which then must reach 255.
+        image_shape : (int, int), optional
+            h and w, where images come as rows of pixels.
         **options
             Other fields of the class.
 
         Raises
         ------
         ValueError
-            As for the class; also if the images are not as described, or a test image equals a
-            training image in every pixel.
+            As for the class; also if the images are not as described, or no test image is left.
 
         Examples
         --------
@@ -145,67 +162,92 @@ class DigitPatches:
         DigitPools(5x4 pixels, train=20, test=20)
         """
         settings = cls(**options, pools=ANY_POOLS)
-        pixels, shape = read_pixels("images", images)
-        digits = read_digits("labels", labels, len(pixels))
-        if test_images is None:
-            if test_labels is not None:
-                raise ValueError("test_labels must be left out where test_images are")
-            to_test = choose_test(pixels, digits, settings.test_fraction, settings.split_seed)
-        else:
+        reading: dict[str, Any] = {"max_pixel": max_pixel, "image_shape": image_shape}
+        if test_images is not None:
             for name in sorted({"test_fraction", "split_seed"} & options.keys()):
                 raise reject(name, options[name], "left out where test_images are given")
-            test_pixels, test_shape = read_pixels("test_images", test_images)
-            if test_shape != shape:
-                raise reject("test_images", test_shape, f"of the size {shape} of images")
-            test_digits = read_digits("test_labels", test_labels, len(test_pixels))
-            to_test = np.arange(len(pixels) + len(test_pixels)) >= len(pixels)
-            pixels = np.concatenate([pixels, test_pixels])
-            digits = np.concatenate([digits, test_digits])
-            group = groups(pixels)[1]
-            if shared := int(np.isin(group[to_test], group[~to_test]).sum()):
-                raise ValueError(f"test_images must not be among images; got {shared} that are")
-        return replace(settings, pools=make_pools(pixels, digits, to_test, shape))
+            pools = given_pools(images, labels, test_images, test_labels, **reading)
+        elif test_labels is not None:
+            raise ValueError("test_labels must be left out where test_images are")
+        else:
+            pools = split_pool(
+                images,
+                labels,
+                test_fraction=settings.test_fraction,
+                split_seed=settings.split_seed,
+                **reading,
+            )
+        return replace(settings, pools=pools)
 
     @classmethod
-    def from_npz(cls, path: str | os.PathLike[str], **options: Any) -> DigitPatches:
-        """Build on an npz file whose arrays are the arguments of `from_arrays`.
+    def from_npz(cls, path: PathLike, **options: Any) -> DigitPatches:
+        """Build on an npz file whose arrays are arguments of `from_arrays`, or named as Keras does.
+
+        Parameters
+        ----------
+        path : path
+            Holds images and labels, perhaps test_images, test_labels and max_pixel; or x_train,
+            y_train, x_test and y_test.
+        **options
+            Other arguments of `from_arrays`.
 
         Raises
         ------
         ValueError
-            As for `from_arrays`; also if the file does not exist or its arrays have other names.
+            As for `from_arrays`; also if there is no such file, it cannot be read or its arrays
+            have other names.
         """
-        if not Path(path).is_file():
-            raise reject("path", os.fspath(path), "an npz file that exists")
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        known = {"images", "labels", "test_images", "test_labels"}
-        if not {"images", "labels"} <= arrays.keys() <= known:
-            allowed = f"a file with images, labels and at most {sorted(known)}"
-            raise reject("path", f"{os.fspath(path)} with {sorted(arrays)}", allowed)
+        return cls.from_arrays(**{**read_npz(path), **options})
+
+    @classmethod
+    def from_idx(
+        cls,
+        images: PathLike,
+        labels: PathLike,
+        test_images: PathLike | None = None,
+        test_labels: PathLike | None = None,
+        **options: Any,
+    ) -> DigitPatches:
+        """Build on IDX files, gzipped or not, in which MNIST and its kin are published.
+
+        Parameters
+        ----------
+        images, labels, test_images, test_labels : path
+            Files that hold these arguments of `from_arrays`.
+        **options
+            Other arguments of `from_arrays`.
+
+        Raises
+        ------
+        ValueError
+            As for `from_arrays`; also as `read_idx` does.
+        """
+        paths = {"images": images, "labels": labels}
+        others = {"test_images": test_images, "test_labels": test_labels}
+        paths |= {name: path for name, path in others.items() if path is not None}
+        arrays: dict[str, Any] = {name: read_idx(path) for name, path in paths.items()}
         return cls.from_arrays(**arrays, **options)
 
     @classmethod
     def from_openml(cls, name: str = "mnist_784", version: int = 1, **options: Any) -> DigitPatches:
-        """Build on square images with pixels in [0, 255], downloaded from openml.org.
+        """Build on square images downloaded from openml.org.
+
+        Parameters
+        ----------
+        name, version
+            Of the data set. Pixels are read as `from_arrays` reads uint8, if all are integers.
+        **options
+            Other arguments of `from_arrays`.
 
         Raises
         ------
         ValueError
             As for `from_arrays`; also if the images are not square.
         """
-        from sklearn.datasets import fetch_openml  # noqa: PLC0415 (slow to import)
-
-        cls(**options, pools=ANY_POOLS)
-        # The parser that scikit-learn prefers needs pandas, which is no dependency here.
-        parser = "auto" if find_spec("pandas") else "liac-arff"
-        found = fetch_openml(name, version=version, as_frame=False, parser=parser)
-        images = np.asarray(found.data, dtype=np.float32) / 255
-        side = math.isqrt(images.shape[1])
-        if side * side != images.shape[1]:
-            raise reject("name", name, f"a set of square images, not of {images.shape[1]} pixels")
-        digits = np.asarray(found.target).astype(np.int64)
-        return cls.from_arrays(images.reshape(-1, side, side), digits, **options)
+        of_arrays = ("max_pixel", "image_shape")
+        cls(**{key: options[key] for key in options if key not in of_arrays}, pools=ANY_POOLS)
+        images, digits = fetch_openml(name, version)
+        return cls.from_arrays(images, digits, **options)
 
     @property
     def patch_dim(self) -> int:
@@ -218,9 +260,12 @@ class DigitPatches:
         Raises
         ------
         ValueError
-            If the pool has no image of one of them.
+            If there is no such split or digit, or the pool has no image of one of them.
         """
-        found = [_made(self.pools).rows[split][digit] for digit in digits]
+        pool = _made(self.pools).rows[choice("split", split, SPLITS)]
+        found = [pool[integer("digits", digit, 0, 9)] for digit in digits]
+        if not found:
+            raise reject("digits", digits, "at least one digit")
         for digit, rows in zip(digits, found, strict=True):
             if not len(rows):
                 raise ValueError(f"the {split} pool must have an image of each digit; no {digit}")
@@ -254,8 +299,8 @@ class DigitPatches:
             rng = split_stream(seed, split, "irrelevant")
             indices[:] = irrelevant[rng.integers(0, len(irrelevant), indices.shape)]
         rng = split_stream(seed, split, "discriminative")
-        digits = self.positive_digit, self.negative_digit
-        indices[np.arange(len(labels)), positions] = self.draw_by_sign(split, labels, digits, rng)
+        told = self.rows(split, self.positive_digit), self.rows(split, self.negative_digit)
+        indices[np.arange(len(labels)), positions] = draw_by_sign(*told, labels, rng)
         pools = _made(self.pools)
         return PatchData(
             pools.images[split],
@@ -264,26 +309,6 @@ class DigitPatches:
             positions=read_only(positions),
             image_shape=pools.image_shape,
         )
-
-    def draw_by_sign(
-        self, split: str, signs: NDArray[np.int8], digits: tuple[int, int], rng: Generator
-    ) -> NDArray[np.int32]:
-        """Draw for each sign a row that shows the first digit (+1) or the second one (−1)."""
-        first, second = (self.rows(split, digit) for digit in digits)
-        places = rng.integers(0, np.where(signs > 0, len(first), len(second)))
-        rows = np.concatenate([first, second])
-        return np.asarray(rows[places + np.where(signs > 0, 0, len(first))])
-
-
-def digit_tuple(field: str, digits: object, taken: tuple[int, ...]) -> tuple[int, ...]:
-    """Return ``digits`` as a tuple of different integers in [0, 9], none of them ``taken``."""
-    allowed = f"a tuple of different digits in [0, 9] without {taken}"
-    if not isinstance(digits, tuple | list):
-        raise reject(field, digits, allowed)
-    numbers = tuple(integer(field, digit, 0, 9) for digit in digits)
-    if len({*numbers, *taken}) < len(numbers) + len(taken):
-        raise reject(field, digits, allowed)
-    return numbers
 
 
 def _made(pools: DigitPools | None) -> DigitPools:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,13 @@ from numpy.typing import NDArray
 
 from moe_theory._validation import reject
 
+PathLike = str | os.PathLike[str]
+
 UNSIGNED_BYTE = 0x08
+GZIP = b"\x1f\x8b"
 
 
-def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
+def read_idx(path: PathLike) -> NDArray[Any]:
     """Read an IDX file of unsigned bytes, gzipped or not.
 
     Parameters
@@ -32,7 +37,8 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If the file does not exist, is no IDX file of bytes, or has not the length it states.
+        If the file does not exist, cannot be read, is cut, is no IDX file of bytes, or has not the
+        length it states.
 
     Notes
     -----
@@ -47,18 +53,51 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     >>> read_idx(path)
     array([7, 9], dtype=uint8)
     """
-    file = Path(path)
-    if not file.is_file():
-        raise reject("path", os.fspath(path), "an IDX file that exists")
-    content = file.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
+    content = _content(path)
     if len(content) < 4 or content[:3] != bytes([0, 0, UNSIGNED_BYTE]):
         raise reject("path", os.fspath(path), "an IDX file of unsigned bytes")
     n_dims = content[3]
     start = 4 + 4 * n_dims
-    shape = struct.unpack(f">{n_dims}I", content[4:start]) if len(content) >= start else (0,)
-    values = np.frombuffer(content[start:], dtype=np.uint8)
-    if n_dims == 0 or values.size != np.prod(shape, dtype=np.int64):
+    if n_dims == 0 or len(content) < start:
+        raise reject("path", os.fspath(path), f"an IDX file with {max(n_dims, 1)} sizes")
+    shape = struct.unpack(f">{n_dims}I", content[4:start])
+    values = np.frombuffer(content, dtype=np.uint8)[start:]
+    if values.size != math.prod(shape):
         raise reject("path", os.fspath(path), f"an IDX file as long as its shape {shape} says")
     return values.reshape(shape)
+
+
+def expanded(field: str, path: PathLike) -> Path:
+    """Return ``path`` with the home of the user in place of "~".
+
+    Raises
+    ------
+    ValueError
+        If there is no such home.
+    TypeError
+        If ``path`` is no path.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{field} must be a string or a path; got {path!r}")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise reject(field, os.fspath(path), f"a path that can be found ({error})") from None
+
+
+def existing_file(path: PathLike, kind: str) -> Path:
+    """Return ``path`` if a file is there; raises as `expanded` does, and where there is none."""
+    file = expanded("path", path)
+    if not file.is_file():
+        raise reject("path", os.fspath(path), f"{kind} that exists")
+    return file
+
+
+def _content(path: PathLike) -> bytes:
+    file = existing_file(path, "an IDX file")
+    try:
+        content = file.read_bytes()
+        return gzip.decompress(content) if content[:2] == GZIP else content
+    except (OSError, EOFError, zlib.error) as error:
+        allowed = f"a file that is whole and may be read ({error})"
+        raise reject("path", os.fspath(path), allowed) from error

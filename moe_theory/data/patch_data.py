@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moe_theory._validation import finite, read_only, reject
+from moe_theory._memory import check_fits
+from moe_theory._validation import LARGEST, reject, set_fields
+from moe_theory.data.arrays import (
+    Rows,
+    as_array,
+    frozen,
+    image_size,
+    integers,
+    real_array,
+    row_numbers,
+    sample_shape,
+    signs,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -17,7 +28,9 @@ class PatchData:
     """An immutable sample of N inputs x = [x⁽¹⁾ … x⁽ⁿ⁾] with labels y = ±1.
 
     A patch is stored as an index into ``dictionary``, so that patterns which occur many times
-    take memory once. Data without repeated patches come in through `from_patches`.
+    take memory once. Data without repeated patches come in through `from_patches`. Arrays may be
+    lists, tensors or data frames: what makes a NumPy array. ``len(data)`` is N, and slices, boolean
+    masks and integer arrays choose inputs: ``data[:100]``, ``data[data.labels > 0]``.
 
     Parameters
     ----------
@@ -41,7 +54,10 @@ class PatchData:
     Raises
     ------
     ValueError
-        If shapes disagree, a label is not ±1, a value is not finite, or an index is out of range.
+        If shapes disagree, a label is not ±1, a value is not finite, an index is out of range, or
+        an array has another type of numbers or masked entries.
+    TypeError
+        If something makes no array.
 
     Notes
     -----
@@ -56,6 +72,8 @@ class PatchData:
     >>> data.patches()[0]
     array([[1., 0., 0.],
            [0., 0., 1.]])
+    >>> data[:1]
+    PatchData(N=1, n=2, P=3, d=3)
     """
 
     dictionary: NDArray[np.floating[Any]]
@@ -67,38 +85,33 @@ class PatchData:
     tasks: NDArray[np.int32] | None = None
     image_shape: tuple[int, int] | None = None
 
+    # With iteration, NumPy would take it apart row by row where an array was wanted.
+    __iter__ = None
+
     def __post_init__(self) -> None:
-        dictionary = np.asarray(self.dictionary)
-        _check_real("dictionary", dictionary)
-        if dictionary.dtype not in (np.float32, np.float64):
-            dictionary = dictionary.astype(np.float64)
-        if dictionary.ndim != 2 or 0 in dictionary.shape:
-            raise reject("dictionary.shape", dictionary.shape, "(P, d) with P, d >= 1")
-        finite("dictionary", dictionary)
-        indices = np.asarray(self.indices)
-        if indices.ndim != 2 or 0 in indices.shape:
-            raise reject("indices.shape", indices.shape, "(N, n) with N, n >= 1")
-        indices = _integers("indices", indices, indices.shape, 0, len(dictionary) - 1)
+        dictionary = real_array("dictionary", self.dictionary)
+        sample_shape("dictionary", dictionary, "P, d")
+        indices = as_array("indices", self.indices)
+        sample_shape("indices", indices, "N, n")
+        indices = integers("indices", indices, indices.shape, 0, len(dictionary) - 1)
         n_samples, n_patches = indices.shape
-        put = object.__setattr__
-        put(self, "dictionary", _frozen(dictionary, dictionary.dtype))
-        put(self, "indices", _frozen(indices, np.int32))
-        put(self, "labels", _frozen(_signs("labels", self.labels, n_samples), np.int8))
-        for name in ("positions", "spurious_positions"):
-            value = getattr(self, name)
-            if value is not None:
-                value = _integers(name, np.asarray(value), (n_samples,), 0, n_patches - 1)
-                put(self, name, _frozen(value, np.int32))
+        set_fields(
+            self,
+            dictionary=frozen(dictionary, dictionary.dtype),
+            indices=frozen(indices, np.int32),
+            labels=frozen(signs("labels", self.labels, n_samples), np.int8),
+        )
+        limits = {"positions": n_patches - 1, "spurious_positions": n_patches - 1}
+        for name, highest in {**limits, "tasks": LARGEST}.items():
+            if (value := getattr(self, name)) is not None:
+                value = integers(name, value, (n_samples,), 0, highest)
+                set_fields(self, **{name: frozen(value, np.int32)})
         if self.spurious_signs is not None:
-            signs = _signs("spurious_signs", self.spurious_signs, n_samples)
-            put(self, "spurious_signs", _frozen(signs, np.int8))
+            values = signs("spurious_signs", self.spurious_signs, n_samples)
+            set_fields(self, spurious_signs=frozen(values, np.int8))
         self._check_spurious()
-        if self.tasks is not None:
-            largest = int(np.iinfo(np.int32).max)
-            tasks = _integers("tasks", np.asarray(self.tasks), (n_samples,), 0, largest)
-            put(self, "tasks", _frozen(tasks, np.int32))
         if self.image_shape is not None:
-            put(self, "image_shape", _image_shape(self.image_shape, dictionary.shape[1]))
+            set_fields(self, image_shape=image_size(self.image_shape, self.patch_dim))
 
     def _check_spurious(self) -> None:
         places, signs = self.spurious_positions, self.spurious_signs
@@ -137,17 +150,17 @@ class PatchData:
         >>> PatchData.from_patches(np.ones((4, 2, 3)), [1, -1, 1, -1]).n_samples
         4
         """
-        array = np.asarray(patches)
-        if array.ndim != 3 or 0 in array.shape:
-            raise reject("patches.shape", array.shape, "(N, n, d) with N, n, d >= 1")
-        _check_real("patches", array)
-        finite("patches", array)
+        array = as_array("patches", patches)
+        sample_shape("patches", array, "N, n, d")
         n_samples, n_patches, patch_dim = array.shape
+        if n_samples * n_patches > LARGEST:
+            raise reject("patches.shape", array.shape, f"(N, n, d) with N·n <= {LARGEST}")
+        array = real_array("patches", array)
         return cls(
             dictionary=array.reshape(n_samples * n_patches, patch_dim),
             indices=np.arange(n_samples * n_patches, dtype=np.int32).reshape(n_samples, n_patches),
-            labels=np.asarray(labels),
-            positions=None if positions is None else np.asarray(positions),
+            labels=as_array("labels", labels),
+            positions=None if positions is None else as_array("positions", positions),
             image_shape=image_shape,
         )
 
@@ -172,28 +185,48 @@ class PatchData:
         return int(self.dictionary.shape[0])
 
     def patches(self) -> NDArray[np.floating[Any]]:
-        """Return the raw patches as a new array, shape (N, n, d)."""
-        return self.dictionary[self.indices]
-
-    def subset(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> PatchData:
-        """Return the inputs numbered ``rows``, in that order; the dictionary is shared.
+        """Return the raw patches as a new array, shape (N, n, d).
 
         Raises
         ------
         ValueError
-            If ``rows`` is empty or has a number outside [0, N).
+            If there is not so much memory.
+        """
+        n_bytes = self.indices.size * self.patch_dim * self.dictionary.itemsize
+        check_fits("n_samples", self.n_samples, n_bytes, "a new array of all patches")
+        return self.dictionary[self.indices]
+
+    def __len__(self) -> int:
+        return self.n_samples
+
+    def __getitem__(self, rows: Rows) -> PatchData:
+        return self.subset(rows)
+
+    def subset(self, rows: Rows) -> PatchData:
+        """Return the inputs chosen by ``rows``, as ``data[rows]`` does; the dictionary is shared.
+
+        Parameters
+        ----------
+        rows : slice, boolean array, shape (N,), or integer array, shape (M,)
+            Integers lie in [0, N); the inputs come in their order, and may repeat.
+
+        Raises
+        ------
+        ValueError
+            If no input is chosen, a mask has not N entries, or a number is outside [0, N).
+        TypeError
+            If ``rows`` is a single number or anything else.
 
         Examples
         --------
         >>> import numpy as np
-        >>> data = PatchData(np.eye(2), np.array([[0], [1]]), np.array([1, -1]))
-        >>> data.subset([1]).labels
-        array([-1], dtype=int8)
+        >>> data = PatchData(np.eye(2), np.array([[0], [1], [1]]), np.array([1, -1, -1]))
+        >>> data.subset([1, 0]).labels
+        array([-1,  1], dtype=int8)
+        >>> len(data[1:]), len(data[data.labels > 0])
+        (2, 1)
         """
-        chosen = np.asarray(rows)
-        if chosen.ndim != 1 or len(chosen) == 0:
-            raise reject("rows.shape", chosen.shape, "(M,) with M >= 1")
-        chosen = _integers("rows", chosen, chosen.shape, 0, self.n_samples - 1)
+        chosen = row_numbers(rows, self.n_samples)
 
         def pick(array: NDArray[Any] | None) -> Any:
             return None if array is None else array[chosen]
@@ -207,51 +240,3 @@ class PatchData:
             spurious_signs=pick(self.spurious_signs),
             tasks=pick(self.tasks),
         )
-
-
-def _frozen(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """Return a C-contiguous read-only array; what the caller could still write to is copied."""
-    owner: Any = array
-    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
-        owner = owner.base
-    if owner is not None or array.dtype != dtype or not array.flags.c_contiguous:
-        array = np.array(array, dtype=dtype, order="C")
-        array.flags.writeable = False
-    return read_only(array)
-
-
-def _check_real(field: str, array: NDArray[Any]) -> None:
-    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
-        raise reject(f"{field}.dtype", array.dtype, "a real number type")
-
-
-def _image_shape(shape: tuple[int, int], patch_dim: int) -> tuple[int, int]:
-    allowed = f"a height and a width >= 1 whose product is d = {patch_dim}"
-    if len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] != patch_dim:
-        raise reject("image_shape", shape, allowed)
-    return int(shape[0]), int(shape[1])
-
-
-def _integers(
-    field: str, array: NDArray[Any], shape: tuple[int, ...], low: int, high: int
-) -> NDArray[Any]:
-    if array.shape != shape:
-        raise reject(f"{field}.shape", array.shape, str(shape))
-    if not np.issubdtype(array.dtype, np.integer):
-        raise reject(f"{field}.dtype", array.dtype, "an integer type")
-    wrong = (array < low) | (array > high)
-    if wrong.any():
-        raise reject(field, int(array[wrong][0]), f"integers in [{low}, {high}]")
-    return array
-
-
-def _signs(field: str, values: ArrayLike, n_samples: int) -> NDArray[Any]:
-    array = np.asarray(values)
-    if array.shape != (n_samples,):
-        raise reject(f"{field}.shape", array.shape, f"({n_samples},)")
-    if not np.issubdtype(array.dtype, np.number):
-        raise reject(f"{field}.dtype", array.dtype, "a number type")
-    wrong = ~np.isin(array, (-1, 1))
-    if wrong.any():
-        raise reject(field, array[wrong][0], "+1 or -1 everywhere")
-    return array

@@ -12,10 +12,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from moe_theory._arithmetic import orthonormal
+from moe_theory._memory import check_fits
 from moe_theory._random import Seed, normals, stream
-from moe_theory._validation import boolean, integer, read_only, real, reject, set_fields
+from moe_theory._validation import boolean, countable, integer, read_only, real, reject, set_fields
 from moe_theory.data.patch_data import PatchData
-from moe_theory.data.protocol import check_fraction, draw_layout, split_stream
+from moe_theory.data.protocol import check_fraction, check_spread, draw_layout, split_stream
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ class PatchPatterns:
     dictionary_seed: int = 0
 
     def __post_init__(self) -> None:
-        n = integer("n_patches", self.n_patches, 1)
-        p = integer("n_irrelevant", self.n_irrelevant, 0 if n == 1 else 1)
+        n = countable("n_patches", self.n_patches, 1)
+        p = countable("n_irrelevant", self.n_irrelevant, 0 if n == 1 else 1)
         delta_d = real("delta_d", self.delta_d, -1, 1, open_low=True, open_high=True)
         highest = math.sqrt(2 / (1 - delta_d))
         set_fields(
@@ -100,7 +101,7 @@ class PatchPatterns:
             n_irrelevant=p,
             patch_dim=check_dimension(self.patch_dim, p),
             delta_d=delta_d,
-            spread=real("spread", self.spread, 0),
+            spread=check_spread(self.spread),
             balanced=boolean("balanced", self.balanced),
             positive_fraction=check_fraction("positive_fraction", self.positive_fraction),
             n_closer=_closer_counts(self.n_closer, p),
@@ -206,6 +207,7 @@ class PatchPatterns:
             n_patches=self.n_patches,
             positive_fraction=self.positive_fraction,
             balanced=self.balanced,
+            own_dim=0 if self.is_finite else self.patch_dim,
         )
         rows = np.arange(len(labels))
         rng = split_stream(seed, split, "irrelevant")
@@ -252,6 +254,7 @@ def pattern_basis(n_irrelevant: int, dim: int, seed: int) -> NDArray[np.float64]
     (6, 6)
     """
     count = min(n_irrelevant + 4, dim)
+    check_fits("patch_dim", dim, 3 * 8 * count * dim, f"a basis of {count} patterns")
     return _locked(orthonormal(normals(stream(seed, "dictionary"), (count, dim))))
 
 
@@ -280,7 +283,7 @@ def _locked(array: NDArray[Any]) -> NDArray[Any]:
 
 def check_dimension(patch_dim: object, n_irrelevant: int, extra: int = 2) -> int:
     """Return ``patch_dim`` if p + ``extra`` orthonormal patterns fit into it."""
-    dim = integer("patch_dim", patch_dim, 1)
+    dim = countable("patch_dim", patch_dim, 1)
     if dim < (needed := n_irrelevant + extra):
         reason = f"an orthonormal set of dimension {dim} cannot hold so many patterns"
         raise reject("patch_dim", dim, f">= n_irrelevant + {extra} = {needed}, as {reason}")

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from moe_theory._memory import check_fits
 from moe_theory._random import Seed, stream
-from moe_theory._validation import choice, integer, real
+from moe_theory._validation import LARGEST, choice, countable, real, reject
 from moe_theory.data.patch_data import PatchData
 
 SPLITS = ("train", "test")
@@ -42,15 +43,17 @@ class DataModel(Protocol):
         ----------
         n_samples : int
             N >= 1.
-        seed : int or SeedSequence
-            Root of the randomness.
+        seed : int, sequence of int or SeedSequence
+            Root of the randomness. No generator and not None: they give other bits at every call.
         split : {"train", "test"}
             The two splits of one seed are drawn from independent streams.
 
         Raises
         ------
         ValueError
-            If an argument is out of range.
+            If an argument is out of range, or the sample would not fit into memory.
+        TypeError
+            If ``seed`` is no seed.
         """
 
 
@@ -60,7 +63,9 @@ def split_stream(seed: Seed, split: str, name: str) -> Generator:
     Raises
     ------
     ValueError
-        If ``split`` is neither "train" nor "test", or ``seed`` is not a seed.
+        If ``split`` is neither "train" nor "test", or ``seed`` is negative.
+    TypeError
+        If ``seed`` is not a seed, or ``name`` not a string.
 
     Examples
     --------
@@ -68,12 +73,19 @@ def split_stream(seed: Seed, split: str, name: str) -> Generator:
     >>> bool(a.integers(1 << 62) == b.integers(1 << 62))
     False
     """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a string; got {name!r}")
     return stream(seed, f"data/{choice('split', split, SPLITS)}/{name}")
 
 
 def check_fraction(field: str, value: object) -> float:
     """Return ``value`` as ``float`` if it lies strictly between 0 and 1."""
     return real(field, value, 0, 1, open_low=True, open_high=True)
+
+
+def check_spread(value: object) -> float:
+    """Return ``value`` as ``float`` if it is a standard deviation whose patches stay finite."""
+    return real("spread", value, 0, 1e100)
 
 
 def draw_labels(
@@ -112,8 +124,12 @@ def draw_layout(
     n_patches: int,
     positive_fraction: float,
     balanced: bool,
+    own_dim: int = 0,
 ) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
     """Draw the labels and the uniformly random places of the discriminative patches.
+
+    ``own_dim`` is d where every patch will be a row of the dictionary of its own, in double
+    precision; it is 0 where patches are rows of a dictionary that is there.
 
     Returns
     -------
@@ -125,7 +141,8 @@ def draw_layout(
     Raises
     ------
     ValueError
-        If ``n_samples`` < 1, or ``split`` or ``seed`` is not one.
+        If ``n_samples`` < 1, the sample would not fit into memory, or ``split`` or ``seed`` is
+        not one.
 
     Examples
     --------
@@ -134,8 +151,19 @@ def draw_layout(
     >>> int(labels.sum()), bool(positions.max() < 3)
     (0, True)
     """
-    n_samples = integer("n_samples", n_samples, 1)
+    n_samples = countable("n_samples", n_samples, 1)
+    _check_room(n_samples, n_patches, own_dim)
     labels_rng = split_stream(seed, split, "labels")
     positions_rng = split_stream(seed, split, "positions")
     labels = draw_labels(n_samples, positive_fraction, balanced, labels_rng)
     return labels, positions_rng.integers(0, n_patches, n_samples, dtype=np.int32)
+
+
+def _check_room(n_samples: int, n_patches: int, own_dim: int) -> None:
+    """Raise ``ValueError`` if a sample of this size cannot be."""
+    n_all = n_samples * n_patches
+    if own_dim and n_all > LARGEST:
+        raise reject("n_samples", n_samples, f"at most {LARGEST // n_patches} with n = {n_patches}")
+    # Of each patch its number, and where it is drawn the patch and what is added to it.
+    n_bytes = n_all * (4 + 2 * 8 * own_dim) + n_samples * (1 + 4)
+    check_fits("n_samples", n_samples, n_bytes, f"a sample of n = {n_patches} patches each")

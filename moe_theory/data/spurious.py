@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from moe_theory._random import Seed
 from moe_theory._validation import integer, read_only, real, reject, set_fields
-from moe_theory.data.digits import DigitPatches, digit_tuple
+from moe_theory.data.digit_images import digit_tuple
+from moe_theory.data.digit_pools import draw_by_sign
+from moe_theory.data.digits import DigitPatches
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns, check_dimension, pattern_basis
 from moe_theory.data.protocol import split_stream
@@ -148,7 +150,8 @@ class SpuriousPatch:
             return _extended(self._plain), read_only(indices)
         assert self.digits is not None
         rng = split_stream(seed, split, "spurious image")
-        indices[rows, places] = self._plain.draw_by_sign(split, signs, self.digits, rng)
+        shown = self._plain.rows(split, self.digits[0]), self._plain.rows(split, self.digits[1])
+        indices[rows, places] = draw_by_sign(*shown, signs, rng)
         return plain.dictionary, read_only(indices)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory._random import Seed, normals
-from moe_theory._validation import boolean, integer, read_only, real, reject, set_fields
+from moe_theory._validation import boolean, countable, integer, read_only, real, reject, set_fields
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import check_dimension, pattern_basis
-from moe_theory.data.protocol import check_fraction, draw_layout, split_stream
+from moe_theory.data.protocol import check_fraction, check_spread, draw_layout, split_stream
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class TaskPatterns:
     dictionary_seed: int = 0
 
     def __post_init__(self) -> None:
-        n = integer("n_patches", self.n_patches, 1)
-        p = integer("n_irrelevant", self.n_irrelevant, 0 if n == 1 else 1)
+        n = countable("n_patches", self.n_patches, 1)
+        p = countable("n_irrelevant", self.n_irrelevant, 0 if n == 1 else 1)
         frequencies = check_frequencies(self.frequencies)
         set_fields(
             self,
@@ -81,7 +81,7 @@ class TaskPatterns:
             n_irrelevant=p,
             frequencies=frequencies,
             patch_dim=check_dimension(self.patch_dim, p, extra=2 * len(frequencies)),
-            spread=real("spread", self.spread, 0),
+            spread=check_spread(self.spread),
             balanced=boolean("balanced", self.balanced),
             positive_fraction=check_fraction("positive_fraction", self.positive_fraction),
             dictionary_seed=integer("dictionary_seed", self.dictionary_seed, 0),
@@ -158,6 +158,7 @@ class TaskPatterns:
             n_patches=self.n_patches,
             positive_fraction=self.positive_fraction,
             balanced=self.balanced,
+            own_dim=0 if self.is_finite else self.patch_dim,
         )
         rows, size = np.arange(len(labels)), (len(labels), self.n_patches)
         tasks = split_stream(seed, split, "tasks").choice(

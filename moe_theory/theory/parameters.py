@@ -72,6 +72,8 @@ class Parameter:
         Python integers stay integers, so that polynomials of them are exact.
         """
         array = np.asarray(value)
+        if isinstance(value, int) and array.dtype.kind == "O":
+            raise reject(self.name, value, f"below 2⁶⁴, or a float, with {self.assumption}")
         if array.dtype.kind not in "iuf":
             raise reject(self.name, value, f"a real number or array with {self.assumption}")
         below = array <= self.low if self.open else array < self.low
@@ -207,6 +209,11 @@ def check_values(
     ...
     ValueError: l <= n must hold; got n_routed = 9, n_patches = 4
     """
+    names: dict[sp.Symbol, str] = {}
+    for name in values:
+        first = names.setdefault(parameter(name).symbol, name)
+        if first != name:
+            raise ValueError(f"{first} and {name} are the same parameter; give one of them")
     checked = {parameter(name).symbol: parameter(name).check(v) for name, v in values.items()}
     for assumption in (*ASSUMPTIONS, *extra):
         assumption.check(checked)

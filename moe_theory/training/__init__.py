@@ -2,12 +2,13 @@
 
 from moe_theory.training.compiled import compile_kernels
 from moe_theory.training.many import train_many
-from moe_theory.training.run import DivergenceError, History, TrainingRun
+from moe_theory.training.run import DeadNetworkWarning, DivergenceError, History, TrainingRun
 from moe_theory.training.sgd import SGD
 from moe_theory.training.train import train
 
 __all__ = [
     "SGD",
+    "DeadNetworkWarning",
     "DivergenceError",
     "History",
     "TrainingRun",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,26 @@ Array = NDArray[Any]
 
 class DivergenceError(ArithmeticError):
     """Training produced a weight or an output that is not finite."""
+
+
+class DeadNetworkWarning(RuntimeWarning):
+    """The outputs of a network are exactly 0 on most inputs, which its error counts as wrong."""
+
+
+def warn_if_dead(f: Array) -> None:
+    """Warn if more than half of the outputs ``f`` are exactly 0.
+
+    Examples
+    --------
+    >>> warn_if_dead(np.array([0.0, 0.1]))
+    """
+    if (dead := int(np.sum(f == 0))) > len(f) / 2:
+        warnings.warn(
+            f"the outputs are exactly 0 on {dead} of {len(f)} inputs, which count as errors: the "
+            "network is dead there, as too large a learning_rate or too much pruning make it",
+            DeadNetworkWarning,
+            stacklevel=3,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +159,13 @@ class TrainingRun:
         return outputs(self.model, self.weights, prepare(self.model, self.weights, data))
 
     def error(self, data: PatchData) -> float:
-        """Return the fraction of inputs with y f(x) ≤ 0; raises as `predict` does."""
-        return float(np.mean(~(data.labels * self.predict(data) > 0)))
+        """Return the fraction of inputs with y f(x) ≤ 0; raises as `predict` does.
+
+        Warns with `DeadNetworkWarning` if f(x) is exactly 0 on most inputs.
+        """
+        f = self.predict(data)
+        warn_if_dead(f)
+        return float(np.mean(~(data.labels * f > 0)))
 
     def routing(self, data: PatchData) -> RoutingMetrics:
         """Return how the routers treat the discriminative patches of ``data``.

@@ -20,7 +20,7 @@ from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.raw import RawTrainee
 from moe_theory.training.recording import Trainee
 from moe_theory.training.routers import train_routers
-from moe_theory.training.run import DivergenceError, TrainingRun
+from moe_theory.training.run import DivergenceError, History, TrainingRun, warn_if_dead
 from moe_theory.training.sgd import SGD
 from moe_theory.training.steps import run_steps
 from moe_theory.training.work import largest_call
@@ -77,6 +77,11 @@ def train(
     DivergenceError
         If an output or a weight stops being finite; see `TrainingRun`.
 
+    Warns
+    -----
+    DeadNetworkWarning
+        If the outputs are exactly 0 on most training or test samples at the end.
+
     Notes
     -----
     Source: dossier §3.
@@ -117,6 +122,8 @@ def train(
             f"outputs or weights stopped being finite at step {diverged_at}; "
             f"try a learning_rate below {sgd.learning_rate:g}"
         )
+    if diverged_at is None:
+        _warn_if_dead(trainee, recorded, test)
     n_steps = int(trainee.state.marks[DONE])
     whole = seed_sequence(seed)
     return TrainingRun(
@@ -136,6 +143,14 @@ def train(
         wall_time=time.perf_counter() - started,
         diverged_at=diverged_at,
     )
+
+
+def _warn_if_dead(trainee: Trainee, recorded: History, test: PatchData | None) -> None:
+    """Warn of outputs that are 0 on most inputs, which are then also an error above one half."""
+    if recorded.train_error[-1] > 0.5:
+        warn_if_dead(trainee.outputs(trainee.inputs))
+    elif test is not None and recorded.test_error is not None and recorded.test_error[-1] > 0.5:
+        warn_if_dead(trainee.outputs(trainee.prepare(test)))
 
 
 def _check_fit(

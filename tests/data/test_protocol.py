@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from moe_theory._random import stream
-from moe_theory.data import DataModel, DigitPatches, PatchPatterns, SpuriousPatch
-from moe_theory.data.protocol import draw_labels
+from moe_theory.data import DataModel, DigitPatches, PatchPatterns, SpuriousPatch, TaskPatterns
+from moe_theory.data.protocol import draw_labels, split_stream
 
 PATTERNS = PatchPatterns(n_patches=5, n_irrelevant=6, patch_dim=10)
 DIGITS = DigitPatches(n_patches=5)
@@ -58,7 +58,10 @@ def test_splits_are_uncorrelated(model):
     [
         ((0, 0), r"n_samples must be an integer >= 1; got 0"),
         ((2.0, 0), r"n_samples must be an integer >= 1; got 2.0"),
-        ((2, -1), r"seed must be an integer >= 0 or a numpy SeedSequence; got -1"),
+        ((2**70, 0), r"n_samples must be at most 2147483647; got 11805"),
+        ((10**12, 0), r"n_samples must be at most 2147483647; got 10{12}"),
+        (("2", 0), r"n_samples must be an integer >= 1; got '2'"),
+        ((2, -1), r"seed must be an integer >= 0, a sequence of them or a numpy .*; got -1"),
     ],
 )
 def test_bad_arguments(model, arguments, message):
@@ -67,9 +70,65 @@ def test_bad_arguments(model, arguments, message):
 
 
 @every_model
+@pytest.mark.parametrize(
+    "seed", [None, "0", 0.0, True, np.random.default_rng(0), np.random.RandomState(0), [None], {}]
+)
+def test_wrong_seeds(model, seed):
+    with pytest.raises(TypeError, match="seed must be an integer >= 0, a sequence of them or"):
+        model.sample(2, seed)
+
+
+@every_model
+def test_sample_that_does_not_fit_is_refused_before_work(model, monkeypatch):
+    def no_work(*arguments):
+        raise AssertionError("work has begun")
+
+    monkeypatch.setattr("moe_theory.data.protocol.draw_labels", no_work)
+    monkeypatch.setattr("moe_theory._memory.total_memory", lambda: 10**8)
+    with pytest.raises(ValueError, match=r"n_samples must be such that a sample of n = 5 .* fits"):
+        model.sample(10**8, 0)
+    monkeypatch.undo()
+    assert len(model.sample(1000, 0)) == 1000
+
+
+@pytest.mark.parametrize("spread", [0.1, 1.0])
+def test_patches_of_their_own_are_counted(spread, monkeypatch):
+    """N·n·d numbers in double precision, where patterns without spread take N·n indices."""
+    monkeypatch.setattr("moe_theory._memory.total_memory", lambda: 10**6)
+    blurred = PatchPatterns(n_patches=5, n_irrelevant=6, patch_dim=100, spread=spread)
+    with pytest.raises(ValueError, match=r"fits into .*; got 1000, which takes 0.00747 GiB"):
+        blurred.sample(1000, 0)
+    assert len(PatchPatterns(n_patches=5, n_irrelevant=6, patch_dim=100).sample(1000, 0)) == 1000
+    with pytest.raises(ValueError, match=r"n_samples must be at most 429496729 with n = 5"):
+        blurred.sample(2**30, 0)
+
+
+def test_patterns_that_do_not_fit_are_refused_before_work(monkeypatch):
+    p = 10**6
+    for model in (PatchPatterns(4, p, p + 2), TaskPatterns(4, p, p + 4)):
+        with pytest.raises(ValueError, match=r"patch_dim must be such that a basis .* fits into"):
+            model.sample(2, 0)
+
+
+@pytest.mark.parametrize("model", [PATTERNS, MODELS["spread"], MODELS["spurious spread"]])
+def test_sequences_are_seeds(model):
+    first = model.sample(20, [3, 1])
+    assert equal(first, model.sample(20, np.array([3, 1])))
+    assert equal(first, model.sample(20, np.random.SeedSequence([3, 1])))
+    assert not equal(first, model.sample(20, [3, 2]))
+    assert not equal(first, model.sample(20, 3))
+
+
+@every_model
 def test_bad_split(model):
-    with pytest.raises(ValueError, match="split must be one of 'train', 'test'; got 'valid'"):
-        model.sample(2, 0, split="valid")
+    for split in ("valid", None, ["train"], 0):
+        with pytest.raises(ValueError, match="split must be one of 'train', 'test'; got"):
+            model.sample(2, 0, split=split)
+
+
+def test_streams_have_names():
+    with pytest.raises(TypeError, match="name must be a string; got 3"):
+        split_stream(0, "train", 3)
 
 
 @every_model

@@ -84,6 +84,9 @@ def test_one_task_alone(model):
         ({"patch_dim": 11}, "patch_dim must be >= n_irrelevant"),
         ({"n_irrelevant": 0}, "n_irrelevant must be an integer >= 1"),
         ({"spread": -0.1}, "spread must be"),
+        ({"spread": 1e200}, "spread must be"),
+        ({"n_patches": 2**31}, "n_patches must be at most 2147483647"),
+        ({"n_irrelevant": 2**70}, "n_irrelevant must be at most 2147483647"),
     ],
 )
 def test_bad_patterns_are_named(change, message):
@@ -104,6 +107,17 @@ def test_bad_patterns_are_named(change, message):
 def test_bad_digits_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         DigitTasks(**change)
+
+
+def test_digit_missing_in_a_pool_is_named():
+    images = np.random.default_rng(0).random((40, 2, 2))
+    digits = (0, 1, 2, 3, 6)
+    base = DigitPatches.from_arrays(
+        images, np.resize(digits, 40), n_patches=3, irrelevant_digits=(2, 3)
+    )
+    with pytest.raises(ValueError, match="the train pool must have an image of each digit; no 7"):
+        DigitTasks(base)
+    assert DigitTasks(base, others=((6, 3),)).n_tasks == 2
 
 
 def test_unknown_task_is_named():

@@ -249,3 +249,20 @@ def test_polynomials_of_integers_are_exact():
         n_patches=big, n_hidden=big, patch_dim=big, n_visits=big, n_steps=1
     )
     assert whole == exact
+
+
+def test_two_names_of_one_parameter_are_refused():
+    n = Formula(parameter("n").symbol)
+    assert n.evaluate(n=4) == n.evaluate(n_patches=4) == 4
+    for twice in ({"n": 4, "n_patches": 5}, {"n_patches": 5, "n": 5}, {"ε": 0.1, "epsilon": 0.2}):
+        with pytest.raises(ValueError, match="are the same parameter; give one of them") as raised:
+            n.evaluate(**({"l": 3} | twice))
+        assert all(name in str(raised.value) for name in twice)
+
+
+def test_integers_beyond_64_bits_are_named():
+    n = Formula(parameter("n").symbol ** 2)
+    with pytest.raises(ValueError, match="n_patches must be below 2⁶⁴, or a float, with 1 <= n"):
+        n.evaluate(n_patches=2**70)
+    assert n.evaluate(n_patches=2.0**70) == 2.0**140
+    assert n.evaluate(n_patches=2**40) == 2**80
