@@ -20,11 +20,11 @@ $(VENV)/.installed: pyproject.toml
 
 install: $(VENV)/.installed kernels ## make the environment, install the package with its tools, compile
 
-# Numba renews a cached kernel when its own file changes, but not when one that it calls does.
-kernels: $(VENV)/.installed
-	@cache=moe_theory/kernels/__pycache__; mkdir -p $$cache && \
-	  if [ ! -e $$cache/.stamp ] || [ -n "$$(find moe_theory/kernels -name '*.py' -newer $$cache/.stamp)" ]; \
-	  then rm -f $$cache/*.nb[ci] && $(BIN)/moe-theory compile && touch $$cache/.stamp; fi
+kernels: $(VENV)/.compiled
+
+$(VENV)/.compiled: $(VENV)/.installed $(wildcard moe_theory/kernels/*.py)
+	$(BIN)/moe-theory compile
+	@touch $@
 
 reproduce: verify ## install, run all experiments, draw all figures in results/verify, compare their tables
 

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 PAGES = sorted(
     page
     for page in (*HERE.glob("*.md"), *HERE.glob("howto/*.md"))
-    if "```python" in page.read_text()
+    if "```python" in page.read_text(encoding="utf-8")
 )
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)
 

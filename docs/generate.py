@@ -1,15 +1,16 @@
 """What the site says about the package, taken from the package: names and commands."""
 
-import argparse
 import ast
+import contextlib
 import importlib
 import inspect
+import io
 import os
 import re
 from pathlib import Path
 
 import moe_theory
-from moe_theory.cli import _parser
+from moe_theory.cli import COMMANDS, parser
 
 FIGURES = Path(__file__).parents[1] / "figures"
 PACKAGES = (
@@ -65,14 +66,16 @@ def _members(name: str) -> dict[str, list[str]]:
 def write_commands(path: Path) -> None:
     """Write the help of every command of the command line, as Markdown."""
     os.environ["COLUMNS"] = "88"  # argparse wraps by it
-    parser = _parser()
-    parts = [_block(parser.format_help())]
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for name, command in action.choices.items():
-                parts.append(f"## {name}\n\n{_block(command.format_help())}")
+    parts = [_block(_help())]
+    parts += [f"## {name}\n\n{_block(_help(name))}" for name in COMMANDS]
     path.parent.mkdir(exist_ok=True)
-    path.write_text("\n\n".join(parts) + "\n")
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _help(*command: str) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
+        parser(*command).parse_args([*command, "--help"])
+    return said.getvalue()
 
 
 def _block(text: str) -> str:
@@ -94,7 +97,10 @@ def with_pictures(text: str, up: str, at_end: bool = False) -> str:
                 if (FIGURES / "full" / f"{name}.png").exists():
                     places.setdefault(name, at)
     for name, at in places.items():
-        said = ast.get_docstring(ast.parse((FIGURES / f"{name}.py").read_text())) or name
+        said = (
+            ast.get_docstring(ast.parse((FIGURES / f"{name}.py").read_text(encoding="utf-8")))
+            or name
+        )
         first = re.split(r"\n\n|(?<=\.) ", said)[0].replace("\n", " ")
         head = f":::{{figure}} {up}/figures/full/{name}.png\n:alt: {first}\n:width: 100%"
         paragraphs[-1 if at_end else at] += f"\n\n{head}\n\n`{name}`: {first}\n:::"

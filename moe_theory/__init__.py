@@ -2,45 +2,69 @@
 
 __version__ = "0.1.0"
 
-from moe_theory.data import (
-    DataModel,
-    DigitPatches,
-    DigitTasks,
-    PatchData,
-    PatchPatterns,
-    SpuriousPatch,
-    TaskPatterns,
-)
-from moe_theory.experiments import (
-    Results,
-    SampleStudy,
-    Search,
-    Setting,
-    Sweep,
-    Threshold,
-    TrainingStudy,
-    flops_to_error,
-    grid,
-    sample_complexity,
-    steps_to_error,
-    threshold_table,
-)
-from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE, Weights
-from moe_theory.routing import (
-    RoutingMetrics,
-    route,
-    route_tokens,
-    routing_metrics,
-    token_routing_metrics,
-)
-from moe_theory.training import (
-    SGD,
-    DeadNetworkWarning,
-    DivergenceError,
-    TrainingRun,
-    train,
-    train_many,
-)
+from typing import TYPE_CHECKING
+
+from moe_theory._lazy import lazily
+
+if TYPE_CHECKING:
+    from moe_theory.data import (
+        DataModel,
+        DigitPatches,
+        DigitTasks,
+        PatchData,
+        PatchPatterns,
+        SpuriousPatch,
+        TaskPatterns,
+    )
+    from moe_theory.experiments import (
+        Results,
+        SampleStudy,
+        Search,
+        Setting,
+        Sweep,
+        Threshold,
+        TrainingStudy,
+        flops_to_error,
+        grid,
+        sample_complexity,
+        steps_to_error,
+        threshold_table,
+    )
+    from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE, Weights
+    from moe_theory.routing import (
+        RoutingMetrics,
+        route,
+        route_tokens,
+        routing_metrics,
+        token_routing_metrics,
+    )
+    from moe_theory.training import (
+        SGD,
+        DeadNetworkWarning,
+        DivergenceError,
+        TrainingRun,
+        train,
+        train_many,
+    )
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "costs": "",
+            "data": "DataModel DigitPatches DigitTasks PatchData PatchPatterns SpuriousPatch "
+            "TaskPatterns",
+            "experiments": "Results SampleStudy Search Setting Sweep Threshold TrainingStudy "
+            "flops_to_error grid sample_complexity steps_to_error threshold_table",
+            "forward_costs": "",
+            "inference": "",
+            "models": "DenseCNN JointMoE SeparateMoE TokenChoiceMoE Weights",
+            "plotting": "",
+            "routing": "RoutingMetrics route route_tokens routing_metrics token_routing_metrics",
+            "statistics": "",
+            "theory": "",
+            "training": "SGD DeadNetworkWarning DivergenceError TrainingRun train train_many",
+        },
+    )
 
 __all__ = [
     "SGD",

@@ -2,4 +2,6 @@
 
 from moe_theory.cli import main
 
-raise SystemExit(main())
+# Processes started afresh import this file too.
+if __name__ == "__main__":
+    raise SystemExit(main())

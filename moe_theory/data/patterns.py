@@ -11,7 +11,6 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from moe_theory._arithmetic import orthonormal
 from moe_theory._memory import check_fits
 from moe_theory._random import Seed, normals, stream
 from moe_theory._validation import boolean, countable, integer, read_only, real, reject, set_fields
@@ -253,6 +252,8 @@ def pattern_basis(n_irrelevant: int, dim: int, seed: int) -> NDArray[np.float64]
     >>> pattern_basis(3, 6, seed=0).shape
     (6, 6)
     """
+    from moe_theory._arithmetic import orthonormal  # noqa: PLC0415 (slow to import)
+
     count = min(n_irrelevant + 4, dim)
     check_fits("patch_dim", dim, 3 * 8 * count * dim, f"a basis of {count} patterns")
     return _locked(orthonormal(normals(stream(seed, "dictionary"), (count, dim))))

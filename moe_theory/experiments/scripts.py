@@ -135,5 +135,5 @@ def draw_figure(
     names = [simulation.stem for simulation in simulations]
     configs = {name: found.config for name, found in zip(names, results, strict=True)}
     made = configs if several else results[0].config
-    base.with_suffix(".json").write_text(json.dumps(made, indent=1) + "\n")
+    base.with_suffix(".json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     return base.with_suffix(".png")

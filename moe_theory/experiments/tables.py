@@ -82,7 +82,7 @@ def write_table(
     columns = list(table[0])
     if unknown := [name for name in predicted if name not in columns]:
         raise reject("PREDICTED", unknown[0], f"one of {columns}")
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
         writer.writeheader()
         for row in table:
@@ -158,7 +158,7 @@ def compare_tables(
 
 
 def _read(path: Path) -> list[list[str]]:
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.reader(file))
 
 

@@ -112,7 +112,7 @@ def other_versions(
         path = expanded(committed or file.parent) / scale / f"{file.stem}.json"
         if not path.is_file():
             continue
-        made = json.loads(path.read_text())
+        made = json.loads(path.read_text(encoding="utf-8"))
         for one in [made] if "versions" in made else made.values():
             for name, version in one["versions"].items():
                 if version != here.get(name):
@@ -152,10 +152,10 @@ def _begin(rows: Path, code: str) -> Path:
     """Make ``rows`` an empty folder, unless the same code was stopped there; return its mark."""
     marker = rows / "unfinished"
     rows.mkdir(parents=True, exist_ok=True)
-    if not marker.is_file() or marker.read_text() != code:
+    if not marker.is_file() or marker.read_text(encoding="utf-8") != code:
         for path in rows.glob("*.jsonl"):
             path.unlink()
-        marker.write_text(code)
+        marker.write_text(code, encoding="utf-8")
     return marker
 
 

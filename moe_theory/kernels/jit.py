@@ -4,28 +4,36 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.core.dispatcher import Dispatcher
 
-# Cached on disk; the GIL is released while a kernel runs; division follows IEEE.
-OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+from moe_theory.kernels.cache import KernelCache
+
+# The GIL is released while a kernel runs; division follows IEEE.
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile ``function``.
+    """Compile ``function``, and keep what is compiled.
 
     Fast-math stays off: it may reorder sums, and it assumes that NaN never occurs.
     """
-    compiled: Callable[..., Any] = numba.njit(function, **OPTIONS)
-    return compiled
+    return _kept(numba.njit(function, **OPTIONS))
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile ``function`` as a part of the kernels that call it, for the inside of hot loops."""
-    compiled: Callable[..., Any] = numba.njit(function, forceinline=True, **OPTIONS)
-    return compiled
+    return _kept(numba.njit(function, forceinline=True, **OPTIONS))
 
 
 def higher_order(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile ``function``, which takes kernels as arguments, as a part of those that call it."""
-    options = {**OPTIONS, "cache": False, "inline": "always"}
-    compiled: Callable[..., Any] = numba.njit(function, **options)
+    compiled: Callable[..., Any] = numba.njit(function, inline="always", **OPTIONS)
     return compiled
+
+
+def _kept(compiled: Any) -> Callable[..., Any]:
+    # Under NUMBA_DISABLE_JIT it is the function itself.
+    if isinstance(compiled, Dispatcher):
+        compiled._cache = KernelCache(compiled.py_func)
+    made: Callable[..., Any] = compiled
+    return made

@@ -1,10 +1,8 @@
 """Losses as functions of the margin y·f."""
 
+from moe_theory.kernels.codes import HINGE
 from moe_theory.kernels.elementary import exp, log1p
 from moe_theory.kernels.jit import kernel
-
-LOGISTIC = 0
-HINGE = 1
 
 
 @kernel

@@ -252,6 +252,6 @@ def write_tables(folder: str | Path) -> list[Path]:
         forms = {".md": table.to_markdown(), ".tex": table.to_latex(), ".csv": table.to_csv()}
         for suffix, text in forms.items():
             path = target / (name + suffix)
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
             written.append(path)
     return written

@@ -1,10 +1,26 @@
 """Training by SGD and its results."""
 
-from moe_theory.training.compiled import compile_kernels
-from moe_theory.training.many import train_many
-from moe_theory.training.run import DeadNetworkWarning, DivergenceError, History, TrainingRun
-from moe_theory.training.sgd import SGD
-from moe_theory.training.train import train
+from typing import TYPE_CHECKING
+
+from moe_theory._lazy import lazily
+
+if TYPE_CHECKING:
+    from moe_theory.training.compiled import compile_kernels
+    from moe_theory.training.many import train_many
+    from moe_theory.training.one import train
+    from moe_theory.training.run import DeadNetworkWarning, DivergenceError, History, TrainingRun
+    from moe_theory.training.sgd import SGD
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "compiled": "compile_kernels",
+            "many": "train_many",
+            "one": "train",
+            "run": "DeadNetworkWarning DivergenceError History TrainingRun",
+            "sgd": "SGD",
+        },
+    )
 
 __all__ = [
     "SGD",

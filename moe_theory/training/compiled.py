@@ -8,10 +8,12 @@ from typing import Literal
 import joblib
 
 from moe_theory._cores import n_cores
+from moe_theory._validation import reject
 from moe_theory.data import PatchPatterns
+from moe_theory.kernels.cache import folders, forget_others, writable
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE, TokenChoiceMoE
+from moe_theory.training.one import Engine, train
 from moe_theory.training.sgd import SGD
-from moe_theory.training.train import Engine, train
 
 _ENGINES: tuple[Engine, ...] = ("raw", "pattern")
 _Type = Literal["float32", "float64"]
@@ -23,18 +25,28 @@ def compile_kernels() -> int:
 
     What is compiled stays on disk for this version of the package and this kind of processor; it
     takes some two minutes the first time, and seconds thereafter. Call it once before many
-    processes start, on a cluster for instance, or they all compile the same.
+    processes start, on a cluster for instance, or they all compile the same. What was compiled
+    from other versions of the kernels is deleted.
 
     Returns
     -------
     int
         Number of trainings run.
 
+    Raises
+    ------
+    ValueError
+        If there is no folder in which to keep what is compiled.
+
     Examples
     --------
     >>> compile_kernels()
     16
     """
+    if writable() is None:
+        tried = ", ".join(map(str, folders()))
+        raise reject("NUMBA_CACHE_DIR", tried, "a folder that can be written")
+    forget_others()
     # The two precisions share no code, so that two processes compile them side by side.
     run = joblib.Parallel(n_jobs=min(n_cores(), len(_TYPES)), backend="loky")
     return sum(run(joblib.delayed(_train_all)(dtype) for dtype in _TYPES))

@@ -18,9 +18,9 @@ from moe_theory._stopping import check, heeding
 from moe_theory._validation import integer, reject
 from moe_theory.data import DataModel, PatchData
 from moe_theory.models import Model
+from moe_theory.training.one import Engine, train
 from moe_theory.training.run import TrainingRun
 from moe_theory.training.sgd import SGD
-from moe_theory.training.train import Engine, train
 
 T = TypeVar("T")
 Replica = tuple[Model, SGD, Seed]

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from moe_theory._validation import boolean, choice, integer, real, reject, set_fields
-from moe_theory.kernels.losses import HINGE, LOGISTIC
+from moe_theory.kernels.codes import HINGE, LOGISTIC
 
 LOSS_CODES = {"logistic": LOGISTIC, "hinge": HINGE}
 

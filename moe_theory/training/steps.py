@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
+from moe_theory._display import watched
 from moe_theory._random import Seed, stream
 from moe_theory._stopping import check
 from moe_theory.data.patch_data import PatchData
@@ -27,7 +29,9 @@ class Course(NamedTuple):
     diverged_at: int | None
 
 
-def run_steps(trainee: Trainee, test: PatchData | None, seed: Seed, call: Call) -> Course:
+def run_steps(
+    trainee: Trainee, test: PatchData | None, seed: Seed, call: Call, *, progress: bool = False
+) -> Course:
     """Take all steps, in calls of the kernel that do no more than ``call``, which changes no bits.
 
     Training has diverged after the first number of steps at which a weight, an output on the next
@@ -39,21 +43,29 @@ def run_steps(trainee: Trainee, test: PatchData | None, seed: Seed, call: Call) 
     records = [measure(trainee, shown)]
     finite = trainee.finite() and finite_weights(trainee.weights())
     finite = finite and is_finite(records[0], has_test=has_test)
-    for part in _parts(trainee, due, seed, call) if finite else ():
-        check()
-        finite = _advance(trainee, part, call)
-        while marks[SCAN] != NEVER:
+    with step_bar(due[-1], shown=progress) as bar:
+        for part in _parts(trainee, due, seed, call) if finite else ():
             check()
-            trainee.advance(part, call.n_samples)
-        ended = marks[REACHED] != NEVER or (sgd.stop_at_zero_error and marks[FITTED] != NEVER)
-        if finite and (ended or marks[DONE] in due):
-            record = measure(trainee, shown)
-            if finite := is_finite(record, has_test=has_test):
-                records.append(record)
-        if ended or not finite:
-            break
+            finite = _advance(trainee, part, call)
+            bar.update(int(marks[DONE]) - bar.n)
+            while marks[SCAN] != NEVER:
+                check()
+                trainee.advance(part, call.n_samples)
+            ended = marks[REACHED] != NEVER or (sgd.stop_at_zero_error and marks[FITTED] != NEVER)
+            if finite and (ended or marks[DONE] in due):
+                record = measure(trainee, shown)
+                if finite := is_finite(record, has_test=has_test):
+                    records.append(record)
+            if ended or not finite:
+                break
     finite = finite and finite_weights(trainee.weights())
     return Course(history(records, has_test), None if finite else int(marks[DONE]))
+
+
+def step_bar(n_steps: int, *, shown: bool) -> Any:
+    """Return a bar for so many steps, which is seen where they take longer than a second."""
+    interval = 0.2 if watched() else 10.0
+    return tqdm(total=n_steps, disable=not shown, unit="step", mininterval=interval, delay=1.0)
 
 
 def finite_weights(weights: Weights) -> bool:

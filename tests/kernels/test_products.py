@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moe_theory._arithmetic import VECTOR_BYTES, padded
-from moe_theory.kernels.losses import HINGE, LOGISTIC, loss_slopes, loss_value
+from moe_theory.kernels.codes import HINGE, LOGISTIC
+from moe_theory.kernels.losses import loss_slopes, loss_value
 from moe_theory.kernels.products import inner_products, subtract_outer
 from moe_theory.kernels.routing import choose_best, softmax, width
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import os
 import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import joblib
 from tqdm import tqdm
 
+from moe_theory._validation import reject
 from moe_theory.models import JointMoE
 from moe_theory.theory.advice.conventions import (
     N_PATCHES,
@@ -39,7 +43,8 @@ def tabulate(path: str | os.PathLike[str], *, n_workers: int | None = None) -> i
     Parameters
     ----------
     path : path
-        A csv file; it is made, or gone on with.
+        A csv file; it is made, or gone on with. Networks of which a killed run left only a part
+        are predicted again.
     n_workers : int, optional
         Processes; all cores by default.
 
@@ -48,15 +53,17 @@ def tabulate(path: str | os.PathLike[str], *, n_workers: int | None = None) -> i
     int
         Number of networks predicted now, each at several N.
 
+    Raises
+    ------
+    ValueError
+        If the file holds something else.
+
     Notes
     -----
     Takes half an hour on two cores.
     """
-    path = Path(path)
-    if not path.exists():
-        path.write_text(",".join(COLUMNS) + "\n")
-    with path.open() as file:
-        known = {_key(row) for row in csv.DictReader(file)}
+    path = Path(path).expanduser()
+    known = _clean(path)
     wanted = [
         (arm, n, ratio, n_routed, k)
         for n in N_PATCHES
@@ -68,8 +75,8 @@ def tabulate(path: str | os.PathLike[str], *, n_workers: int | None = None) -> i
         joblib.delayed(predict)(*key) for key in wanted
     )
     for rows in tqdm(jobs, total=len(wanted), unit="network"):
-        with path.open("a", newline="") as file:
-            csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(rows)
+        with path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write("".join(f"{_line(row)}\n" for row in rows))
     return len(wanted)
 
 
@@ -99,9 +106,58 @@ def predict(arm: str, n: int, ratio: int, n_routed: int, n_experts: int) -> list
         rows.append({**common, "n_train": size, "error": round(found.error, 5),
                      "standard_error": round(found.standard_error, 5),
                      "steps": round(found.n_steps, 1)})  # fmt: skip
-        if found.error < ENOUGH or (len(rows) > 6 and found.error > HOPELESS):
+        # As they are written, so that a table read again is known to be whole.
+        if _is_last([float(row["error"]) for row in rows]):
             break
     return rows
+
+
+def _is_last(errors: Sequence[float]) -> bool:
+    """Return whether a network needs no larger N after these errors."""
+    hopeless = len(errors) > 6 and errors[-1] > HOPELESS
+    return errors[-1] < ENOUGH or hopeless or len(errors) == len(SIZES)
+
+
+def _clean(path: Path) -> set[Key]:
+    """Leave only whole networks in the file, which is made if need be; return which they are."""
+    header = ",".join(COLUMNS)
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else header
+    except UnicodeDecodeError:
+        text = ""
+    lines = text.splitlines()
+    if lines[:1] != [header]:
+        raise reject("path", os.fspath(path), f"a new file, or one with columns {COLUMNS}")
+    if not text.endswith("\n"):
+        lines[1:] = lines[1:-1]  # a kill may have cut the last number
+    found: dict[Key, list[Row]] = {}
+    for row in csv.DictReader(lines):
+        with suppress(TypeError, ValueError):
+            found.setdefault(_key(row), []).append(_row(row))
+    whole = {key: rows for key, rows in found.items() if _is_whole(rows)}
+    made = "\n".join([header, *map(_line, chain(*whole.values())), ""])
+    if made != text:
+        # Replaced at once, so that a kill leaves one of the two.
+        draft = path.with_name(f"{path.name}.draft")
+        draft.write_text(made, encoding="utf-8", newline="\n")
+        draft.replace(path)
+    return set(whole)
+
+
+def _is_whole(rows: Sequence[Row]) -> bool:
+    errors = [float(row["error"]) for row in rows]
+    ends = [_is_last(errors[: place + 1]) for place in range(len(errors))]
+    in_order = [row["n_train"] for row in rows] == list(SIZES[: len(rows)])
+    return in_order and ends.index(True) == len(ends) - 1 if any(ends) else False
+
+
+def _line(row: Row) -> str:
+    return ",".join(str(row[name]) for name in COLUMNS)
+
+
+def _row(row: dict[str, str]) -> Row:
+    numbers = {name: int(row[name]) for name in COLUMNS[1:6]}
+    return {"arm": row["arm"], **numbers, **{name: float(row[name]) for name in COLUMNS[6:]}}
 
 
 def _key(row: dict[str, str]) -> Key:

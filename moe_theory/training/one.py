@@ -39,6 +39,7 @@ def train(
     router_data: PatchData | None = None,
     raise_on_divergence: bool = True,
     engine: Engine = "auto",
+    progress: bool = False,
 ) -> TrainingRun:
     """Train ``model`` on ``data``.
 
@@ -65,6 +66,8 @@ def train(
         Where to train: on raw patches, or in the space of the patterns, which gives the same
         trajectory up to rounding; by default where it is faster. Joint training amplifies rounding
         where patches swap at the edge of a top-l set: single runs compare in float64 only.
+    progress : bool
+        Show a bar of the steps on standard error, if they take longer than a second.
 
     Returns
     -------
@@ -115,7 +118,7 @@ def train(
         space = PatternTrainee if in_patterns else RawTrainee
         trainee: Trainee = space(model, sgd, weights, own)
         call = largest_call(model, own, sgd, in_pattern_space=in_patterns)
-        recorded, diverged_at = run_steps(trainee, test, seed, call)
+        recorded, diverged_at = run_steps(trainee, test, seed, call, progress=progress)
         trained = trainee.weights()
     if diverged_at is not None and raise_on_divergence:
         raise DivergenceError(

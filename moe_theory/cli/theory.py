@@ -1,0 +1,116 @@
+"""The commands that train nothing: `predict`, `advise`, `theory` and `tabulate`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import Any
+
+from moe_theory.cli.console import aligned, plain
+from moe_theory.cli.specs import Specs
+
+# What the predictions are stated for, see docs/theory/trained.md.
+USUAL = {
+    "n_patches": 64, "n_irrelevant": 256, "n_hidden": 40, "n_experts": 8, "n_routed": 8,
+    "n_steps": 20_000, "batch_size": 20, "stop_loss": 0.03, "init_std": 0.01,
+}  # fmt: skip
+SPECS = Specs(("patterns",), ("dense", "separate", "joint"), USUAL, rate_per_patch=0.2)
+
+
+def add_predict(own: argparse.ArgumentParser) -> None:
+    """Add the arguments of `predict`."""
+    own.add_argument(
+        "--n-train", type=int, nargs="+", default=[100], metavar="N", help="N (default 100)"
+    )
+    own.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    SPECS.add_to(own)
+    own.set_defaults(run=_predict)
+
+
+def add_advise(own: argparse.ArgumentParser) -> None:
+    """Add the arguments of `advise`."""
+    own.add_argument("--n-patches", type=int, default=64, help="n (default %(default)s)")
+    own.add_argument("--n-irrelevant", type=int, default=256, help="p (default %(default)s)")
+    own.add_argument("--epsilon", type=float, default=0.05, help="ε (default %(default)s)")
+    own.add_argument("--minimise", choices=("samples", "flops"), default="samples")
+    own.set_defaults(run=_advise)
+
+
+def add_theory(own: argparse.ArgumentParser) -> None:
+    """Add the arguments of `theory`."""
+    own.add_argument("--out", default="figures/theory", help="folder (default %(default)s)")
+    own.set_defaults(run=_theory)
+
+
+def add_tabulate(own: argparse.ArgumentParser) -> None:
+    """Add the arguments of `tabulate`."""
+    own.add_argument("file", help="csv file; if it exists, what it lacks is added")
+    own.set_defaults(run=_tabulate, resumes=True)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from moe_theory.experiments.describe import describe
+    from moe_theory.models import JointMoE
+    from moe_theory.theory.predictions import joint_error, trained_error
+
+    made = SPECS.words(options).one()
+    error_of: Any = joint_error if isinstance(made.model, JointMoE) else trained_error
+    rows = []
+    for n_train in options.n_train:
+        found = error_of(made.data, made.model, made.sgd, n_train)
+        rows.append(
+            {
+                "n_train": n_train,
+                "error": found.error,
+                "standard_error": found.standard_error,
+                "n_steps": found.n_steps,
+            }
+        )
+    if options.json:
+        parts = {name: describe(getattr(made, name)) for name in ("data", "model", "sgd")}
+        print(json.dumps(plain({**parts, "rows": rows}), indent=1))
+        return
+    print(made.model)
+    table = [["N", "predicted test error", "steps"]]
+    for row in rows:
+        error = f"{row['error']:.4f} ± {row['standard_error']:.4f}"
+        table.append([str(row["n_train"]), error, f"{row['n_steps']:.0f}"])
+    print(aligned(table))
+
+
+def _advise(options: argparse.Namespace) -> None:
+    from moe_theory.data import PatchPatterns
+    from moe_theory.theory.advice import advise
+
+    p = options.n_irrelevant
+    patterns = PatchPatterns(n_patches=options.n_patches, n_irrelevant=p, patch_dim=p + 2)
+    print(advise(patterns, options.epsilon, options.minimise))
+
+
+def _theory(options: argparse.Namespace) -> None:
+    from moe_theory.theory import (
+        complexity_table,
+        cost_table,
+        savings_table,
+        write_tables,
+    )
+
+    for table in (complexity_table(), savings_table(), cost_table()):
+        print(table, end="\n\n")
+    for path in write_tables(options.out):
+        print(os.path.relpath(path))
+
+
+def _tabulate(options: argparse.Namespace) -> None:
+    from moe_theory.theory.advice.tabulate import tabulate
+
+    print(f"{tabulate(options.file)} networks predicted in {options.file}")
+
+
+ARGUMENTS = {
+    "predict": add_predict,
+    "advise": add_advise,
+    "theory": add_theory,
+    "tabulate": add_tabulate,
+}
