@@ -33,7 +33,7 @@ from moe_theory.routing import (
     routing_metrics,
     token_routing_metrics,
 )
-from moe_theory.training import SGD, DivergenceError, TrainingRun, train, train_many
+from moe_theory.training import SGD, DivergenceError, FileError, TrainingRun, train, train_many
 
 __all__ = [
     "SGD",
@@ -42,6 +42,7 @@ __all__ = [
     "DigitPatches",
     "DigitTasks",
     "DivergenceError",
+    "FileError",
     "JointMoE",
     "PatchData",
     "PatchPatterns",

@@ -1,5 +1,6 @@
 """Training by SGD and its results."""
 
+from moe_theory.files import FileError
 from moe_theory.training.compiled import compile_kernels
 from moe_theory.training.many import train_many
 from moe_theory.training.run import DivergenceError, History, TrainingRun
@@ -9,6 +10,7 @@ from moe_theory.training.train import train
 __all__ = [
     "SGD",
     "DivergenceError",
+    "FileError",
     "History",
     "TrainingRun",
     "compile_kernels",
