@@ -2,7 +2,7 @@
 
 from moe_theory.experiments.crossing import crossing
 from moe_theory.experiments.ratios import Ratio, ratio
-from moe_theory.experiments.results import Results
+from moe_theory.experiments.results import MeanStd, Results
 from moe_theory.experiments.samples import SampleStudy, sample_complexity, threshold_table
 from moe_theory.experiments.search import Search
 from moe_theory.experiments.settings import Setting, grid
@@ -16,6 +16,7 @@ from moe_theory.experiments.trial import gates_per_expert, measurements
 __all__ = [
     "DivergenceWarning",
     "Evaluation",
+    "MeanStd",
     "Ratio",
     "Results",
     "RowStore",

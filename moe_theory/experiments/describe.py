@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from moe_theory import __version__
+from moe_theory._versions import versions
 from moe_theory.experiments.settings import Setting
+
+__all__ = ["describe", "describe_settings", "versions"]
 
 
 def describe(value: Any) -> Any:
@@ -80,19 +80,6 @@ def describe_settings(settings: Iterable[Setting]) -> dict[str, Any]:
             row[name] = places[id(part)]
         rows.append(row)
     return {**parts, "settings": rows}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that can change a result's bits.
-
-    Examples
-    --------
-    >>> sorted(versions())
-    ['machine', 'moe_theory', 'numba', 'numpy', 'python', 'scipy']
-    """
-    found = {name: version(name) for name in ("numba", "numpy", "scipy")}
-    found = {"moe_theory": __version__, **found}
-    return {**found, "python": platform.python_version(), "machine": platform.machine()}
 
 
 def _function(function: Callable[..., Any]) -> dict[str, Any]:

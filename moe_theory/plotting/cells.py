@@ -29,9 +29,9 @@ def cell_means(
     means = np.full((len(rows), len(columns)), np.nan)
     for i, own_y in enumerate(rows):
         for j, own_x in enumerate(columns):
-            here = results.select(**{x: own_x, y: own_y})
-            if here.rows:
-                means[i, j] = here.column(column).mean()
+            here = [row for row in results if (row.get(x), row.get(y)) == (own_x, own_y)]
+            if here:
+                means[i, j] = Results({}, here).column(column).mean()
     return columns, rows, means
 
 
