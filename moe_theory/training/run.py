@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._arguments import check_samples
 from moe_theory._display import card
-from moe_theory._validation import read_only, reject
+from moe_theory._validation import finite, read_only, reject
 from moe_theory._versions import versions
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
@@ -209,12 +210,14 @@ class TrainingRun:
         Raises
         ------
         ValueError
-            If n or d of ``data`` are not those of the training.
+            If n or d of ``data`` are not those of the training, or an output is not finite.
         DivergenceError
             If the training diverged.
         """
         self.check_fits(data)
-        return outputs(self.model, self.weights, prepare(self.model, self.weights, data))
+        f = outputs(self.model, self.weights, prepare(self.model, self.weights, data))
+        finite("outputs f(x)", f)
+        return f
 
     def error(self, data: PatchData) -> float:
         """Return the fraction of inputs with y f(x) ≤ 0; raises as `predict` does.
@@ -284,6 +287,7 @@ class TrainingRun:
     def check_fits(self, data: PatchData) -> None:
         """Raise `DivergenceError` as `check_usable`, or ``ValueError`` if n or d do not fit."""
         self.check_usable()
+        check_samples(data)
         if (data.n_patches, data.patch_dim) != (self.n_patches, self.patch_dim):
             given = (data.n_patches, data.patch_dim)
             raise reject("data (n, d)", given, f"{(self.n_patches, self.patch_dim)} as trained")

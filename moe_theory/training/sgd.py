@@ -44,7 +44,7 @@ class SGD:
         the experts being trained on the rest; or others, given to `train` as ``router_data``.
     router_fraction : float
         The part of the samples that a split gives to the routers.
-    record : int or tuple of int, optional
+    record : int or sequence of int, optional
         Steps at which loss and error are recorded: every so many steps, or the ones listed. Step
         0 and the last are always recorded.
     stop_at_zero_error : bool
@@ -212,6 +212,6 @@ def steps_per_epoch(n_samples: int, batch_size: int) -> int:
 def _record(value: object) -> int | tuple[int, ...] | None:
     if value is None:
         return None
-    if isinstance(value, list | tuple | np.ndarray):
+    if isinstance(value, list | tuple | range) or (isinstance(value, np.ndarray) and value.ndim):
         return tuple(sorted({integer("record", step, 0) for step in value}))
     return integer("record", value, 1)
