@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         SGD,
         DeadNetworkWarning,
         DivergenceError,
+        FileError,
         TrainingRun,
         train,
         train_many,
@@ -50,19 +51,20 @@ else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
-            "costs": "",
-            "data": "DataModel DigitPatches DigitTasks PatchData PatchPatterns SpuriousPatch "
+            ".costs": "",
+            ".data": "DataModel DigitPatches DigitTasks PatchData PatchPatterns SpuriousPatch "
             "TaskPatterns",
-            "experiments": "Results SampleStudy Search Setting Sweep Threshold TrainingStudy "
+            ".experiments": "Results SampleStudy Search Setting Sweep Threshold TrainingStudy "
             "flops_to_error grid sample_complexity steps_to_error threshold_table",
-            "forward_costs": "",
-            "inference": "",
-            "models": "DenseCNN JointMoE SeparateMoE TokenChoiceMoE Weights",
-            "plotting": "",
-            "routing": "RoutingMetrics route route_tokens routing_metrics token_routing_metrics",
-            "statistics": "",
-            "theory": "",
-            "training": "SGD DeadNetworkWarning DivergenceError TrainingRun train train_many",
+            ".forward_costs": "",
+            ".inference": "",
+            ".models": "DenseCNN JointMoE SeparateMoE TokenChoiceMoE Weights",
+            ".plotting": "",
+            ".routing": "RoutingMetrics route route_tokens routing_metrics token_routing_metrics",
+            ".statistics": "",
+            ".theory": "",
+            ".training": "SGD DeadNetworkWarning DivergenceError FileError "
+            "TrainingRun train train_many",
         },
     )
 
@@ -74,6 +76,7 @@ __all__ = [
     "DigitPatches",
     "DigitTasks",
     "DivergenceError",
+    "FileError",
     "JointMoE",
     "PatchData",
     "PatchPatterns",

@@ -72,7 +72,8 @@ class Words:
             yield dict(zip(self.given, texts, strict=True))
 
     def _make(self, model: str, texts: Mapping[str, str]) -> Made:
-        kind, used = MODELS[model], {}
+        kind = MODELS[model]
+        used: dict[str, Any] = {}
         network = _construct(kind, self._values(flags_of(kind), texts, used), f"--model {model}")
         law = self._values(flags_of(*DATA[self.data]), texts, used)
         data = _data(self.data, tuple(sorted(law.items())), self.digits)

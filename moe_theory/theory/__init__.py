@@ -8,7 +8,7 @@ from moe_theory.theory.bounds import (
     pruning_bounds,
     router_bounds,
 )
-from moe_theory.theory.check import Check, Growth, Measurements, check
+from moe_theory.theory.check import Check, Growth, check
 from moe_theory.theory.derivations import (
     Derivation,
     Region,
@@ -17,6 +17,7 @@ from moe_theory.theory.derivations import (
     wins,
 )
 from moe_theory.theory.formula import Formula
+from moe_theory.theory.measurements import Measurements
 from moe_theory.theory.parameters import PARAMETERS, SYMBOL, Parameter, parameter
 from moe_theory.theory.silent import (
     derive_lower_order,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import sympy as sp
 
-from moe_theory._validation import choice, reject
+from moe_theory._validation import choice, instance, reject
 from moe_theory.theory.display import bound_card
 from moe_theory.theory.formula import Formula
 from moe_theory.theory.parameters import SYMBOL, Assumption
@@ -79,6 +79,7 @@ class Bound(Formula):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        instance("quantity", self.quantity, str, "a string")
         choice("kind", self.kind, KINDS)
         choice("order", self.order, ("Ω", "O", "Θ"))
         if self.architecture is not None:

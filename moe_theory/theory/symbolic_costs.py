@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from moe_theory import costs
-from moe_theory._validation import choice, integer, reject
+from moe_theory._arguments import check_network
+from moe_theory._validation import choice, instance, integer, reject
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE, TokenChoiceMoE
 from moe_theory.theory.bounds import ARCHITECTURES
 from moe_theory.theory.formula import Formula
@@ -180,6 +181,11 @@ def predict_flops(
     >>> predict_flops(DenseCNN(6), sgd, 21, n_patches=4, patch_dim=10) == run.flops.total
     True
     """
+    check_network(model)
+    instance("sgd", sgd, SGD, "an SGD")
+    n_patches = integer("n_patches", n_patches, 1)
+    patch_dim = integer("patch_dim", patch_dim, 1)
+    model.routed(n_patches)
     n_own, n_theirs = _samples(model, sgd, integer("n_train", n_train, 1), router_n_train)
     if isinstance(model, TokenChoiceMoE):
         n_steps = sgd.steps(n_own)

@@ -10,7 +10,7 @@ import numpy as np
 from moe_theory._validation import integer, real, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
-from moe_theory.theory.predictions.joint import N_DRAWS, JointError, joint_error
+from moe_theory.theory.predictions.joint import MOST_DRAWS, N_DRAWS, JointError, joint_error
 from moe_theory.theory.predictions.joint_domain import FEWEST_SAMPLES
 from moe_theory.training.sgd import SGD
 
@@ -94,7 +94,7 @@ def joint_samples(
     True
     """
     epsilon = real("epsilon", epsilon, 0.005, 0.4)
-    n_draws = integer("n_draws", n_draws, 2)
+    n_draws = integer("n_draws", n_draws, 2, MOST_DRAWS)
 
     def at(n_train: int) -> JointError:
         return joint_error(patterns, model, sgd, n_train, n_draws)
