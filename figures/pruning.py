@@ -21,7 +21,8 @@ N_EXPERTS = 32
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
-    regimes = [at for at in REGIMES if results.select(seen=at[0], loss=at[1]).rows]
+    seen = {(row["seen"], row["loss"]) for row in results}
+    regimes = [at for at in REGIMES if at in seen]
     figure = Figure(figsize=(1 + 4.2 * len(regimes), 14.5), layout="constrained")
     axes = figure.subplots(4, len(regimes), sharey=True, squeeze=False)
     panels = [(data, kind) for data in ("patterns", "digits") for kind in KINDS]

@@ -78,11 +78,14 @@ def part_of(pairs, part, alpha):
 def limits(results):
     """Return the lowest average bits at a loss of less than 1 % of accuracy, by allocation."""
     table = []
-    at = product(results.unique("data"), results.unique("routing"), results.unique("alpha"))
-    for data, routing, alpha in at:
-        here = results.select(data=data, routing=routing, alpha=alpha)
+    names = ("data", "routing", "alpha")
+    known = {tuple(row[name] for name in names) for row in results}
+    for place in product(*(results.unique(name) for name in names)):
+        if place not in known:
+            continue
+        here = results.select(**dict(zip(names, place, strict=True)))
         for levels, way in product(LEVELS, WAYS):
-            if here.rows and f"{CHANGES[0]}_{levels}" in here.rows[0]:
+            if f"{CHANGES[0]}_{levels}" in here.rows[0]:
                 table.append(limit_row(here, way, levels))
     return table
 

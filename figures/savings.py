@@ -24,6 +24,7 @@ EPSILON = {"patterns": 0.05, "digits": 0.15}
 ARMS = {"separate": 2, "joint": 8, "joint_l2": 8}
 NAMES = {"separate": "separate,", "joint": "joint,", "joint_l2": "joint, $η$ = 0.2 $l²$,"}
 BOUNDS = {"N*": 8, "operations": 5}
+KEYS = ("arm", "n_patches", "n_experts")
 
 
 def draw(patterns: Results, digits: Results, time: Results) -> tuple[Figure, list[dict]]:
@@ -36,7 +37,8 @@ def draw(patterns: Results, digits: Results, time: Results) -> tuple[Figure, lis
         for ax, (what, results) in zip(axes, measured.items(), strict=True):
             dense = results.select(arm="dense", n_patches=n).rows[0]
             for place, (arm, n_experts) in enumerate(ARMS.items()):
-                rows = saved(dense, results.select(arm=arm, n_patches=n, n_experts=n_experts).rows)
+                own = (arm, n, n_experts)
+                rows = saved(dense, [row for row in results if tuple(map(row.get, KEYS)) == own])
                 if not rows:
                     continue
                 table += [{"data": name, "quantity": what, **row} for row in rows]

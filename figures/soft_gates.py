@@ -47,7 +47,7 @@ def draw(patterns: Results, digits: Results, joint: Results) -> tuple[Figure, li
     arms = {
         name: f"{name}, $n$ = {cell.rows[0]['n_patches']}, $N$ = {cell.rows[0]['n_train']}"
         for name in ("patterns", "digits")
-        if (cell := here.select(arm=name)).rows
+        if name in here.unique("arm") and (cell := here.select(arm=name))
     }
     plot_curves(here, "gate", gates, arms=arms, x="n_routed")
     values = sorted(here.unique("n_routed"))
@@ -59,12 +59,11 @@ def draw(patterns: Results, digits: Results, joint: Results) -> tuple[Figure, li
     gates.set_title("joint, $k$ = 8; mean ± std over draws", fontsize=9)
     gates.legend(fontsize=8)
     for name in arms:
-        for value in values:
-            cell = here.select(arm=name, n_routed=value)
-            if cell.rows:
-                mean, std, count = cell.mean_std("gate")
-                keys = {"data": name, "arm": "joint", "n_routed": value, "n_experts": 8}
-                table.append({**keys, "gate_mean": mean, "gate_std": std, "n_draws": count})
+        own = here.select(arm=name)
+        for value in sorted(own.unique("n_routed")):
+            mean, std, count = own.mean_std("gate", n_routed=value)
+            keys = {"data": name, "arm": "joint", "n_routed": value, "n_experts": 8}
+            table.append({**keys, "gate_mean": mean, "gate_std": std, "n_draws": count})
     figure.suptitle("Hard routing needs a small l, soft gates do not care", fontsize=10)
     columns = list(dict.fromkeys(name for row in table for name in row))
     return figure, [{name: row.get(name) for name in columns} for row in table]

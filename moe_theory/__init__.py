@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         SGD,
         DeadNetworkWarning,
         DivergenceError,
+        FileError,
         TrainingRun,
         train,
         train_many,
@@ -49,22 +50,23 @@ else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
-            "advice": "",
-            "bounds": "",
-            "costs": "",
-            "data": "DataModel DigitPatches DigitTasks PatchData PatchPatterns SpuriousPatch "
+            ".advice": "",
+            ".bounds": "",
+            ".costs": "",
+            ".data": "DataModel DigitPatches DigitTasks PatchData PatchPatterns SpuriousPatch "
             "TaskPatterns",
-            "experiments": "Results SampleStudy Search Setting Sweep Threshold TrainingStudy "
+            ".experiments": "Results SampleStudy Search Setting Sweep Threshold TrainingStudy "
             "flops_to_error grid sample_complexity steps_to_error threshold_table",
-            "flow": "",
-            "forward_costs": "",
-            "inference": "",
-            "models": "DenseCNN JointMoE SeparateMoE TokenChoiceMoE Weights",
-            "plotting": "",
-            "predictions": "",
-            "routing": "RoutingMetrics route route_tokens routing_metrics token_routing_metrics",
-            "statistics": "",
-            "training": "SGD DeadNetworkWarning DivergenceError TrainingRun train train_many",
+            ".flow": "",
+            ".forward_costs": "",
+            ".inference": "",
+            ".models": "DenseCNN JointMoE SeparateMoE TokenChoiceMoE Weights",
+            ".plotting": "",
+            ".predictions": "",
+            ".routing": "RoutingMetrics route route_tokens routing_metrics token_routing_metrics",
+            ".statistics": "",
+            ".training": "SGD DeadNetworkWarning DivergenceError FileError "
+            "TrainingRun train train_many",
         },
     )
 
@@ -76,6 +78,7 @@ __all__ = [
     "DigitPatches",
     "DigitTasks",
     "DivergenceError",
+    "FileError",
     "JointMoE",
     "PatchData",
     "PatchPatterns",

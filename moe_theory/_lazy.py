@@ -17,22 +17,23 @@ def lazily(
     package : str
         Its ``__name__``.
     homes : mapping of str to str
-        Modules of the package, and the names that come from each, with spaces between them. None
-        of these may be that of a module.
+        Modules, as relative imports name them, and the names that come from each, with spaces
+        between them. None of these may be that of a module of the package.
 
     Examples
     --------
-    >>> get, names = lazily("moe_theory", {"costs": "Flops"})
+    >>> get, names = lazily("moe_theory", {".costs": "Flops"})
     >>> get("Flops").__module__, names()
     ('moe_theory.costs', ['Flops', 'costs'])
     """
     home_of = {name: home for home, names in homes.items() for name in names.split()}
 
     def get(name: str) -> Any:
-        if name in homes:
-            return import_module(f"{package}.{name}")
+        if f".{name}" in homes:
+            return import_module(f".{name}", package)
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{home_of[name]}"), name)
+        return getattr(import_module(home_of[name], package), name)
 
-    return get, lambda: sorted({*homes, *home_of})
+    modules = [home[1:] for home in homes if not home.startswith("..")]
+    return get, lambda: sorted({*modules, *home_of})

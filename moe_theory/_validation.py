@@ -89,6 +89,95 @@ def finite(field: str, array: NDArray[Any]) -> None:
         raise ValueError(f"{field} must be finite everywhere; got {array[where]} at index {where}")
 
 
+def wrong_object(argument: str, value: object, wanted: str) -> TypeError:
+    """Return the error for an object that an ``argument`` cannot be; the caller raises it.
+
+    Examples
+    --------
+    >>> str(wrong_object("sgd", "adam", "an SGD"))
+    "sgd must be an SGD; got 'adam'"
+    >>> str(wrong_object("sgd", np.ones((2, 3)), "an SGD"))
+    'sgd must be an SGD; got an array of shape (2, 3)'
+    """
+    if isinstance(value, type):
+        given = f"the class {value.__name__}"
+    elif isinstance(value, np.ndarray):
+        given = f"an array of shape {value.shape}"
+    else:
+        given = repr(value)
+    given = given if len(given) <= 100 else f"{given[:97]}..."
+    return TypeError(f"{argument} must be {wanted}; got {given}")
+
+
+def instance(argument: str, value: object, kinds: Any, wanted: str) -> None:
+    """Raise ``TypeError`` unless ``value`` is an object of one of the ``kinds``.
+
+    Examples
+    --------
+    >>> instance("data", {}, (list, tuple), "a list")
+    Traceback (most recent call last):
+    ...
+    TypeError: data must be a list; got {}
+    """
+    if isinstance(value, type) or not isinstance(value, kinds):
+        raise wrong_object(argument, value, wanted)
+
+
+def real_array(argument: str, value: object, *shapes: str) -> NDArray[np.floating[Any]]:
+    """Return ``value`` as an array of finite numbers, as many-dimensional as one of the shapes.
+
+    Single precision is kept; all else becomes double.
+
+    Examples
+    --------
+    >>> real_array("routers", [[1, 2]], "(k, d)")
+    array([[1., 2.]])
+    """
+    shape = " or ".join(shapes)
+    array = _array(argument, value, "iuf", f"an array of real numbers of shape {shape}")
+    _check_sizes(argument, array, *shapes)
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    finite(argument, array)
+    return array
+
+
+def index_array(argument: str, value: object, shape: str, size: int) -> NDArray[np.int32]:
+    """Return ``value`` as an array of integers in [0, ``size``).
+
+    Examples
+    --------
+    >>> index_array("indices", [[0, 3]], "(N, n)", 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: indices must be integers in [0, 2]; got 3
+    """
+    array = _array(argument, value, "iu", f"an array of integers of shape {shape}")
+    _check_sizes(argument, array, shape)
+    wrong = (array < 0) | (array >= size)
+    if wrong.any():
+        raise reject(argument, int(array[wrong][0]), f"integers in [0, {size - 1}]")
+    return np.ascontiguousarray(array, dtype=np.int32)
+
+
+def _array(argument: str, value: object, kinds: str, wanted: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):  # lists of unequal lengths
+        raise wrong_object(argument, value, wanted) from None
+    if array.dtype.kind not in kinds:
+        if array.ndim:
+            raise TypeError(f"{argument} must be {wanted}; got dtype {array.dtype}")
+        raise wrong_object(argument, value, wanted)
+    return array
+
+
+def _check_sizes(argument: str, array: NDArray[Any], *shapes: str) -> None:
+    known = [len(shape.strip("(,)").split(",")) for shape in shapes]
+    if array.ndim not in known or 0 in array.shape:
+        raise reject(f"{argument}.shape", array.shape, f"{' or '.join(shapes)}, none of them 0")
+
+
 def set_fields(instance: object, **values: object) -> None:
     """Store validated values in a frozen dataclass from its ``__post_init__``."""
     for name, value in values.items():

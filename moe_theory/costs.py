@@ -2,7 +2,8 @@
 
 Every addition, multiplication, division and exponential of floating-point numbers counts one, so
 that a multiply-add counts two; comparisons, selections and moving data count nothing. The
-functions use only + and ·, so that integers give an exact count and sympy symbols a formula.
+functions use only + and ·, so that integers give an exact count and sympy symbols a formula. Sizes
+below 0 are refused.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from moe_theory._counting import counted, size
+from moe_theory._validation import choice, wrong_object
 from moe_theory.forward_costs import fixed_forward, joint_forward, token_forward
 
 LOSS_SLOPE = {"logistic": 4, "hinge": 1}
@@ -45,6 +48,7 @@ class Flops:
         return self.experts + self.routers + self.routing
 
 
+@counted
 def fixed_step(
     *, batch_size: Any, n_routed: Any, n_hidden: Any, patch_dim: Any, loss: str = "logistic"
 ) -> Any:
@@ -73,11 +77,12 @@ def fixed_step(
     forward = fixed_forward(
         batch_size=batch_size, n_routed=n_routed, n_hidden=n_hidden, patch_dim=patch_dim
     )
-    slope = (LOSS_SLOPE[loss] + 3) * batch_size
+    slope = _slope(loss) * batch_size
     backward = pooled + 2 * pooled * patch_dim + 2 * n_hidden * patch_dim
     return forward + slope + backward
 
 
+@counted
 def joint_step(
     *,
     batch_size: Any,
@@ -120,11 +125,12 @@ def joint_step(
         n_hidden=n_hidden,
         patch_dim=patch_dim,
     )
-    slope = (LOSS_SLOPE[loss] + 3) * batch_size
+    slope = _slope(loss) * batch_size
     backward = pooled + 5 * gated + 2 * (pooled + gated + n_hidden + n_experts) * patch_dim
     return forward + slope + backward
 
 
+@counted
 def token_step(
     *,
     batch_size: Any,
@@ -175,7 +181,7 @@ def token_step(
         units_per_expert=units_per_expert,
         patch_dim=patch_dim,
     )
-    slope = (LOSS_SLOPE[loss] + 3) * batch_size
+    slope = _slope(loss) * batch_size
     backward = pooled + 2 * scored + paired + 2 * (pooled + scored) * patch_dim
     return forward + slope + backward + 2 * n_experts * (units_per_expert + 1) * patch_dim
 
@@ -197,10 +203,14 @@ def over_steps(step: Callable[[Any], Any], *, n_visits: Any, n_steps: Any) -> An
     >>> over_steps(lambda size: 3 * size + 5, n_visits=7, n_steps=2)
     31
     """
+    if not callable(step):
+        raise wrong_object("step", step, "a function of a batch size")
+    n_visits, n_steps = size("n_visits", n_visits), size("n_steps", n_steps)
     per_step = step(0)
     return step(n_visits) - per_step + per_step * n_steps
 
 
+@counted
 def router_step(*, batch_size: Any, n_experts: Any, patch_dim: Any) -> Any:
     """Operations of one router step on the linear loss, given each input's sum of patches.
 
@@ -216,6 +226,7 @@ def router_step(*, batch_size: Any, n_experts: Any, patch_dim: Any) -> Any:
     return 2 * batch_size * patch_dim + 1 + 2 * n_experts * patch_dim
 
 
+@counted
 def patch_sums(*, n_samples: Any, n_patches: Any, patch_dim: Any) -> Any:
     """Operations of summing the patches of every input once, before router training.
 
@@ -227,6 +238,7 @@ def patch_sums(*, n_samples: Any, n_patches: Any, patch_dim: Any) -> Any:
     return n_samples * n_patches * patch_dim
 
 
+@counted
 def routing(*, n_samples: Any, n_patches: Any, n_experts: Any, patch_dim: Any) -> Any:
     """Operations of scoring every patch of every input once.
 
@@ -238,6 +250,7 @@ def routing(*, n_samples: Any, n_patches: Any, n_experts: Any, patch_dim: Any) -
     return 2 * n_samples * n_patches * n_experts * patch_dim
 
 
+@counted
 def fixed_memory(
     *, batch_size: Any, n_patches: Any, n_routed: Any, n_hidden: Any, patch_dim: Any
 ) -> Any:
@@ -258,6 +271,7 @@ def fixed_memory(
     return weights + batch_size * n_patches * patch_dim + activations
 
 
+@counted
 def joint_memory(
     *,
     batch_size: Any,
@@ -288,3 +302,8 @@ def joint_memory(
     )
     scores = batch_size * n_patches * n_experts
     return network + 2 * n_experts * patch_dim + scores + 2 * batch_size * n_routed * n_experts
+
+
+def _slope(loss: str) -> int:
+    """Return the operations of the slope of the loss of one input, and of its three factors."""
+    return LOSS_SLOPE[choice("loss", loss, tuple(LOSS_SLOPE))] + 3

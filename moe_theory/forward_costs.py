@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from moe_theory._counting import counted
 
+
+@counted
 def fixed_forward(*, batch_size: Any, n_routed: Any, n_hidden: Any, patch_dim: Any) -> Any:
     """Operations of m units that each receive l patches of every input.
 
@@ -26,6 +29,7 @@ def fixed_forward(*, batch_size: Any, n_routed: Any, n_hidden: Any, patch_dim: A
     return 2 * pooled * patch_dim + pooled + 2 * batch_size * n_hidden + batch_size
 
 
+@counted
 def joint_forward(
     *,
     batch_size: Any,
@@ -58,6 +62,7 @@ def joint_forward(
     return 2 * scored * patch_dim + 6 * gated + 2 * pooled * patch_dim + 2 * pooled + batch_size
 
 
+@counted
 def token_forward(
     *,
     batch_size: Any,

@@ -194,7 +194,8 @@ class JointMoE(_PatchLevelMoE):
 
     Notes
     -----
-    With l = 1 the softmax is over one value, so that the routers have no gradient.
+    With l = 1 the softmax is over one value, so that the routers have no gradient. With l < n,
+    `train` refuses routers that start at 0, between whose patches rounding alone would decide.
 
     Source: dossier §3 [S: released code of P23; R: exact scaling].
 
@@ -243,7 +244,8 @@ class TokenChoiceMoE(Experts):
     Notes
     -----
     The softmax is over all experts, chosen or not, so that routers have a gradient even if every
-    patch chooses one. With k = 1 they have none.
+    patch chooses one. With k = 1 they have none. Where something has to be chosen, `train` refuses
+    routers that start at 0, as for `JointMoE`.
 
     Source: dossier §3, token-choice routing; [R] Fedus, Zoph, Shazeer, Switch Transformers, 2022;
     Riquelme et al., Scaling Vision with Sparse Mixture of Experts, 2021.

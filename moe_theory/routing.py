@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._arguments import check_samples, router_array, routing_arrays
 from moe_theory._arithmetic import products
-from moe_theory._validation import choice, integer, read_only, reject
+from moe_theory._validation import choice, finite, instance, integer, read_only, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels import routing as kernels
 from moe_theory.kernels import token_routing as token_kernels
@@ -44,8 +45,11 @@ def route(
 
     Raises
     ------
+    TypeError
+        If an argument is no array of numbers.
     ValueError
-        If l is not in [1, n].
+        If shapes disagree, l is not in [1, n], an index is not in [0, P), or a number or a score
+        is not finite.
 
     Notes
     -----
@@ -58,12 +62,20 @@ def route(
     >>> positions
     array([[[1, 2]]])
     """
+    dictionary, indices, routers = routing_arrays(dictionary, indices, routers)
     n_routed = integer("n_routed", n_routed, 1, indices.shape[1])
-    scores = np.ascontiguousarray(products(routers, dictionary).T)
-    shape = (len(indices), len(routers), n_routed)
+    scores = products(routers, dictionary)
+    finite("the scores of patches", scores)
+    return best_patches(scores, indices, n_routed)
+
+
+def best_patches(scores: Array, indices: Array, n_routed: int) -> tuple[NDArray[np.int64], Array]:
+    """Return what `route` does, given the scores of patterns, shape (k, P), checked by no one."""
+    shape = (len(indices), len(scores), n_routed)
     positions = np.empty(shape, np.int64)
     gates = np.empty(shape, scores.dtype)
-    kernels.route(scores, read_only(indices), n_routed, positions, gates)
+    by_pattern = np.ascontiguousarray(scores.T)
+    kernels.route(by_pattern, read_only(indices), n_routed, positions, gates)
     return positions, gates
 
 
@@ -100,8 +112,8 @@ def route_tokens(
 
     Raises
     ------
-    ValueError
-        If a value is impossible.
+    TypeError, ValueError
+        As `route` does, or if a value is impossible.
 
     Notes
     -----
@@ -119,11 +131,13 @@ def route_tokens(
     ... )[2][0, :, 0].tolist()
     [False, True, True]
     """
+    dictionary, indices, routers = routing_arrays(dictionary, indices, routers)
     n_samples, n_patches = indices.shape
     n_chosen = integer("n_chosen", n_chosen, 1, len(routers))
     limit = n_patches if capacity is None else integer("capacity", capacity, 1)
     by_score = choice("priority", priority, ("place", "score")) == "score"
     scores = products(routers, dictionary)
+    finite("the scores of patches", scores)
     shape = (n_samples, n_patches, n_chosen)
     experts, gates = np.empty(shape, np.int64), np.empty(shape, scores.dtype)
     kept = np.empty(shape, np.bool_)
@@ -182,6 +196,8 @@ def routing_metrics(data: PatchData, routers: Array, n_routed: int) -> RoutingMe
 
     Raises
     ------
+    TypeError
+        If ``data`` are no samples, or routers no array of numbers.
     ValueError
         If ``data.positions`` is None, or shapes do not agree.
 
@@ -195,7 +211,7 @@ def routing_metrics(data: PatchData, routers: Array, n_routed: int) -> RoutingMe
     >>> routing_metrics(data, aligned, n_routed=1).own
     1.0
     """
-    positions, dictionary = _judged(data, routers)
+    positions, dictionary, routers = _judged(data, routers)
     places, gates = route(dictionary, data.indices, routers, n_routed)
     hit = places == positions[:, None, None]
     return _metrics(data, hit.any(axis=2), np.where(hit, gates, 0).sum(axis=2))
@@ -231,7 +247,10 @@ def token_routing_metrics(data: PatchData, routers: Array, model: TokenChoiceMoE
     >>> token_routing_metrics(patterns.sample(100, seed=0), aligned, model).own
     1.0
     """
-    positions, dictionary = _judged(data, routers)
+    instance("model", model, TokenChoiceMoE, "a TokenChoiceMoE")
+    positions, dictionary, routers = _judged(data, routers)
+    if len(routers) != model.n_experts:
+        raise reject("routers.shape", routers.shape, f"({model.n_experts}, {data.patch_dim})")
     experts, gates, kept = route_tokens(
         dictionary,
         data.indices,
@@ -250,13 +269,13 @@ def token_routing_metrics(data: PatchData, routers: Array, model: TokenChoiceMoE
     return _metrics(data, hit, gate)
 
 
-def _judged(data: PatchData, routers: Array) -> tuple[Array, Array]:
-    """Return the places of the discriminative patches, and the dictionary in the routers' type."""
+def _judged(data: PatchData, routers: Array) -> tuple[Array, Array, Array]:
+    """Return the places of the discriminative patches, dictionary and routers of one type."""
+    check_samples(data)
     if data.positions is None:
         raise reject("data.positions", None, "given, to judge the routing of that patch")
-    if routers.ndim != 2 or routers.shape[1] != data.patch_dim:
-        raise reject("routers.shape", routers.shape, f"(k, {data.patch_dim})")
-    return data.positions, data.dictionary.astype(routers.dtype, copy=False)
+    routers = router_array(routers, data.patch_dim)
+    return data.positions, data.dictionary.astype(routers.dtype, copy=False), routers
 
 
 def _metrics(data: PatchData, kept: Array, gate: Array) -> RoutingMetrics:

@@ -20,7 +20,7 @@ from moe_theory._arithmetic import (
     rounded,
     upper_inverse,
 )
-from moe_theory._validation import finite, read_only, real, reject
+from moe_theory._validation import read_only, real, real_array, reject
 
 Array = NDArray[np.float64]
 
@@ -87,7 +87,7 @@ class ExponentFit:
         ValueError
             If ``x`` is not positive or has another K.
         """
-        logs = _logs("x", np.asarray(x, dtype=float))
+        logs = _logs("x", real_array("x", x, "(M,)", "(M, K)").astype(np.float64))
         columns = logs.reshape(len(logs), -1)
         if columns.shape[1] != len(self.exponent):
             raise reject("x.shape", logs.shape, f"(M, {len(self.exponent)})")
@@ -269,20 +269,18 @@ def _check_rank(columns: Array) -> None:
 def _checked(
     x: ArrayLike, value: ArrayLike, standard_error: ArrayLike | None
 ) -> tuple[Array, Array, Array | None]:
-    values = np.asarray(value, dtype=float)
-    if values.ndim != 1:
-        raise reject("value.shape", values.shape, "(M,)")
-    regressors = np.asarray(x, dtype=float)
+    values = real_array("value", value, "(M,)").astype(np.float64)
+    regressors = real_array("x", x, "(M,)", "(M, K)").astype(np.float64)
     if regressors.ndim == 1:
         regressors = regressors[:, None]
-    if regressors.ndim != 2 or len(regressors) != len(values) or not regressors.shape[1]:
+    if len(regressors) != len(values):
         raise reject("x.shape", np.shape(x), f"(M,) or (M, K) with M = {len(values)}")
     needed = max(3, regressors.shape[1] + 2)
     if len(values) < needed:
         raise reject("number of points", len(values), f"an integer >= {needed}")
     if standard_error is None:
         return _logs("x", regressors), _logs("value", values), None
-    errors = np.asarray(standard_error, dtype=float)
+    errors = real_array("standard_error", standard_error, "(M,)").astype(np.float64)
     if errors.shape != values.shape:
         raise reject("standard_error.shape", errors.shape, f"({len(values)},)")
     _logs("standard_error", errors)
@@ -290,7 +288,6 @@ def _checked(
 
 
 def _logs(field: str, values: Array) -> Array:
-    finite(field, values)
     if (wrong := values[values <= 0]).size:
         raise reject(field, float(wrong[0]), "positive everywhere")
     return log(values)

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory._random import Seed, normals, stream
-from moe_theory._validation import integer, read_only
+from moe_theory._validation import integer, read_only, reject
+from moe_theory.files import PathLike, read, write
+
+NAMES = ("experts", "output", "routers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +27,18 @@ class Weights:
         Output weights a_r, fixed in training.
     routers : array, shape (k, d), or None
         Routing weights w_s; None for a dense network.
+
+    Raises
+    ------
+    TypeError
+        If one is no NumPy array of floating-point numbers.
+    ValueError
+        If shapes disagree.
+
+    Examples
+    --------
+    >>> Weights(np.ones((4, 3)), np.ones(4), np.ones((2, 3))).routers.shape
+    (2, 3)
     """
 
     experts: NDArray[np.floating[Any]]
@@ -31,10 +46,67 @@ class Weights:
     routers: NDArray[np.floating[Any]] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("experts", "output", "routers"):
+        for name in NAMES:
             value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, read_only(value))
+            if value is None and name == "routers":
+                continue
+            if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.floating):
+                given = getattr(value, "dtype", type(value).__name__)
+                raise TypeError(
+                    f"{name} must be a NumPy array of floating-point numbers; got {given}"
+                )
+            object.__setattr__(self, name, read_only(value))
+        if self.experts.ndim != 2:
+            raise reject("experts.shape", self.experts.shape, "(m, d)")
+        n_hidden, patch_dim = self.experts.shape
+        if self.output.shape != (n_hidden,):
+            raise reject("output.shape", self.output.shape, f"({n_hidden},), one per hidden unit")
+        shape = None if self.routers is None else self.routers.shape
+        if shape is not None and (len(shape) != 2 or shape[1] != patch_dim):
+            raise reject("routers.shape", shape, f"(k, {patch_dim}), as d of the experts")
+
+    def save(self, path: PathLike) -> None:
+        """Write the weights to one file, without pickle, of exactly this name.
+
+        Parameters
+        ----------
+        path : path
+            Of the file; "~" is your home. Folders are made; what was there before is replaced, at
+            once, so that a kill leaves the old file or the new one.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/weights.npz"
+        >>> Weights(np.ones((4, 3)), np.ones(4)).save(path)
+        >>> Weights.load(path).experts.shape
+        (4, 3)
+        """
+        write(path, "Weights", {}, self.arrays())
+
+    @classmethod
+    def load(cls, path: PathLike) -> Weights:
+        """Read what `save` wrote, on any machine: the same bits.
+
+        Raises
+        ------
+        FileError
+            If the file is damaged, holds something else, or was written by a newer version.
+        OSError
+            If it cannot be read.
+        """
+        return read(path, "Weights", lambda _, arrays: cls.of_arrays(arrays))
+
+    def arrays(self, prefix: str = "") -> dict[str, NDArray[np.floating[Any]]]:
+        """Return the arrays that there are, by name."""
+        named = {prefix + name: getattr(self, name) for name in NAMES}
+        return {name: array for name, array in named.items() if array is not None}
+
+    @classmethod
+    def of_arrays(cls, arrays: dict[str, NDArray[Any]], prefix: str = "") -> Weights:
+        """Return the weights that `arrays` has named."""
+        experts, output = arrays[f"{prefix}experts"], arrays[f"{prefix}output"]
+        return cls(experts, output, arrays.get(f"{prefix}routers"))
 
 
 def alternating(size: int) -> NDArray[np.float64]:

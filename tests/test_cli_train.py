@@ -22,6 +22,7 @@ from moe_theory import (
     Sweep,
     TaskPatterns,
     TokenChoiceMoE,
+    TrainingRun,
     train,
 )
 from moe_theory._random import substream
@@ -211,6 +212,29 @@ def test_prune(capsys):
         assert [row["n_experts"] for row in rows] == [8, 4]
         assert rows[0]["test_error"] == made.error(test)
         assert rows[1]["test_error"] == prune(made, 0.5, score, data=own).error(test)
+
+
+def test_save_and_go_on(capsys, tmp_path):
+    path = tmp_path / "new folder" / "run"
+    line = (
+        "train --model joint --n-experts 4 --n-routed 3 --data patterns --n-patches 6 --n-train 40"
+    )
+    assert main([*line.split(), "--n-test", "100", "--quiet", "--json", "--save", str(path)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    made = TrainingRun.load(path)
+    patterns = PatchPatterns(6, 64, 66)
+    test = patterns.sample(100, 0, split="test")
+    assert made.model == JointMoE(4, 40, 3)
+    assert said["test_error"] == made.error(test)
+    line = "prune --data patterns --n-patches 6 --n-train 40 --n-test 100 --score gate_mass --json"
+    assert main([*line.split(), "--ratio", "0.5", "--run", str(path)]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    small = prune(made, 0.5, "gate_mass", data=patterns.sample(40, 0))
+    assert [row["test_error"] for row in rows] == [made.error(test), small.error(test)]
+    assert main([*line.split(), "--run", str(path), "--n-hidden", "8"]) == 2
+    assert "--n-hidden does not apply to a network that was trained" in capsys.readouterr().err
+    assert main([*line.split(), "--n-patches", "7", "--run", str(path)]) == 2
+    assert "(6, 66)" in capsys.readouterr().err
 
 
 def test_a_bar_is_no_part_of_the_result(capsys, monkeypatch):

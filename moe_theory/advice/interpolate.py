@@ -11,7 +11,7 @@ from importlib import resources
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
 
-from moe_theory._validation import real, reject
+from moe_theory._validation import choice, instance, integer, real, reject
 from moe_theory.advice.conventions import EPSILON, N_PATCHES, RATIOS, networks
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.predictions.assumptions import check_neutral_patterns
@@ -106,6 +106,7 @@ def predicted_samples(patterns: PatchPatterns, epsilon: float) -> list[Predicted
     >>> dense.arm, 50 < dense.samples < 90
     ('dense', True)
     """
+    instance("patterns", patterns, PatchPatterns, "PatchPatterns")
     check_neutral_patterns(patterns)
     epsilon = real("epsilon", epsilon, min(EPSILON), max(EPSILON))
     n, p = patterns.n_patches, patterns.n_irrelevant
@@ -149,6 +150,10 @@ def predicted_curve(
     >>> first.n_train, first.error > 0.2 > 0.02 > last.error
     (4, True)
     """
+    choice("arm", arm, ("dense", "separate", "joint"))
+    sizes = {"n": n, "ratio": ratio, "n_routed": n_routed, "n_experts": n_experts}
+    for name, size in sizes.items():
+        integer(name, size, 1)
     network = arm, 0 if arm == "dense" else n_routed, n_experts
     rows = _table().get((*network, n, ratio))
     if rows is None:

@@ -1,6 +1,6 @@
 """The published bounds as objects: derivations, costs, tables, and checks against measurements."""
 
-from moe_theory.bounds.check import Check, Growth, Measurements, check
+from moe_theory.bounds.check import Check, Growth, check
 from moe_theory.bounds.derivations import (
     Derivation,
     Region,
@@ -9,6 +9,7 @@ from moe_theory.bounds.derivations import (
     wins,
 )
 from moe_theory.bounds.formula import Formula
+from moe_theory.bounds.measurements import Measurements
 from moe_theory.bounds.omitted_costs import (
     derive_router_share,
     derive_router_training,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2, norm
+from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from moe_theory._display import table
-from moe_theory._validation import read_only, real, reject
+from moe_theory._validation import instance, read_only, real
 from moe_theory.bounds.formula import Formula
-from moe_theory.bounds.parameters import check_values, parameter
+from moe_theory.bounds.measurements import Measurements
+from moe_theory.bounds.parameters import parameter
 from moe_theory.bounds.printing import plain
 from moe_theory.bounds.published import Bound
 from moe_theory.statistics import ExponentFit, fit_exponents
@@ -23,97 +23,6 @@ Array = NDArray[np.float64]
 Verdict = Literal["not violated", "violated", "not testable"]
 
 REJECTED = 0.01
-
-
-@dataclass(frozen=True, eq=False)
-class Measurements:
-    """Measured amounts at settings of the parameters.
-
-    Parameters
-    ----------
-    values : mapping of str to array, shape (M,)
-        Parameters by name in code; a number stands for M equal values.
-    measured : array, shape (M,)
-        What was needed, such as N*. Infinite or NaN where the target was not reached.
-    standard_error : array, shape (M,), optional
-        Standard errors of log(measured).
-    what : str
-        Name of the measured quantity.
-
-    Raises
-    ------
-    ValueError
-        If shapes disagree, a value breaks an assumption or a measurement is not positive.
-
-    Examples
-    --------
-    >>> data = Measurements({"n_patches": [8, 16, 32]}, [10, 41, 160])
-    >>> data.n_censored
-    0
-    """
-
-    values: Mapping[str, ArrayLike]
-    measured: ArrayLike
-    standard_error: ArrayLike | None = None
-    what: str = "measured"
-
-    def __post_init__(self) -> None:
-        measured = np.asarray(self.measured, np.float64)
-        if measured.ndim != 1:
-            raise reject("measured.shape", measured.shape, "(M,)")
-        if (wrong := measured[measured <= 0]).size:
-            raise reject("measured", float(wrong[0]), "positive; NaN or infinite if not reached")
-        values = {}
-        for name, value in self.values.items():
-            array = np.asarray(value, np.float64)
-            if array.shape not in ((), measured.shape):
-                raise reject(f"values[{name!r}].shape", array.shape, str(measured.shape))
-            values[parameter(name).name] = read_only(np.broadcast_to(array, measured.shape))
-        check_values(values)
-        errors = self.standard_error
-        if errors is not None:
-            errors = np.asarray(errors, np.float64)
-            if errors.shape != measured.shape:
-                raise reject("standard_error.shape", errors.shape, str(measured.shape))
-            errors = read_only(errors)
-        object.__setattr__(self, "values", values)
-        object.__setattr__(self, "measured", read_only(measured))
-        object.__setattr__(self, "standard_error", errors)
-
-    @classmethod
-    def from_intervals(
-        cls,
-        values: Mapping[str, ArrayLike],
-        measured: ArrayLike,
-        low: ArrayLike,
-        high: ArrayLike,
-        *,
-        confidence: float = 0.95,
-        what: str = "measured",
-    ) -> Measurements:
-        """Take standard errors from confidence intervals, read as normal on a log scale.
-
-        Examples
-        --------
-        >>> data = Measurements.from_intervals({"n_patches": [8, 16, 32]}, [10, 40, 160],
-        ...                                    [9, 36, 150], [11, 44, 170])
-        >>> data.standard_error.round(3)
-        array([0.051, 0.051, 0.032])
-        """
-        width = np.log(np.asarray(high, float) / np.asarray(low, float))
-        z = 2 * norm.ppf((1 + confidence) / 2)
-        return cls(values, measured, width / z, what)
-
-    @property
-    def reached(self) -> NDArray[np.bool_]:
-        """Where the target was reached, shape (M,)."""
-        reached: NDArray[np.bool_] = np.isfinite(np.asarray(self.measured))
-        return reached
-
-    @property
-    def n_censored(self) -> int:
-        """How many settings did not reach the target."""
-        return int((~self.reached).sum())
 
 
 @dataclass(frozen=True)
@@ -262,6 +171,8 @@ def check(
     >>> check(bound, Measurements(data.values, np.array([8, 16, 32, 64.0]) ** 9)).verdict
     'violated'
     """
+    instance("bound", bound, Bound, "a Bound, such as complexity gives")
+    instance("measurements", measurements, Measurements, "Measurements")
     confidence = real("confidence", confidence, 0, 1, open_low=True, open_high=True)
     resolution = real("resolution", resolution, 0)
     kept = measurements.reached

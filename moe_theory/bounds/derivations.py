@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from moe_theory._validation import reject
+from moe_theory._validation import instance, reject
 from moe_theory.bounds.formula import Formula
 from moe_theory.bounds.parameters import ORDERED, SYMBOL, Assumption, check_values
 from moe_theory.bounds.printing import latex, plain
@@ -104,6 +104,8 @@ def wins(first: Formula, second: Formula) -> Region:
     ...            complexity("sample complexity", "dense")))
     k² l³ ≤ n⁴
     """
+    for name, given in (("first", first), ("second", second)):
+        instance(name, given, Formula, "a Formula")
     powers = monomial_powers(sp.simplify(first.expression / second.expression))
     divisor = sp.gcd_list(list(powers.values())) if powers else sp.Integer(1)
     smaller = sp.Mul(*(x ** (e / divisor) for x, e in powers.items() if e > 0))
@@ -219,9 +221,11 @@ def derive_savings(cheap: Bound, dear: Bound) -> Derivation:
     3. at least 1 where: l ≤ n
     Result: n⁸/l⁸
     """
+    for name, given in (("cheap", cheap), ("dear", dear)):
+        instance(name, given, Bound, "a Bound, such as complexity gives")
     if (cheap.quantity, cheap.kind) != (dear.quantity, dear.kind):
-        given = f"{cheap.quantity} ({cheap.kind})"
-        raise reject("cheap", given, f"a bound on {dear.quantity} ({dear.kind})")
+        quantity = f"{cheap.quantity} ({cheap.kind})"
+        raise reject("cheap", quantity, f"a bound on {dear.quantity} ({dear.kind})")
     names = [TITLES.get(str(bound.architecture), "?") for bound in (cheap, dear)]
     region = wins(cheap, dear)
     steps = (

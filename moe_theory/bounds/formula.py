@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import sympy as sp
 
-from moe_theory._validation import reject
+from moe_theory._validation import instance, reject
 from moe_theory.bounds.parameters import (
     BY_SYMBOL,
     PARAMETERS,
@@ -55,6 +55,7 @@ class Formula:
     expression: sp.Expr
 
     def __post_init__(self) -> None:
+        instance("expression", self.expression, (sp.Expr, int, float), "a sympy expression")
         expression = sp.sympify(self.expression)
         object.__setattr__(self, "expression", expression)
         unknown = expression.free_symbols - set(BY_SYMBOL)
@@ -130,6 +131,7 @@ class Formula:
         >>> print(Formula(n**8).ratio(Formula(l**8)))
         n⁸/l⁸
         """
+        instance("other", other, Formula, "a Formula")
         return Formula(sp.simplify(self.expression / other.expression))
 
     def crossover(self, other: Formula, key: Key) -> tuple[sp.Expr, ...]:
@@ -141,6 +143,7 @@ class Formula:
         >>> Formula(k**4 * l**6).crossover(Formula(l**8), "n_experts")
         (sqrt(l),)
         """
+        instance("other", other, Formula, "a Formula")
         symbol = parameter(key).symbol
         # An integer symbol would hide crossings that lie between two integers.
         free = sp.Dummy(symbol.name, positive=True)

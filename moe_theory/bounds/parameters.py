@@ -11,7 +11,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from moe_theory._validation import reject
+from moe_theory._validation import instance, reject
 
 
 @lru_cache(maxsize=512)
@@ -186,6 +186,7 @@ def parameter(key: str | sp.Symbol) -> Parameter:
     >>> parameter("n_routed").symbol, parameter("l").name, parameter("epsilon").assumption
     (l, 'n_routed', '0 < ε < 1')
     """
+    instance("parameter", key, (str, sp.Symbol), "a name, a letter or a symbol")
     for known in PARAMETERS:
         if key in (known.name, known.symbol, known.symbol.name, PLAIN.get(known.symbol.name)):
             return known

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import sympy as sp
 
 from moe_theory._display import card
-from moe_theory._validation import choice, reject
+from moe_theory._validation import choice, instance, reject
 from moe_theory.bounds.formula import Formula
 from moe_theory.bounds.parameters import SYMBOL, Assumption, parameter
 from moe_theory.bounds.printing import plain
@@ -83,6 +83,7 @@ class Bound(Formula):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        instance("quantity", self.quantity, str, "a string")
         choice("kind", self.kind, list(READS))
         choice("order", self.order, ("Ω", "O", "Θ"))
         if self.architecture is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moe_theory._arguments import check_network
 from moe_theory._display import table
-from moe_theory._validation import reject
+from moe_theory._validation import instance, integer, reject
 from moe_theory.bounds.derivations import derive_computation, derive_savings, wins
 from moe_theory.bounds.published import ARCHITECTURES, QUANTITIES, TITLES, complexity
 from moe_theory.bounds.symbolic_costs import (
@@ -198,14 +199,17 @@ def cost_table(
     >>> cost_table().rows[1][1:4]
     ('5,085,280', '7.9', '0.0 %')
     """
+    instance("models", models, Sequence, "a sequence of networks")
+    for place, model in enumerate(models):
+        check_network(model, f"models[{place}]")
+    sizes = {"n_patches": n_patches, "patch_dim": patch_dim, "batch_size": batch_size}
+    for size, value in sizes.items():
+        integer(size, value, 1)
     rows = []
     first = None
     for model in models:
         name = architecture_of(model)
-        values = {
-            "n_patches": n_patches,
-            "patch_dim": patch_dim,
-            "batch_size": batch_size,
+        values = sizes | {
             "n_routed": model.routed(n_patches),
             "n_experts": model.n_experts,
             "n_hidden": model.n_hidden,
@@ -214,10 +218,10 @@ def cost_table(
         memory = step_memory(name).evaluate(**values)
         share = router_share().evaluate(**values) if name == "joint" else 0.0
         first = flops if first is None else first
-        sizes = f"m = {model.n_hidden}, k = {model.n_experts}, l = {values['n_routed']}"
+        shown = f"m = {model.n_hidden}, k = {model.n_experts}, l = {values['n_routed']}"
         rows.append(
             (
-                f"{TITLES[name]}, {sizes}",
+                f"{TITLES[name]}, {shown}",
                 f"{flops:,}",
                 f"{first / flops:.1f}",
                 f"{100 * share:.1f} %",
@@ -244,6 +248,7 @@ def write_tables(folder: str | Path) -> list[Path]:
     >>> sorted(path.name for path in write_tables(tempfile.mkdtemp()))[:3]
     ['complexity.csv', 'complexity.md', 'complexity.tex']
     """
+    instance("folder", folder, (str, Path), "a path")
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     written = []

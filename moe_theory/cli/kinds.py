@@ -22,7 +22,7 @@ DATA: dict[str, tuple[type, ...]] = {
     "spurious-patterns": (SpuriousPatch, PatchPatterns),
 }
 # ``--digits`` is a file.
-RENAMED = {(SpuriousPatch, "digits"): "spurious_digits"}
+RENAMED: dict[tuple[type, str], str] = {(SpuriousPatch, "digits"): "spurious_digits"}
 LEFT_OUT = {"base", "pools"}
 # Settings of routers, and the networks whose training they change.
 ROUTERS = {

@@ -42,7 +42,6 @@ class Specs:
         own.add_argument(
             "--model",
             choices=self.models,
-            default=[first] if self.many else first,
             nargs="+" if self.many else None,
             help=f"network (default {first})",
         )
@@ -78,9 +77,11 @@ class Specs:
             raise ValueError("--learning-rate and --learning-rate-per-patch exclude each other")
         if rate is None and "learning_rate" not in given:
             rate = self.rate_per_patch
+        given_models = options.model if self.many else [options.model]
+        models = [self.models[0]] if options.model is None else given_models
         return Words(
             data=options.data,
-            models=tuple(dict.fromkeys(options.model if self.many else [options.model])),
+            models=tuple(dict.fromkeys(models)),
             given=given,
             usual=self.usual,
             digits=getattr(options, "digits", None),

@@ -48,6 +48,11 @@ def add_prune(own: argparse.ArgumentParser) -> None:
         "--score", nargs="+", default=["router_norm_change"],
         help="what experts are ranked by (default router_norm_change)",
     )  # fmt: skip
+    own.add_argument(
+        "--run", metavar="FILE", dest="run_file",
+        help="network that train --save kept, instead of training one; --data and its fields say "
+        "which inputs it is tested on",
+    )  # fmt: skip
     PRUNED.add_to(own)
     own.set_defaults(run=_prune)
 
@@ -105,10 +110,19 @@ def _train(options: argparse.Namespace) -> None:
 
 def _prune(options: argparse.Namespace) -> None:
     from moe_theory.inference import footprint, prune
+    from moe_theory.training import TrainingRun
 
-    made = PRUNED.words(options).one()
-    run, test = _trained(made, options)
-    data = made.data.sample(options.n_train, options.seed)
+    words = PRUNED.words(options)
+    if options.run_file is None:
+        made = words.one()
+        run, test = _trained(made, options)
+        law, config = made.data, _config(made, options)
+    else:
+        if options.model is not None:
+            raise ValueError("--model does not apply to a network that was trained before")
+        law, run = words.law(), TrainingRun.load(options.run_file)
+        test, config = law.sample(options.n_test, options.seed, split="test"), {}
+    data = law.sample(options.n_train, options.seed)
     rows: list[dict[str, Any]] = []
     for score in options.score:
         for ratio in [0.0, *options.ratio]:
@@ -125,9 +139,9 @@ def _prune(options: argparse.Namespace) -> None:
                 }
             )
     if options.json:
-        print(json.dumps(plain({**_config(made, options), "rows": rows}), indent=1))
+        print(json.dumps(plain({**config, "rows": rows}), indent=1))
         return
-    print(made.model)
+    print(run.model)
     table = [["score", "left out", "experts", "test error", "kB", "operations"]]
     for row in rows:
         table.append(
@@ -186,8 +200,10 @@ def _config(made: Made, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _check_place(path: Path) -> None:
-    """Say before the training that its result could not be written."""
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+    """Say before the training that its result could not be written; folders are made."""
+    path = path.expanduser().absolute()
+    known = next(parent for parent in path.parents if parent.exists())
+    if path.is_dir() or not known.is_dir() or not os.access(known, os.W_OK):
         raise ValueError(f"--save must be a file in a folder that can be written; got {path}")
 
 

@@ -46,8 +46,6 @@ class Words:
         ValueError
             If a value is impossible, or a flag applies to none of them.
         """
-        if self.digits is not None and DigitPatches not in DATA[self.data]:
-            raise ValueError(f"--digits does not apply to --data {self.data}")
         found = [
             (model, self._make(model, texts)) for texts in self._points() for model in self.models
         ]
@@ -56,6 +54,23 @@ class Words:
             if name not in used:
                 raise ValueError(self._unused(name))
         return found
+
+    def law(self) -> Any:
+        """Return the data model, where the network is trained already.
+
+        Raises
+        ------
+        ValueError
+            If a value is impossible, or another flag was given.
+        """
+        used: dict[str, Any] = {}
+        (texts,) = self._points()
+        law = self._values(flags_of(*DATA[self.data]), texts, used)
+        others = [flag(name) for name in self.given if name not in used]
+        if others or self.rate_per_patch is not None:
+            name = (others or ["--learning-rate-per-patch"])[0]
+            raise ValueError(f"{name} does not apply to a network that was trained before")
+        return self._law(law)
 
     def one(self) -> Made:
         """Return the only one."""
@@ -67,15 +82,21 @@ class Words:
         """Flags that have several values."""
         return [name for name, texts in self.given.items() if len(texts) > 1]
 
+    def _law(self, values: Mapping[str, Any]) -> Any:
+        if self.digits is not None and DigitPatches not in DATA[self.data]:
+            raise ValueError(f"--digits does not apply to --data {self.data}")
+        return _data(self.data, tuple(sorted(values.items())), self.digits)
+
     def _points(self) -> Iterator[dict[str, str]]:
         for texts in product(*self.given.values()):
             yield dict(zip(self.given, texts, strict=True))
 
     def _make(self, model: str, texts: Mapping[str, str]) -> Made:
-        kind, used = MODELS[model], {}
+        kind = MODELS[model]
+        used: dict[str, Any] = {}
         network = _construct(kind, self._values(flags_of(kind), texts, used), f"--model {model}")
         law = self._values(flags_of(*DATA[self.data]), texts, used)
-        data = _data(self.data, tuple(sorted(law.items())), self.digits)
+        data = self._law(law)
         network.routed(data.n_patches)
         known = {
             name: place

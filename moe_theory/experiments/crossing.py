@@ -12,7 +12,7 @@ from scipy.special import ndtr, stdtrit
 
 from moe_theory._arithmetic import combine, exp, log, rounded
 from moe_theory._random import stream
-from moe_theory._validation import reject
+from moe_theory._validation import finite, integer, real, reject
 
 Array = NDArray[np.float64]
 
@@ -212,7 +212,7 @@ def crossing(
     Raises
     ------
     ValueError
-        If places do not rise or do not match the errors.
+        If places do not rise or do not match the errors, or a number is impossible.
 
     Examples
     --------
@@ -220,14 +220,20 @@ def crossing(
     8.0
     """
     sizes = np.asarray(places, dtype=float)
-    if len(sizes) != len(errors) or np.any(np.diff(sizes) <= 0) or np.any(sizes <= 0):
-        raise reject("places", places, f"{len(errors)} positive numbers, rising")
+    rising = len(sizes) == len(errors) and bool((np.diff(sizes) > 0).all() and (sizes > 0).all())
+    if not len(sizes) or not rising or not np.isfinite(sizes).all():
+        raise reject("places", places, f"{len(errors)} positive numbers, rising, and at least one")
+    drawn = [np.asarray(values, dtype=float) for values in errors]
+    for i, values in enumerate(drawn):
+        if values.ndim != 1 or not len(values):
+            raise reject(f"errors[{i}].shape", values.shape, "(D,), of one or more draws")
+        finite(f"errors[{i}]", values)
     return sample_crossing(
         list(places),
-        [np.asarray(values, dtype=float) for values in errors],
-        epsilon,
-        confidence=confidence,
-        n_resamples=n_resamples,
+        drawn,
+        real("epsilon", epsilon),
+        confidence=real("confidence", confidence, 0, 1, open_low=True, open_high=True),
+        n_resamples=integer("n_resamples", n_resamples, 1),
         rng=stream(seed, "bootstrap"),
     )
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import Any
 
-from moe_theory._version import __version__
+from moe_theory._versions import versions
 from moe_theory.experiments.reader import Reader
 from moe_theory.experiments.settings import Setting
+
+__all__ = ["describe", "describe_settings", "versions"]
 
 
 def describe(value: Any, name: str = "value", *, strict: bool = True) -> Any:
@@ -62,19 +62,6 @@ def describe(value: Any, name: str = "value", *, strict: bool = True) -> Any:
             "run without a path"
         )
     return described
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that can change a result's bits.
-
-    Examples
-    --------
-    >>> sorted(versions())
-    ['machine', 'moe_theory', 'numba', 'numpy', 'python', 'scipy']
-    """
-    found = {name: version(name) for name in ("numba", "numpy", "scipy")}
-    found = {"moe_theory": __version__, **found}
-    return {**found, "python": platform.python_version(), "machine": platform.machine()}
 
 
 def describe_settings(settings: Iterable[Setting], *, strict: bool = True) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from moe_theory._display import watched
-from moe_theory.experiments.describe import versions
+from moe_theory._versions import versions
 from moe_theory.experiments.kept import Kept
 from moe_theory.experiments.schedule import Done, Job, run_jobs
 from moe_theory.experiments.settings import Setting

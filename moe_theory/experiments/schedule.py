@@ -7,6 +7,7 @@ import pickle
 import threading
 import traceback
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,11 +78,12 @@ def run_jobs(
     n_lost = 0
     while left:
         try:
-            for done in _run_all(trial, list(left.values()), n_workers, batch_size):
-                for setting, draw, _ in done:
-                    del left[id(setting), draw]
-                    n_lost = 0
-                yield done
+            with closing(_run_all(trial, list(left.values()), n_workers, batch_size)) as found:
+                for done in found:
+                    for setting, draw, _ in done:
+                        del left[id(setting), draw]
+                        n_lost = 0
+                    yield done
         except LOST:
             n_lost += 1
             if n_lost > MAX_LOST:
@@ -102,7 +104,9 @@ def _run_all(
                 parallel = joblib.Parallel(
                     **how, return_as="generator_unordered", pre_dispatch="3*n_jobs"
                 )
-                yield from _unpacked(plan, parallel(tasks))
+                # A traceback would keep it, and its threads, alive.
+                with closing(parallel(tasks)) as outcomes:
+                    yield from _unpacked(plan, outcomes)
             else:
                 for start in range(0, len(tasks), 4 * n_jobs):
                     some = joblib.Parallel(**how)(tasks[start : start + 4 * n_jobs])

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from itertools import product
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from moe_theory._validation import integer, reject, set_fields
+from moe_theory._arguments import check_network
+from moe_theory._validation import instance, integer, reject, set_fields, wrong_object
 from moe_theory.data import DataModel
+from moe_theory.experiments.points import (
+    LISTS,
+    check_fields,
+    field_names,
+    has_field,
+    linked,
+    listed,
+    mapping,
+    named_arms,
+    points,
+    short,
+)
 from moe_theory.models import Model, SeparateMoE
 from moe_theory.training import SGD
 
@@ -44,6 +57,8 @@ class Setting:
 
     Raises
     ------
+    TypeError
+        If a part is another object than it should be.
     ValueError
         If a value is impossible, or model and data do not fit together.
 
@@ -65,16 +80,16 @@ class Setting:
     group: str = ""
 
     def __post_init__(self) -> None:
-        for name, kind in (("data", DataModel), ("model", Model), ("sgd", SGD)):
-            if not isinstance(getattr(self, name), kind):
-                raise reject(name, getattr(self, name), f"a {getattr(kind, '__name__', 'model')}")
+        instance("data", self.data, DataModel, "a data model, such as PatchPatterns")
+        check_network(self.model)
+        instance("sgd", self.sgd, SGD, "an SGD")
+        instance("labels", self.labels, Mapping, "a mapping of column names to values")
+        instance("group", self.group, str, "a string")
         set_fields(
             self,
             labels={name: _label(name, value) for name, value in self.labels.items()},
             n_train=integer("n_train", self.n_train, 1),
         )
-        if not isinstance(self.group, str):
-            raise reject("group", self.group, "a string")
         if self.n_router is not None:
             if not self.holds_out_routers:
                 allowed = 'None unless a SeparateMoE has router_samples="held_out"'
@@ -109,7 +124,7 @@ def grid(
     arms: Mapping[str, Model | tuple[Model, SGD]],
     sgd: SGD | None = None,
     *,
-    n_train: int | Sequence[int] = 100,
+    n_train: int | Sequence[int] | NDArray[np.integer[Any]] = 100,
     axes: Mapping[str | tuple[str, ...], Sequence[Any]] | None = None,
     links: Mapping[str, Callable[[At], Any]] | None = None,
     where: Callable[[At], bool] | None = None,
@@ -125,7 +140,7 @@ def grid(
         Networks by their value in column ``arm``.
     sgd : SGD, optional
         For arms that bring none.
-    n_train : int or sequence of int
+    n_train : int, or sequence or array of int
         The values of N.
     axes : mapping
         Values of dotted fields such as ``"data.n_patches"``, ``"model.n_routed"``,
@@ -149,6 +164,8 @@ def grid(
 
     Raises
     ------
+    TypeError
+        If an argument is another object than it should be, such as a list of networks as arms.
     ValueError
         If a field does not exist, a combination is impossible or none is left.
 
@@ -167,31 +184,30 @@ def grid(
     >>> len(settings), settings[-1].data.patch_dim, settings[-2].sgd.learning_rate
     (16, 66, 3.2)
     """
-    named = {arm: _pair(arm, given, sgd) for arm, given in arms.items()}
-    sizes = n_train if isinstance(n_train, Sequence) else (n_train,)
-    axes, links = axes or {}, links or {}
-    _check_fields([*_flat(axes), *links], data, named)
+    axes, links = mapping("axes", axes), mapping("links", links)
+    labels = mapping("labels", labels)
+    named = named_arms(data, arms, sgd)
+    sizes = listed("n_train", n_train) if isinstance(n_train, LISTS) else [n_train]
+    axes = {name: listed(f"axes[{name!r}]", values) for name, values in axes.items()}
+    rules = {f"links[{name!r}]": link for name, link in links.items()}
+    for name, rule in (rules if where is None else {**rules, "where": where}).items():
+        if not callable(rule):
+            raise wrong_object(name, rule, "a function of the values of all fields")
+    check_fields(axes, links, data, named)
     made: dict[Any, Setting] = {}
     for size in sizes:
-        for point in _points(axes):
+        for point in points(axes):
             for arm, (model, own_sgd) in named.items():
                 parts = {"data": data, "model": model, "sgd": own_sgd}
-                here = {name: v if _has(parts, name) else None for name, v in point.items()}
-                at = _linked(parts, here, {"n_train": size, "arm": arm}, links)
+                here = {name: v if has_field(parts, name) else None for name, v in point.items()}
+                at = linked(parts, here, {"n_train": size, "arm": arm}, links)
                 own = {"arm": arm, **{short(name, axes): v for name, v in here.items()}}
                 key = (size, *own.values())
                 if key not in made and (where is None or where(at)):
-                    made[key] = _build({**(labels or {}), **own}, parts, at)
+                    made[key] = _build({**labels, **own}, parts, at)
     if not made:
         raise reject("where", where, "true for some combination")
     return tuple(made.values())
-
-
-def short(name: str, axes: Mapping[str | tuple[str, ...], Any]) -> str:
-    """Return the column of an axis: the last part of its name, or all of it to tell two apart."""
-    last = name.rpartition(".")[2]
-    same = [other for other in _flat(axes) if other.rpartition(".")[2] == last]
-    return last if len(same) == 1 else name
 
 
 def _label(name: object, value: object) -> Label:
@@ -205,80 +221,10 @@ def _label(name: object, value: object) -> Label:
     return plain
 
 
-def _pair(arm: str, given: Model | tuple[Model, SGD], sgd: SGD | None) -> tuple[Model, SGD]:
-    if isinstance(given, Model):
-        if sgd is None:
-            raise reject(f"arms[{arm!r}]", given, "(model, SGD) where no sgd is given")
-        return given, sgd
-    model, own = given
-    return model, own
-
-
-def _flat(axes: Mapping[str | tuple[str, ...], Any]) -> list[str]:
-    return [name for key in axes for name in ((key,) if isinstance(key, str) else key)]
-
-
-def _points(axes: Mapping[str | tuple[str, ...], Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    for values in product(*axes.values()):
-        point: dict[str, Any] = {}
-        for key, value in zip(axes, values, strict=True):
-            if isinstance(key, str):
-                point[key] = value
-            elif isinstance(value, tuple | list) and len(value) == len(key):
-                point |= zip(key, value, strict=True)
-            else:
-                raise reject(f"axes[{key!r}]", value, f"tuples of {len(key)} values")
-        yield point
-
-
-def _has(parts: Mapping[str, Any], name: str) -> bool:
-    part, _, field = name.partition(".")
-    return part in parts and field in _field_names(parts[part])
-
-
-def _field_names(part: Any) -> list[str]:
-    return [field.name for field in fields(part) if field.init]
-
-
-def _check_fields(names: list[str], data: Any, named: Mapping[str, tuple[Model, SGD]]) -> None:
-    if not named:
-        raise reject("arms", dict(named), "at least one network")
-    for name in names:
-        of_arms = ({"data": data, "model": model, "sgd": sgd} for model, sgd in named.values())
-        if not any(_has(parts, name) for parts in of_arms):
-            allowed = 'fields such as "data.n_patches", "model.n_routed" or "sgd.learning_rate"'
-            raise reject("axes and links", name, allowed)
-
-
-def _linked(
-    parts: Mapping[str, Any],
-    here: Mapping[str, Any],
-    known: Mapping[str, Any],
-    links: Mapping[str, Callable[[At], Any]],
-) -> dict[str, Any]:
-    """Return the values of all fields by dotted name, after axes and links."""
-    at = dict(known)
-    for part, value in parts.items():
-        at |= {f"{part}.{name}": getattr(value, name) for name in _field_names(value)}
-    at |= {name: value for name, value in here.items() if _has(parts, name)}
-    at.setdefault("data.n_patches", parts["data"].n_patches)
-    for name, link in links.items():
-        if _has(parts, name):
-            at["n_pooled"] = _pooled(at)
-            at[name] = link(at)
-    at["n_pooled"] = _pooled(at)
-    return at
-
-
-def _pooled(at: At) -> int:
-    routed = at.get("model.pooling") == "routed"
-    return int(at["model.n_routed"] if routed else at["data.n_patches"])
-
-
 def _build(labels: Mapping[str, Label], parts: Mapping[str, Any], at: At) -> Setting:
     built = {}
     for part, value in parts.items():
-        names = _field_names(value)
+        names = field_names(value)
         given = {name: getattr(value, name) for name in names}
         changed = {name: at[f"{part}.{name}"] for name in names}
         same = all(changed[name] is given[name] for name in names)

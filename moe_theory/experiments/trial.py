@@ -48,11 +48,14 @@ def measurements(run: TrainingRun, test: PatchData, train: PatchData) -> dict[st
     row["router_success"] = metrics.own
     if isinstance(run.model, JointMoE | TokenChoiceMoE):
         share = float(np.mean(test.labels == 1))
+        shares = (share, 1.0 - share)
         for name, positive, negative in (
             ("router_success", metrics.success_positive, metrics.success_negative),
             ("router_gate", metrics.gate_positive, metrics.gate_negative),
         ):
-            row[name] = share * float(positive.max()) + (1.0 - share) * float(negative.max())
+            # A class without inputs has no fraction, and no share.
+            pairs = zip(shares, (positive, negative), strict=True)
+            row[name] = sum(part * float(of.max()) for part, of in pairs if part > 0)
     return row
 
 
@@ -63,8 +66,9 @@ def gates_per_expert(run: TrainingRun, test: PatchData) -> dict[str, Any]:
     -------
     dict
         ``gates_positive`` and ``gates_negative``, of inputs with y = +1 and y = −1, 0 where the
-        expert does not receive the patch. Experts come in the order of their difference, the most
-        positive one first, so that means over draws make sense. None unless trained jointly.
+        expert does not receive the patch, NaN for a class without inputs. Experts come in the
+        order of their difference, the most positive one first, so that means over draws make
+        sense. None unless trained jointly.
 
     Examples
     --------
@@ -76,7 +80,10 @@ def gates_per_expert(run: TrainingRun, test: PatchData) -> dict[str, Any]:
     if not isinstance(run.model, JointMoE | TokenChoiceMoE):
         return {"gates_positive": None, "gates_negative": None}
     metrics = run.routing(test)
-    order = np.argsort(metrics.gate_negative - metrics.gate_positive, kind="stable")
+    # Of a class without inputs gates are not known; the other one orders the experts.
+    order = np.argsort(
+        np.nan_to_num(metrics.gate_negative) - np.nan_to_num(metrics.gate_positive), kind="stable"
+    )
     positive, negative = metrics.gate_positive[order], metrics.gate_negative[order]
     return {"gates_positive": positive, "gates_negative": negative}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from moe_theory._paths import expanded
 from moe_theory._validation import choice, reject
-from moe_theory.experiments.describe import versions
+from moe_theory._versions import versions
 from moe_theory.experiments.scripts import SCALES, draw_figure, load_script, simulations_of
 from moe_theory.experiments.store import difference
 from moe_theory.experiments.tables import Comparison, compare_tables

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory._blas import single_blas_thread
-from moe_theory._random import Seed, stream
+from moe_theory._random import Seed, seed_sequence, stream
 from moe_theory.data.patch_data import PatchData
 from moe_theory.flow.measure import Observer, average_over
 from moe_theory.flow.ode import PatternFlow, Patterns
@@ -69,8 +69,11 @@ def sgd_path(
     True
     """
     check_fit(model, data, sgd, test, router_data)
+    seed_sequence(seed)
+    if batch_seed is not None:
+        seed_sequence(batch_seed)
     with single_blas_thread():
-        start, own = initial_weights(model, data.patch_dim, sgd, seed), data
+        start, own = initial_weights(model, data.n_patches, data.patch_dim, sgd, seed), data
         typed = _cast(start, sgd)
         if isinstance(model, SeparateMoE):
             typed, own, _ = train_routers(model, typed, data, sgd, seed, router_data=router_data)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.sparse import csr_array
 
-from moe_theory._validation import integer, real, reject
+from moe_theory._arithmetic import norms
+from moe_theory._validation import instance, integer, real, real_array, reject, set_fields
 from moe_theory.data.patch_data import PatchData
 from moe_theory.flow.loss_averages import Average, Spread
 from moe_theory.models import JointMoE, Model, Weights
@@ -19,6 +20,7 @@ Array = NDArray[np.float64]
 Correction = Literal["none", "step", "batch"]
 
 MAX_PATTERNS = 4096
+# Overlaps below this part of the lengths of two patterns are rounding.
 ROUNDING = 1e-12
 # Of the initial products, the part over which a ReLU bends where patterns overlap.
 BEND = 0.02
@@ -60,11 +62,14 @@ class Tolerances:
     max_evaluations: int = 200_000
 
     def __post_init__(self) -> None:
-        real("rtol", self.rtol, 1e-13, 1)
-        real("atol", self.atol, 0, open_low=True)
+        set_fields(
+            self,
+            rtol=real("rtol", self.rtol, 1e-13, 1),
+            atol=real("atol", self.atol, 0, open_low=True),
+            max_evaluations=integer("max_evaluations", self.max_evaluations, 1),
+        )
         if self.bend is not None:
-            real("bend", self.bend, 0)
-        integer("max_evaluations", self.max_evaluations, 1)
+            set_fields(self, bend=real("bend", self.bend, 0))
 
 
 class Departure(NamedTuple):
@@ -80,7 +85,8 @@ class Patterns:
     def __init__(self, dictionary: NDArray[Any]) -> None:
         self.dictionary: Array = np.asarray(dictionary, dtype=np.float64)
         full: Array = np.asarray(self.dictionary @ self.dictionary.T, dtype=np.float64)
-        full[np.abs(full) < ROUNDING] = 0.0
+        lengths = norms(self.dictionary)
+        full[np.abs(full) < ROUNDING * lengths[:, None] * lengths] = 0.0
         self.gram: Array = full
         self.orthogonal = bool((full == np.diag(full.diagonal())).all())
         self._sparse = csr_array(full)
@@ -136,7 +142,8 @@ class PatternFlow:
         self.model, self.average, self.patterns = model, average, patterns
         self.start, self.router_ratio = start, router_ratio
         self.departure = departure or Departure()
-        self.tolerances = tolerances or Tolerances()
+        self.tolerances = Tolerances() if tolerances is None else tolerances
+        instance("tolerances", self.tolerances, Tolerances, "Tolerances")
         self.output = start.output.astype(np.float64)
         self.z0: Array = start.experts.astype(np.float64) @ patterns.dictionary.T
         self.scores0: Array | None = None
@@ -245,8 +252,7 @@ def check_times(times: Any) -> Array:
     >>> check_times([0, 1, 3])
     array([0., 1., 3.])
     """
-    given = np.asarray(times, dtype=np.float64)
-    good = given.ndim == 1 and len(given) >= 2 and np.isfinite(given).all()
-    if not good or given[0] != 0 or not (np.diff(given) > 0).all():
+    given = real_array("times", times, "(T,)").astype(np.float64)
+    if len(given) < 2 or given[0] != 0 or not (np.diff(given) > 0).all():
         raise reject("times", times, "at least two finite increasing numbers that start at 0")
     return given

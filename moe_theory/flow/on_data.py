@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._blas import single_blas_thread
-from moe_theory._random import Seed
+from moe_theory._random import Seed, seed_sequence
 from moe_theory._validation import choice, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.flow.measure import Observer, average_over
@@ -26,6 +26,8 @@ from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import discriminative_rows, of_data
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE, Weights
 from moe_theory.predictions.routers.after_training import trained_routers
+from moe_theory.training.arguments import check_fit as check_training
+from moe_theory.training.arguments import check_ties
 from moe_theory.training.sgd import SGD
 
 N_TIMES = 101
@@ -102,10 +104,11 @@ def gradient_flow(
     True
     """
     check_fit(model, data, sgd, test, router_data)
+    seed_sequence(seed)
     inputs = of_data(data)
     rows = discriminative_rows(inputs)
     with single_blas_thread():
-        start = initial_weights(model, data.patch_dim, sgd, seed)
+        start = initial_weights(model, data.n_patches, data.patch_dim, sgd, seed)
         if isinstance(model, SeparateMoE):
             routers = trained_routers(model, router_data or data, sgd, start)
             start = Weights(start.experts, start.output, routers)
@@ -125,9 +128,10 @@ def gradient_flow(
     return Observer(rows, shown, test, None, sgd.loss).flow(system, when, states, count)
 
 
-def initial_weights(model: Model, patch_dim: int, sgd: SGD, seed: Seed) -> Weights:
+def initial_weights(model: Model, n_patches: int, patch_dim: int, sgd: SGD, seed: Seed) -> Weights:
     """Return the weights with which `train` starts, rounded to its type, in float64."""
     drawn = model.initial_weights(patch_dim, seed)
+    check_ties(model, drawn, n_patches)
 
     def rounded(array: NDArray[Any]) -> NDArray[Any]:
         return array.astype(sgd.dtype).astype(np.float64)
@@ -173,15 +177,8 @@ def departure(
 def check_fit(
     model: Model, data: PatchData, sgd: SGD, test: PatchData | None, router_data: PatchData | None
 ) -> None:
-    """Raise ``ValueError`` unless network, data and settings fit together."""
-    model.routed(data.n_patches)
+    """Raise an error unless network, data and settings fit together."""
+    check_training(model, data, sgd, test, router_data)
     check_dictionary(data.dictionary)
     if test is not None:
         check_same_dictionary("test", test, data.dictionary)
-    if not isinstance(model, SeparateMoE):
-        if router_data is not None:
-            raise reject("router_data", "PatchData", "None unless a SeparateMoE is trained")
-        return
-    if (router_data is not None) != (sgd.router_samples == "held_out"):
-        allowed = 'given if, and only if, router_samples is "held_out"'
-        raise reject("router_data", type(router_data).__name__, allowed)

@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from moe_theory._arguments import check_network, check_samples
 from moe_theory._blas import single_blas_thread
-from moe_theory._random import Seed, substream
-from moe_theory._validation import choice, integer, reject
+from moe_theory._random import Seed, seed_sequence, substream
+from moe_theory._validation import choice, instance, integer, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.flow.dense_population import LawAverage
@@ -92,8 +93,13 @@ def population_flow(
     >>> bool(flow.loss[-1] < 0.2 * flow.loss[0])
     True
     """
-    n_patches = patterns.n_patches
-    model.routed(n_patches)
+    check_network(model)
+    instance("patterns", patterns, PatchPatterns, "PatchPatterns, the law of the inputs")
+    instance("sgd", sgd, SGD, "an SGD")
+    seed_sequence(seed)
+    if test is not None:
+        check_samples(test, "test")
+    model.routed(patterns.n_patches)
     chosen = _method(method, model, patterns, sgd)
     choice("correction", correction, ("none", "step"))
     if sgd.n_steps is None:
@@ -105,7 +111,7 @@ def population_flow(
         check_same_dictionary("test", test, patterns.dictionary)
     size = integer("n_samples", n_samples, 2) if chosen == "sample" else None
     with single_blas_thread():
-        start = initial_weights(model, patterns.patch_dim, sgd, seed)
+        start = initial_weights(model, patterns.n_patches, patterns.patch_dim, sgd, seed)
         if isinstance(model, SeparateMoE):
             start = _with_mean_routers(model, start, patterns, sgd)
         known = Patterns(patterns.dictionary)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moe_theory._random import Seed
+from moe_theory._arguments import check_samples
+from moe_theory._random import Seed, seed_sequence
 from moe_theory._validation import choice, integer, real, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.noise import rounding_noise
-from moe_theory.inference.quantizer import MAX_BITS, Quantizer
-from moe_theory.inference.received import expert_slices
+from moe_theory.inference.quantizer import MAX_BITS, Quantizer, grid_of, is_sequence
+from moe_theory.inference.received import check_run, expert_slices
 from moe_theory.inference.scores import SCORES, expert_scores
 from moe_theory.training import TrainingRun
 
@@ -78,6 +80,11 @@ def allocate_bits(
     >>> sorted(allocate_bits(run, 2.5, levels=(4, 2)).tolist())
     [2, 2, 2, 4]
     """
+    check_run(run)
+    seed_sequence(seed)
+    grid = grid_of(quantizer)
+    if data is not None:
+        check_samples(data)
     named = allocation if isinstance(allocation, str) else None
     if named is not None:
         choice("allocation", named, ALLOCATIONS)
@@ -93,7 +100,7 @@ def allocate_bits(
     if named == "rounding_noise":
         if data is None:
             raise reject("data", None, "given, to predict rounding_noise")
-        ranked = rounding_noise(run, widths[-1], data, quantizer)
+        ranked = rounding_noise(run, widths[-1], data, grid)
     else:
         ranked = expert_scores(run, allocation, data=data, seed=seed)
     if named == "router_norm_change":
@@ -119,12 +126,14 @@ def largest_variances(run: TrainingRun) -> NDArray[np.float64]:
     >>> largest_variances(train(JointMoE(4, 8, 3), data, SGD(1.0, 10, n_steps=50))).shape
     (4,)
     """
+    check_run(run)
+    run.check_usable()
     variances = run.weights.experts.astype(np.float64).var(axis=1)
     return np.array([variances[own].max() for own in expert_slices(run)])
 
 
-def _levels(levels: Sequence[int] | None, average: float) -> list[int]:
-    if levels is None or len(levels) not in (2, 3):
+def _levels(levels: Any, average: float) -> list[int]:
+    if not is_sequence(levels) or len(levels) not in (2, 3):
         raise reject("levels", levels, "two or three bit-widths")
     widths = sorted({integer("levels", level, 1, MAX_BITS) for level in levels}, reverse=True)
     if len(widths) != len(levels):

@@ -10,6 +10,7 @@ from moe_theory.forward_costs import fixed_forward, joint_forward, token_forward
 from moe_theory.inference.pruning import Pruning
 from moe_theory.inference.quantization import Quantization
 from moe_theory.inference.quantizer import Quantizer
+from moe_theory.inference.received import check_run
 from moe_theory.models import DenseCNN, JointMoE, SeparateMoE
 from moe_theory.training import TrainingRun
 
@@ -78,6 +79,7 @@ def footprint(run: TrainingRun) -> Footprint:
     >>> round(footprint(run).flops / footprint(small).flops, 2)
     2.0
     """
+    check_run(run)
     model, weights = run.model, run.weights
     width = 8 * weights.experts.itemsize
     units = model.n_hidden // model.n_experts

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._random import Seed, stream
-from moe_theory._validation import finite, integer, real, reject
+from moe_theory._validation import finite, integer, real, real_array, reject
 
 Array = NDArray[np.float64]
 
@@ -83,7 +83,9 @@ def compression_limit(
     >>> found.value
     0.5
     """
-    points, values, before = (np.asarray(a, np.float64) for a in (levels, accuracy, reference))
+    points = real_array("levels", levels, "(L,)").astype(np.float64)
+    values = real_array("accuracy", accuracy, "(draws, L)").astype(np.float64)
+    before = real_array("reference", reference, "(draws,)").astype(np.float64)
     if points.ndim != 1 or not len(points):
         raise reject("levels.shape", points.shape, "(L,) with L >= 1")
     if values.ndim != 2 or values.shape[1] != len(points) or not len(values):
@@ -92,7 +94,10 @@ def compression_limit(
         raise reject("reference.shape", before.shape, str(values.shape[:1]))
     for name, array in (("levels", points), ("accuracy", values), ("reference", before)):
         finite(name, array)
-    tolerance = real("tolerance", tolerance, 0, open_low=True)
+    for name, array in (("accuracy", values), ("reference", before)):
+        if (beyond := array[(array < 0) | (array > 1)]).size:
+            raise reject(name, float(beyond[0]), "fractions in [0, 1], not percent")
+    tolerance = real("tolerance", tolerance, 0, 1, open_low=True, open_high=True)
     confidence = real("confidence", confidence, 0, 1, open_low=True, open_high=True)
     n_resamples = integer("n_resamples", n_resamples, 1)
     losses = before[:, None] - values

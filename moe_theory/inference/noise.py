@@ -7,10 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory._validation import integer, reject
+from moe_theory._validation import integer
 from moe_theory.data.patch_data import PatchData
-from moe_theory.inference.quantizer import MAX_BITS, Quantizer
-from moe_theory.inference.received import expert_slices
+from moe_theory.inference.quantizer import (
+    MAX_BITS,
+    Quantizer,
+    grid_of,
+    is_sequence,
+    widths,
+)
+from moe_theory.inference.received import check_run, expert_slices
 from moe_theory.inference.slopes import mean_squared_slopes
 from moe_theory.training import TrainingRun
 
@@ -64,15 +70,12 @@ def rounding_noise(
     >>> round(float(coarse / fine), 6) == round((15 / 7) ** 2, 6)
     True
     """
-    k = run.model.n_experts
-    each = [bits] * k if isinstance(bits, int | np.integer) else list(bits)
-    if len(each) != k:
-        raise reject("len(bits)", len(each), f"{k}, one per expert")
-    grid = quantizer or Quantizer()
+    check_run(run)
+    k, grid = run.model.n_experts, grid_of(quantizer)
+    each = widths(bits, k) if is_sequence(bits) else [integer("bits", bits, 1, MAX_BITS)] * k
     squares = mean_squared_slopes(run, data)
     noise = np.empty(k)
     for s, own in enumerate(expert_slices(run)):
-        width = integer("bits", each[s], 1, MAX_BITS)
-        variances = grid.error_variances(run.weights.experts[own], width)
+        variances = grid.error_variances(run.weights.experts[own], each[s])
         noise[s] = (squares[own] * variances).sum()
     return noise

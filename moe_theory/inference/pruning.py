@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from moe_theory._random import Seed
 from moe_theory._validation import real, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.inference.received import expert_slices
+from moe_theory.inference.received import check_run, expert_slices
 from moe_theory.inference.scores import expert_scores
 from moe_theory.models import DenseCNN, SeparateMoE, TokenChoiceMoE, Weights
 from moe_theory.training import SGD, TrainingRun, train
@@ -54,7 +55,8 @@ def prune(
     run : TrainingRun
         A network with experts.
     ratio : float
-        ρ in [0, 1), the fraction of experts to leave out; ρ·k is rounded.
+        ρ in [0, 1), the fraction of experts to leave out; ρ·k is rounded to the nearest number,
+        and halfway between two of them to the smaller.
     score : str, or array of shape (k,)
         One of `SCORES`, see `expert_scores`, or scores of your own. Of equal scores the
         experts listed later go first.
@@ -71,6 +73,8 @@ def prune(
 
     Raises
     ------
+    TypeError
+        If an argument is another object than it should be, such as a network not trained.
     ValueError
         If no expert would be left, the network has no experts, or as `expert_scores` does.
     DivergenceError
@@ -90,6 +94,7 @@ def prune(
     >>> small.model.n_experts, small.weights.experts.shape
     (2, (4, 10))
     """
+    check_run(run)
     run.check_usable()
     model = run.model
     if isinstance(model, DenseCNN):
@@ -98,7 +103,7 @@ def prune(
     values = expert_scores(run, score, data=data, seed=seed)
     together = 2 if isinstance(model, SeparateMoE) else 1
     n_groups = model.n_experts // together
-    n_kept = n_groups - round(ratio * n_groups)
+    n_kept = n_groups - nearest(ratio, n_groups)
     if n_kept < 1:
         groups = "pairs of experts" if together > 1 else "experts"
         raise reject("ratio", ratio, f"small enough to leave one of {n_groups} {groups}")
@@ -121,6 +126,18 @@ def prune(
             Pruning(name, ratio, tuple(int(s) for s in kept), model.n_experts),
         ),
     )
+
+
+def nearest(ratio: float, n_groups: int) -> int:
+    """Return the number nearest to ``ratio`` · ``n_groups``, the smaller of two equally near ones.
+
+    Examples
+    --------
+    >>> [nearest(0.5, n) for n in (3, 4, 5, 7)], nearest(5 / 12, 6)
+    ([1, 2, 2, 3], 2)
+    """
+    # Halfway is halfway, whatever the last bit of the product.
+    return math.ceil(ratio * n_groups - 0.5 - 1e-9)
 
 
 def fine_tune(
@@ -161,6 +178,7 @@ def fine_tune(
     >>> tuned.model.n_experts, tuned.router_norm_change.shape
     (2, (2,))
     """
+    check_run(run)
     run.check_usable()
     tuned = train(run.model, data, sgd, seed, initial=run.weights, **options)
     pruned = tuple(step for step in run.compression if isinstance(step, Pruning))

@@ -9,11 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moe_theory._random import Seed
-from moe_theory._validation import integer, reject
+from moe_theory._validation import real, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.allocation import allocate_bits
-from moe_theory.inference.quantizer import MAX_BITS, Quantizer
-from moe_theory.inference.received import expert_slices
+from moe_theory.inference.quantizer import (
+    MAX_BITS,
+    Quantizer,
+    grid_of,
+    is_sequence,
+    widths,
+)
+from moe_theory.inference.received import check_run, expert_slices
 from moe_theory.models import Weights
 from moe_theory.training import TrainingRun
 
@@ -71,6 +77,8 @@ def quantize(
 
     Raises
     ------
+    TypeError
+        If an argument is another object than it should be.
     ValueError
         If the bits are below 1 or above 16 or not one per expert, or as `allocate_bits` does.
     DivergenceError
@@ -89,19 +97,19 @@ def quantize(
     >>> small.compression[-1].average_bits
     2.5
     """
+    check_run(run)
     run.check_usable()
-    grid = quantizer or Quantizer()
-    if isinstance(bits, Sequence | np.ndarray):
+    grid = grid_of(quantizer)
+    if is_sequence(bits):
         other = not (isinstance(allocation, str) and allocation == "uniform")
         asked = {"allocation": other, "levels": levels is not None, "lift": lift is not None}
         if given := [name for name, value in asked.items() if value]:
             raise reject("bits", bits, f"an average where {given[0]} is given")
-        if len(bits) != run.model.n_experts:
-            raise reject("len(bits)", len(bits), f"{run.model.n_experts}, one per expert")
-        each = [integer("bits", value, 1, MAX_BITS) for value in bits]
+        each = widths(bits, run.model.n_experts)
     else:
+        average = real("bits", bits, 1, MAX_BITS)
         each = allocate_bits(
-            run, bits, allocation, levels=levels, lift=lift, data=data, seed=seed, quantizer=grid
+            run, average, allocation, levels=levels, lift=lift, data=data, seed=seed, quantizer=grid
         ).tolist()
     experts = run.weights.experts.copy()
     for own, width in zip(expert_slices(run), each, strict=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory._validation import boolean, finite, integer, reject, set_fields
+from moe_theory._validation import boolean, instance, integer, real_array, reject, set_fields
 
 Array = NDArray[Any]
 MAX_BITS = 16
@@ -55,13 +56,16 @@ class Quantizer:
             set_fields(self, group_size=integer("group_size", self.group_size, 1))
 
     def apply(self, weights: Array, bits: int) -> Array:
-        """Return ``weights``, shape (units, d), rounded to ``bits`` bits, in their dtype.
+        """Return ``weights``, shape (units, d), rounded to ``bits`` bits.
+
+        Single precision is kept; all else becomes double.
 
         Raises
         ------
         ValueError
             If ``bits`` is not in [1, 16], or a weight is not finite.
         """
+        weights, bits = _checked(weights, bits)
         low, step = self._grids(weights, bits)
         whole = weights.astype(np.float64)
         level = np.rint(np.divide(whole - low, step, out=np.zeros_like(whole), where=step > 0))
@@ -84,6 +88,7 @@ class Quantizer:
         >>> Quantizer().error_variances(np.array([[-1.0, 0.5]]), bits=1).round(3)
         array([[0.   , 0.333]])
         """
+        weights, bits = _checked(weights, bits)
         low, step = self._grids(weights, bits)
         top = low + step * (2**bits - 1)
         whole = weights.astype(np.float64)
@@ -93,10 +98,6 @@ class Quantizer:
 
     def _grids(self, weights: Array, bits: int) -> tuple[Array, Array]:
         """Return the lowest point and the spacing of the grid of each weight."""
-        bits = integer("bits", bits, 1, MAX_BITS)
-        if weights.ndim != 2:
-            raise reject("weights.shape", weights.shape, "(units, d)")
-        finite("weights", weights)
         lowest, step = np.empty(weights.shape), np.empty(weights.shape)
         size = self.group_size or weights.shape[1]
         for first in range(0, weights.shape[1], size):
@@ -119,3 +120,27 @@ class Quantizer:
         """
         n_grids = 1 if self.group_size is None else -(-patch_dim // self.group_size)
         return n_grids * (1 if self.symmetric else 2)
+
+
+def grid_of(quantizer: Quantizer | None) -> Quantizer:
+    """Return ``quantizer``, or the one that is taken where none is given."""
+    if quantizer is None:
+        return Quantizer()
+    instance("quantizer", quantizer, Quantizer, "a Quantizer")
+    return quantizer
+
+
+def is_sequence(bits: Any) -> bool:
+    """Return whether ``bits`` are those of every expert, and not one number for all."""
+    return (isinstance(bits, Sequence) and not isinstance(bits, str)) or bool(np.ndim(bits))
+
+
+def widths(bits: Any, n_experts: int) -> list[int]:
+    """Return the bits of every expert, given as a sequence."""
+    if len(bits) != n_experts:
+        raise reject("len(bits)", len(bits), f"{n_experts}, one per expert")
+    return [integer("bits", width, 1, MAX_BITS) for width in bits]
+
+
+def _checked(weights: Any, bits: int) -> tuple[Array, int]:
+    return real_array("weights", weights, "(units, d)"), integer("bits", bits, 1, MAX_BITS)

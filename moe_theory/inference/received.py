@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._validation import instance
 from moe_theory.data.patch_data import PatchData
 from moe_theory.models import DenseCNN, JointMoE, TokenChoiceMoE
 from moe_theory.routing import route, route_tokens
@@ -50,6 +51,7 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
     >>> gates.shape, int((gates > 0).sum(axis=1).max())
     ((20, 4, 2), 3)
     """
+    check_run(run)
     run.check_fits(data)
     shape = (data.n_samples, data.n_patches, run.model.n_experts)
     if isinstance(run.model, DenseCNN):
@@ -73,6 +75,20 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
         gates = np.ones_like(gates)
     np.put_along_axis(spread, places, gates, axis=2)
     return spread.transpose(0, 2, 1)
+
+
+def check_run(run: object) -> None:
+    """Raise ``TypeError`` unless ``run`` is a trained network.
+
+    Examples
+    --------
+    >>> from moe_theory import DenseCNN
+    >>> check_run(DenseCNN(4))
+    Traceback (most recent call last):
+    ...
+    TypeError: run must be a TrainingRun, as train returns it; got DenseCNN(n_hidden=4, ...
+    """
+    instance("run", run, TrainingRun, "a TrainingRun, as train returns it")
 
 
 def expert_slices(run: TrainingRun) -> list[slice]:

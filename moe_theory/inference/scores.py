@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from moe_theory._arguments import check_samples
 from moe_theory._arithmetic import exp, norms, products
-from moe_theory._random import Seed, stream
-from moe_theory._validation import choice, finite, reject
+from moe_theory._random import Seed, seed_sequence, stream
+from moe_theory._validation import choice, real_array, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.inference.received import expert_slices, received_gates
+from moe_theory.inference.received import check_run, expert_slices, received_gates
 from moe_theory.inference.slopes import mean_squared_slopes
 from moe_theory.models import DenseCNN, JointMoE, SeparateMoE
 from moe_theory.training import TrainingRun
@@ -81,6 +82,10 @@ def expert_scores(
     >>> expert_scores(run, "gate_mass", data=data).shape
     (2,)
     """
+    check_run(run)
+    seed_sequence(seed)
+    if data is not None:
+        check_samples(data)
     if not isinstance(score, str):
         return _own(score, run.model.n_experts)
     choice("score", score, SCORES)
@@ -94,11 +99,9 @@ def expert_scores(
 
 
 def _own(score: ArrayLike, n_experts: int) -> Array:
-    values = np.asarray(score)
-    if values.shape != (n_experts,) or not np.issubdtype(values.dtype, np.number):
+    values = real_array("score", score, "(k,)").astype(np.float64)
+    if len(values) != n_experts:
         raise reject("score", score, f"one of {', '.join(SCORES)}, or {n_experts} numbers")
-    values = values.astype(np.float64)
-    finite("score", values)
     return values
 
 

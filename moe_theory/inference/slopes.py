@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._arithmetic import products
-from moe_theory._validation import read_only
+from moe_theory._validation import read_only, real_array, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.received import expert_slices, received_gates
 from moe_theory.kernels.linear import add_squared_slopes
@@ -29,8 +29,8 @@ def mean_squared_slopes(
 
     Raises
     ------
-    ValueError
-        If n or d of ``data`` are not those of the training.
+    TypeError, ValueError
+        If n or d of ``data`` are not those of the training, or weights are not N finite numbers.
     DivergenceError
         If the training diverged.
 
@@ -46,8 +46,12 @@ def mean_squared_slopes(
     (4, 10)
     """
     gates = received_gates(run, data)
-    shares = np.ones(data.n_samples) if weights is None else np.asarray(weights, np.float64)
-    shares = shares / data.n_samples
+    shares = np.ones(data.n_samples) / data.n_samples
+    if weights is not None:
+        given = real_array("weights", weights, "(N,)").astype(np.float64)
+        if given.shape != shares.shape:
+            raise reject("weights.shape", given.shape, f"({data.n_samples},), one per input")
+        shares = given / data.n_samples
     dictionary = data.dictionary.astype(np.float64)
     firing = products(run.weights.experts, dictionary) > 0
     output = run.model.output_scale(run.n_patches) * run.weights.output.astype(np.float64)

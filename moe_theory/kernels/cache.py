@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 PYTHON = sys.implementation.cache_tag
 CHECKED = hashlib.sha256().digest_size
 
-_warned = []
+_warned: list[bool] = []
 
 
 def folders(sources: Path = HERE) -> list[Path]:
@@ -39,8 +39,8 @@ def folders(sources: Path = HERE) -> list[Path]:
     own = f"{sources.name}_{hashlib.sha256(os.fsencode(sources)).hexdigest()[:16]}"
     personal = AppDirs("numba", appauthor=False).user_cache_dir
     found = [sources / "__pycache__"]
-    if numba.config.CACHE_DIR:
-        found.insert(0, Path(numba.config.CACHE_DIR).absolute() / own)
+    if given := getattr(numba.config, "CACHE_DIR", ""):
+        found.insert(0, Path(given).absolute() / own)
     # Without a home, "~" stays as it is.
     if os.path.isabs(personal):
         found.append(Path(personal) / own)

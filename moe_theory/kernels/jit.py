@@ -32,8 +32,8 @@ def higher_order(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _kept(compiled: Any) -> Callable[..., Any]:
+    made: Any = compiled
     # Under NUMBA_DISABLE_JIT it is the function itself.
     if isinstance(compiled, Dispatcher):
-        compiled._cache = KernelCache(compiled.py_func)
-    made: Callable[..., Any] = compiled
-    return made
+        made._cache = KernelCache(made.py_func)
+    return made  # type: ignore[no-any-return]

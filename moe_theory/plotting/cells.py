@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from moe_theory._validation import instance, real_array, reject
 from moe_theory.experiments import Results
+from moe_theory.plotting.arguments import check_axes, check_results
 
 
 def cell_means(
@@ -25,13 +27,14 @@ def cell_means(
     >>> cell_means(Results({}, rows), "ok", x="N", y="l")
     ([8], [1], array([[0.5]]))
     """
+    check_results(results)
     columns, rows = sorted(results.unique(x)), sorted(results.unique(y))
     means = np.full((len(rows), len(columns)), np.nan)
     for i, own_y in enumerate(rows):
         for j, own_x in enumerate(columns):
-            here = results.select(**{x: own_x, y: own_y})
-            if here.rows:
-                means[i, j] = here.column(column).mean()
+            here = [row for row in results if (row.get(x), row.get(y)) == (own_x, own_y)]
+            if here:
+                means[i, j] = Results({}, here).column(column).mean()
     return columns, rows, means
 
 
@@ -75,6 +78,7 @@ def plot_cells(
     >>> image.get_array().shape
     (2, 3)
     """
+    check_axes(ax)
     columns, rows, means = cell_means(results, column, x=x, y=y)
     image = ax.imshow(
         means, origin="lower", aspect="auto", cmap=cmap, vmin=limits[0], vmax=limits[1]
@@ -93,7 +97,9 @@ def cell_places(values: list[Any], at: NDArray[np.float64]) -> NDArray[np.float6
     >>> cell_places([1, 2, 4], np.array([1.0, 4.0]))
     array([0., 2.])
     """
-    places: NDArray[np.float64] = np.interp(
-        np.log(at), np.log(np.asarray(values, float)), np.arange(len(values))
-    )
+    known = real_array("values", values, "(M,)")
+    if known.min() <= 0:
+        raise reject("values", float(known.min()), "positive everywhere")
+    instance("at", at, np.ndarray, "an array of numbers")
+    places: NDArray[np.float64] = np.interp(np.log(at), np.log(known), np.arange(len(known)))
     return places

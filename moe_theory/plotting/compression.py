@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import bootstrap
+
+from moe_theory._validation import choice, real, real_array, reject
+from moe_theory.plotting.arguments import check_axes
 
 # One look per score in every figure.
 SCORE_LOOKS = {
@@ -53,11 +56,15 @@ def plot_compression(
     >>> ax.lines[0].get_label()
     'random'
     """
-    values = np.asarray(accuracy, np.float64)
+    check_axes(ax)
+    choice("score", score, tuple(SCORE_LOOKS))
+    points, values = real_array("levels", levels, "(L,)"), _draws("accuracy", accuracy)
+    if values.shape[1:] != points.shape:
+        raise reject("accuracy.shape", values.shape, f"(draws, {len(points)})")
     label, colour, marker, style = SCORE_LOOKS[score]
-    ax.plot(levels, values.mean(axis=0), style, marker=marker, color=colour, label=label, ms=5)
+    ax.plot(points, values.mean(axis=0), style, marker=marker, color=colour, label=label, ms=5)
     low, high = mean_interval(values)
-    ax.fill_between(levels, low, high, color=colour, alpha=shade, linewidth=0)
+    ax.fill_between(points, low, high, color=colour, alpha=shade, linewidth=0)
     ax.grid(alpha=0.3)
     return ax
 
@@ -71,8 +78,9 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[ArrayLik
     >>> float(low[0]), bool(low[1] < 0.5 < high[1])
     (1.0, True)
     """
+    confidence = real("confidence", confidence, 0, 1, open_low=True, open_high=True)
     found = bootstrap(
-        (np.asarray(values, np.float64),),
+        (_draws("values", values),),
         np.mean,
         axis=0,
         method="percentile",
@@ -81,3 +89,10 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[ArrayLik
         rng=np.random.default_rng(0),
     )
     return found.confidence_interval.low, found.confidence_interval.high
+
+
+def _draws(argument: str, given: ArrayLike) -> NDArray[np.float64]:
+    values = real_array(argument, given, "(draws,)", "(draws, L)").astype(np.float64)
+    if len(values) < 2:
+        raise reject(f"{argument}.shape", values.shape, "that of at least two draws")
+    return values

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from moe_theory._validation import choice, instance, real_array
 from moe_theory.experiments import Results
+from moe_theory.plotting.arguments import check_axes, check_results
 
 # One look per architecture in every figure; other arms take what is left, in order.
 LOOKS = {"dense": ("C0", "o"), "separate": ("C1", "s"), "joint": ("C2", "^")}
@@ -51,6 +53,9 @@ def plot_curves(
     >>> len(ax.lines)
     1
     """
+    check_results(results)
+    check_axes(ax)
+    instance("arms", arms, dict, "a dict of arms and their names in the legend")
     for arm, label in arms.items():
         rows = results.select(arm=arm)
         places = rows.unique(x)
@@ -74,7 +79,10 @@ def number_ticks(ax: Axes, values: Sequence[float], axis: str = "x") -> None:
     >>> [tick.get_text() for tick in ax.get_xticklabels()]
     ['1', '2', '4']
     """
-    ticks = sorted(set(values))
+    check_axes(ax)
+    choice("axis", axis, ("x", "y"))
+    empty = isinstance(values, list | tuple) and not values
+    ticks = [] if empty else sorted(set(real_array("values", values, "(M,)").tolist()))
     ax.set(**{f"{axis}scale": "log"})
     which = ax.xaxis if axis == "x" else ax.yaxis
     which.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -89,8 +97,11 @@ def look(arm: str, arms: list[str]) -> tuple[str, str]:
     >>> look("joint", ["dense", "joint"])
     ('C2', '^')
     """
+    instance("arms", arms, (list, tuple), "a list of names")
+    instance("arm", arm, str, "a name")
     if arm in LOOKS:
         return LOOKS[arm]
+    choice("arm", arm, arms)
     rest = [name for name in arms if name not in LOOKS]
     return OTHERS[rest.index(arm) % len(OTHERS)]
 
@@ -103,6 +114,7 @@ def n_draws(results: Results) -> int:
     >>> n_draws(Results({}, [{"draw": 0}, {"draw": 1}, {"draw": 0}]))
     2
     """
+    check_results(results)
     return len(results.unique("draw"))
 
 
@@ -120,6 +132,8 @@ def summary_rows(
     >>> summary_rows(Results({}, rows), ["e"])
     [{'arm': 'dense', 'n_train': 9, 'n_draws': 2, 'e_mean': 0.25, 'e_std': 0.3535533905932738}]
     """
+    check_results(results)
+    instance("columns", columns, (list, tuple), "a list of names")
     table = []
     for arm in results.unique("arm"):
         for place in results.select(arm=arm).unique(x):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
+from moe_theory._validation import integer
 from moe_theory.experiments import Results
+from moe_theory.plotting.arguments import check_axes, check_results
 
 
 def plot_gates(results: Results, ax: Axes, *, n_routed: int) -> Axes:
@@ -28,6 +30,9 @@ def plot_gates(results: Results, ax: Axes, *, n_routed: int) -> Axes:
     >>> len(ax.patches)
     4
     """
+    check_results(results)
+    check_axes(ax)
+    n_routed = integer("n_routed", n_routed, 1)
     for side, (column, label, colour) in enumerate(
         [
             ("gates_positive", "$o_1$, inputs with $y=+1$", "C0"),

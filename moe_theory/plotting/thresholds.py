@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from moe_theory._arithmetic import log
+from moe_theory._validation import instance, integer, real, real_array, reject
+from moe_theory.plotting.arguments import check_axes
 from moe_theory.statistics import ExponentFit, fit_exponents
 
 Rows = Sequence[Mapping[str, Any]]
@@ -42,6 +44,9 @@ def plot_thresholds(
     >>> ax.get_yscale()
     'log'
     """
+    _check_rows(rows, x, "value", "low", "high")
+    check_axes(ax)
+    shift = real("shift", shift, 0, open_low=True)
     reached = [row for row in rows if np.isfinite(row["value"])]
     places = shift * np.array([row[x] for row in reached], dtype=float)
     value, low, high = (np.array([row[c] for row in reached]) for c in ("value", "low", "high"))
@@ -69,6 +74,7 @@ def fit_rows(rows: Rows, x: str) -> ExponentFit | None:
     >>> round(float(fit_rows(rows, "n").exponent[0]), 9)
     2.0
     """
+    _check_rows(rows, x, "value", "low", "high")
     good = [
         row
         for row in rows
@@ -92,6 +98,8 @@ def exponent_text(fit: ExponentFit | None, k: int = 0) -> str:
     """
     if fit is None:
         return "no fit"
+    instance("fit", fit, ExponentFit, "an ExponentFit or None")
+    k = integer("k", k, 0, len(fit.exponent) - 1)
     text = f"{fit.exponent[k]:.2f} [{fit.low[k]:.2f}, {fit.high[k]:.2f}]"
     p_value = None if fit.curvature_p_value is None else fit.curvature_p_value[k]
     return f"{text}, curved" if p_value is not None and p_value < 0.01 else text
@@ -99,8 +107,10 @@ def exponent_text(fit: ExponentFit | None, k: int = 0) -> str:
 
 def plot_fit(fit: ExponentFit | None, xs: Sequence[float], ax: Axes, *, colour: str) -> None:
     """Draw the fitted power law of one size over the range of ``xs``."""
+    check_axes(ax)
+    places = _range(xs)
     if fit is not None:
-        places = np.geomspace(min(xs), max(xs), 50)
+        instance("fit", fit, ExponentFit, "an ExponentFit or None")
         ax.plot(places, fit.predict(places), color=colour, linewidth=1)
 
 
@@ -111,7 +121,28 @@ def plot_slope(
 
     Only the slope means something: the constant of a bound is not known.
     """
-    places = np.geomspace(min(xs), max(xs), 50)
-    values: NDArray[np.float64] = at[1] * (places / at[0]) ** exponent
+    check_axes(ax)
+    places, exponent = _range(xs), real("exponent", exponent)
+    start = real_array("at", at, "(2,)")
+    if len(start) != 2 or start[0] <= 0:
+        raise reject("at", at, "a point (x, y) with x > 0")
+    values: NDArray[np.float64] = start[1] * (places / start[0]) ** exponent
     ax.plot(places, values, color="0.3", linestyle=":", linewidth=1.5, label=label)
     return values
+
+
+def _range(xs: Sequence[float]) -> NDArray[np.float64]:
+    """Return 50 places between the smallest and the largest of ``xs``, evenly in logarithms."""
+    known = real_array("xs", xs, "(M,)")
+    if known.min() <= 0:
+        raise reject("xs", float(known.min()), "positive everywhere")
+    return np.geomspace(known.min(), known.max(), 50)
+
+
+def _check_rows(rows: object, *columns: str) -> None:
+    """Raise an error unless ``rows`` are mappings that have the columns."""
+    instance("rows", rows, Sequence, "a sequence of mappings")
+    for row in rows:  # type: ignore[attr-defined]
+        instance("rows", row, Mapping, "a sequence of mappings")
+        if missing := [name for name in columns if name not in row]:
+            raise reject("rows", sorted(row), f"mappings with a column {missing[0]!r}")

@@ -18,6 +18,8 @@ from moe_theory.training.sgd import SGD, steps_per_epoch
 NoiseLaw = Literal["exact", "gaussian"]
 
 FEWEST_PATTERNS, SMALL_START = 16, 0.01
+# Numbers in the largest array of a prediction, half a gigabyte; some such arrays live together.
+MOST_NUMBERS = 1 << 26
 
 
 def positive_counts(
@@ -51,6 +53,25 @@ def positive_counts(
     chances = stats.binom.pmf(counts, n_train, patterns.positive_fraction)
     kept = chances > negligible
     return counts[kept], chances[kept]
+
+
+def check_fits(field: str, value: float, numbers: float, *, at_least: bool = False) -> None:
+    """Raise ``ValueError`` if the ``numbers`` that a ``value`` asks for do not fit into memory.
+
+    They are taken to be in proportion to the value, or to its inverse if it has to be ``at_least``
+    as large as is allowed.
+
+    Examples
+    --------
+    >>> check_fits("n_train", 1000, 258_000)
+    >>> check_fits("n_train", 10**6, 258 * 10**6)
+    Traceback (most recent call last):
+    ValueError: n_train must be at most 2.6e+05, to fit into memory; got 1000000
+    """
+    share = MOST_NUMBERS / max(numbers, 1)
+    if share < 1:
+        limit = f"at least {value / share:.2g}" if at_least else f"at most {value * share:.2g}"
+        raise reject(field, value, f"{limit}, to fit into memory")
 
 
 def check_orthogonal(patterns: PatchPatterns) -> None:

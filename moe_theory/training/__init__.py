@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from moe_theory._lazy import lazily
 
 if TYPE_CHECKING:
+    from moe_theory.files import FileError
     from moe_theory.training.compiled import compile_kernels
     from moe_theory.training.many import train_many
     from moe_theory.training.one import train
@@ -14,11 +15,12 @@ else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
-            "compiled": "compile_kernels",
-            "many": "train_many",
-            "one": "train",
-            "run": "DeadNetworkWarning DivergenceError History TrainingRun",
-            "sgd": "SGD",
+            "..files": "FileError",
+            ".compiled": "compile_kernels",
+            ".many": "train_many",
+            ".one": "train",
+            ".run": "DeadNetworkWarning DivergenceError History TrainingRun",
+            ".sgd": "SGD",
         },
     )
 
@@ -26,6 +28,7 @@ __all__ = [
     "SGD",
     "DeadNetworkWarning",
     "DivergenceError",
+    "FileError",
     "History",
     "TrainingRun",
     "compile_kernels",

@@ -8,7 +8,6 @@ from typing import Literal
 import joblib
 
 from moe_theory._cores import n_cores
-from moe_theory._validation import reject
 from moe_theory.data import PatchPatterns
 from moe_theory.kernels.cache import folders, forget_others, writable
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE, TokenChoiceMoE
@@ -45,7 +44,9 @@ def compile_kernels() -> int:
     """
     if writable() is None:
         tried = ", ".join(map(str, folders()))
-        raise reject("NUMBA_CACHE_DIR", tried, "a folder that can be written")
+        raise ValueError(
+            f"NUMBA_CACHE_DIR must be set to a folder that can be written, as {tried} cannot"
+        )
     forget_others()
     # The two precisions share no code, so that two processes compile them side by side.
     run = joblib.Parallel(n_jobs=min(n_cores(), len(_TYPES)), backend="loky")

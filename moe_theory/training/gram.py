@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,10 @@ class Gram:
         return len(self.start) == 0
 
 
-_known: dict[tuple[int, tuple[int, ...], str], tuple[Any, Gram]] = {}
+# Where an array lies in memory, and how.
+Place = tuple[int, tuple[int, ...], tuple[int, ...], str]
+_known: dict[Place, tuple[Any, Gram]] = {}
+_lock = threading.Lock()
 
 
 def gram(dictionary: Array) -> Gram:
@@ -46,15 +50,18 @@ def gram(dictionary: Array) -> Gram:
     root: Any = dictionary
     while isinstance(root.base, np.ndarray):
         root = root.base
-    place = dictionary.__array_interface__["data"][0]
-    key = (place, dictionary.shape, str(dictionary.dtype))
-    found = _known.get(key)
+    address = dictionary.__array_interface__["data"][0]
+    key = (address, dictionary.shape, dictionary.strides, str(dictionary.dtype))
+    with _lock:
+        found = _known.get(key)
     if found is not None and found[0]() is root:
         return found[1]
+    # Threads that ask for the same at once each compute it, rather than all wait for any.
     made = _compute(dictionary)
-    for old in [old for old, (alive, _) in _known.items() if alive() is None]:
-        _known.pop(old, None)
-    _known[key] = (weakref.ref(root), made)
+    with _lock:
+        for old in [old for old, (alive, _) in _known.items() if alive() is None]:
+            del _known[old]
+        _known[key] = (weakref.ref(root), made)
     return made
 
 

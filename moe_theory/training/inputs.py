@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory._arithmetic import padded
+from moe_theory._arithmetic import padded, products
 from moe_theory._validation import read_only
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.arguments import RawNetwork, Rule, Samples, Steps
 from moe_theory.models import JointMoE, Model, SeparateMoE, TokenChoiceMoE, Weights
-from moe_theory.routing import route
+from moe_theory.routing import best_patches
 from moe_theory.training.batches import Block
 from moe_theory.training.sgd import LOSS_CODES, SGD
 
@@ -58,7 +58,7 @@ def received_rows(model: Model, routers: Array | None, table: Array, indices: Ar
         return read_only(indices)
     if isinstance(model, SeparateMoE):
         assert routers is not None
-        positions, _ = route(table, indices, routers, n_routed)
+        positions, _ = best_patches(products(routers, table), indices, n_routed)
         return read_only(np.take_along_axis(indices[:, None, :], positions, axis=2))
     return read_only(indices[:, None, :])
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 from typing import Any, TypeVar, overload
 
+import numpy as np
 from tqdm import tqdm
 
+from moe_theory._arguments import NETWORKS, is_law
 from moe_theory._cores import n_cores
 from moe_theory._display import watched
-from moe_theory._random import Seed
+from moe_theory._random import Seed, seed_sequence
 from moe_theory._stopping import check, heeding
-from moe_theory._validation import integer, reject
+from moe_theory._validation import boolean, instance, integer, reject, wrong_object
 from moe_theory.data import DataModel, PatchData
 from moe_theory.models import Model
 from moe_theory.training.one import Engine, train
@@ -31,7 +33,7 @@ def train_many(
     model: Model | Sequence[Model],
     data: PatchData | DataModel,
     sgd: SGD | Sequence[SGD],
-    seeds: Sequence[Seed],
+    seeds: Iterable[Seed],
     *,
     reduce: Callable[[TrainingRun], T],
     n_train: int | None = ...,
@@ -50,7 +52,7 @@ def train_many(
     model: Model | Sequence[Model],
     data: PatchData | DataModel,
     sgd: SGD | Sequence[SGD],
-    seeds: Sequence[Seed],
+    seeds: Iterable[Seed],
     *,
     reduce: None = ...,
     n_train: int | None = ...,
@@ -68,7 +70,7 @@ def train_many(
     model: Model | Sequence[Model],
     data: PatchData | DataModel,
     sgd: SGD | Sequence[SGD],
-    seeds: Sequence[Seed],
+    seeds: Iterable[Seed],
     *,
     reduce: Callable[[TrainingRun], Any] | None = None,
     n_train: int | None = None,
@@ -92,8 +94,8 @@ def train_many(
     data : PatchData or data model
         Samples that all replicas share, or the law from which each draws ``n_train`` of its own,
         ``data.sample(n_train, seed)``, so that memory does not grow with their number.
-    seeds : sequence of int or SeedSequence
-        Seeds of the replicas of each setting.
+    seeds : iterable of int or SeedSequence
+        Seeds of the replicas of each setting, such as ``range(5)``.
     reduce : callable, optional
         Applied to each run where it was made; its values are returned, and the runs dropped.
     n_train, n_test : int, optional
@@ -114,6 +116,8 @@ def train_many(
 
     Raises
     ------
+    TypeError
+        If an argument is another object than it should be, such as a number in place of seeds.
     ValueError
         If the arguments do not fit together, or as `train` does.
     DivergenceError
@@ -129,9 +133,13 @@ def train_many(
     >>> len(errors)
     20
     """
+    settings, own_seeds = _pair(model, sgd), _seeds(seeds)
+    if reduce is not None and not callable(reduce):
+        raise wrong_object("reduce", reduce, "a function of a TrainingRun, or None")
     draw = _sampler(data, n_train, n_test, test)
-    replicas = [(m, s, seed) for m, s in _pair(model, sgd) for seed in seeds]
-    workers = integer("n_workers", n_workers or n_cores(), 1)
+    replicas = [(m, s, seed) for m, s in settings for seed in own_seeds]
+    workers = n_cores() if n_workers is None else integer("n_workers", n_workers, 1)
+    progress = boolean("progress", progress)
 
     def one(replica: Replica) -> Any:
         own_model, own_sgd, seed = replica
@@ -160,13 +168,39 @@ def train_many(
 
 
 def _pair(model: Model | Sequence[Model], sgd: SGD | Sequence[SGD]) -> list[tuple[Model, SGD]]:
-    models = list(model) if isinstance(model, Sequence) else [model]
-    sgds = list(sgd) if isinstance(sgd, Sequence) else [sgd]
+    models = _listed("model", model, Model, f"{NETWORKS}, or a sequence of them")
+    sgds = _listed("sgd", sgd, SGD, "an SGD, or a sequence of them")
     if len(models) != len(sgds) and 1 not in (len(models), len(sgds)):
         given = (len(models), len(sgds))
         raise reject("lengths of (model, sgd)", given, "equal, or one of them 1")
     n_settings = max(len(models), len(sgds)) if models and sgds else 0
     return [(models[i % len(models)], sgds[i % len(sgds)]) for i in range(n_settings)]
+
+
+def _listed(argument: str, given: Any, kind: Any, wanted: str) -> list[Any]:
+    """Return a list of what is given, one thing of its kind or a sequence of them."""
+    if isinstance(given, kind):
+        return [given]
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        raise wrong_object(argument, given, wanted)
+    for place, one in enumerate(given):
+        instance(f"{argument}[{place}]", one, kind, wanted.partition(", or")[0])
+    return list(given)
+
+
+def _seeds(seeds: Iterable[Seed]) -> list[Seed]:
+    """Return the seeds as a list, since a generator gives them but once."""
+    flat = not isinstance(seeds, np.ndarray) or seeds.ndim == 1
+    if (
+        isinstance(seeds, str | bytes | Mapping | Set)
+        or not isinstance(seeds, Iterable)
+        or not flat
+    ):
+        raise wrong_object("seeds", seeds, "a sequence of seeds, such as range(5)")
+    listed = list(seeds)
+    for seed in listed:
+        seed_sequence(seed)
+    return listed
 
 
 def _sampler(
@@ -177,6 +211,8 @@ def _sampler(
             if size is not None:
                 raise reject(name, size, "None where data are samples")
         return lambda seed: (data, test)
+    if not is_law(data):
+        raise wrong_object("data", data, "PatchData, or a data model such as PatchPatterns")
     n_own = integer("n_train", n_train, 1)
     if n_test is None:
         return lambda seed: (data.sample(n_own, seed), test)

@@ -9,11 +9,12 @@ from typing import Literal
 import numpy as np
 
 from moe_theory._random import Seed, seed_sequence
-from moe_theory._validation import choice, reject
+from moe_theory._validation import boolean, choice, reject
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
 from moe_theory.models import DenseCNN, Model, SeparateMoE, Weights
+from moe_theory.training.arguments import check_fit, check_initial, check_ties
 from moe_theory.training.flops import expert_flops
 from moe_theory.training.gram import suits_pattern_space
 from moe_theory.training.pattern import PatternTrainee
@@ -75,6 +76,8 @@ def train(
 
     Raises
     ------
+    TypeError
+        If an argument is another object than it should be, such as a law in place of samples.
     ValueError
         If data and settings do not fit together.
     DivergenceError
@@ -100,8 +103,12 @@ def train(
     True
     """
     started = time.perf_counter()
-    _check_fit(model, data, sgd, test, router_data)
+    check_fit(model, data, sgd, test, router_data)
     choice("engine", engine, ("auto", "raw", "pattern"))
+    boolean("raise_on_divergence", raise_on_divergence)
+    seed_sequence(seed)
+    if initial is not None:
+        check_initial(initial)
     # Numbers that are too large are reported as divergence, and not as a warning before it.
     with np.errstate(over="ignore", invalid="ignore"):
         if initial is None:
@@ -109,6 +116,7 @@ def train(
         else:
             _check_shapes(initial, model, data.patch_dim)
         initial = _cast(initial, sgd)
+        check_ties(model, initial, data.n_patches)
         weights, own, spent = initial, data, Flops(0)
         if isinstance(model, SeparateMoE):
             weights, own, spent = train_routers(
@@ -154,25 +162,6 @@ def _warn_if_dead(trainee: Trainee, recorded: History, test: PatchData | None) -
         warn_if_dead(trainee.outputs(trainee.inputs))
     elif test is not None and recorded.test_error is not None and recorded.test_error[-1] > 0.5:
         warn_if_dead(trainee.outputs(trainee.prepare(test)))
-
-
-def _check_fit(
-    model: Model, data: PatchData, sgd: SGD, test: PatchData | None, router_data: PatchData | None
-) -> None:
-    model.routed(data.n_patches)
-    for name, other in (("test", test), ("router_data", router_data)):
-        if other is None:
-            continue
-        shape = (other.n_patches, other.patch_dim)
-        if shape != (data.n_patches, data.patch_dim):
-            allowed = f"{(data.n_patches, data.patch_dim)} as in the training data"
-            raise reject(f"{name} (n, d)", shape, allowed)
-    wanted = isinstance(model, SeparateMoE) and sgd.router_samples == "held_out"
-    if wanted and router_data is None:
-        raise reject("router_data", None, 'given, as router_samples is "held_out"')
-    if router_data is not None and not wanted:
-        allowed = 'None unless a SeparateMoE is trained with router_samples="held_out"'
-        raise reject("router_data", "PatchData", allowed)
 
 
 def _check_shapes(initial: Weights, model: Model, patch_dim: int) -> None:

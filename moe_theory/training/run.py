@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._arguments import check_samples
 from moe_theory._display import card
-from moe_theory._validation import read_only, reject
+from moe_theory._validation import finite, read_only, reject
+from moe_theory._versions import versions
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
+from moe_theory.files import PathLike, plain, read, restored, write
 from moe_theory.models import DenseCNN, Model, TokenChoiceMoE, Weights
 from moe_theory.routing import RoutingMetrics, routing_metrics, token_routing_metrics
 from moe_theory.training.inputs import prepare
@@ -68,10 +72,15 @@ class History:
     test_error: Array | None
 
     def __post_init__(self) -> None:
-        for name in ("steps", "train_loss", "train_error", "test_loss", "test_error"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, read_only(value))
+        for name, value in self.arrays().items():
+            if value.shape != self.steps.shape or value.ndim != 1:
+                raise reject(f"{name}.shape", value.shape, f"{self.steps.shape}, one per step")
+            object.__setattr__(self, name, read_only(value))
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays that there are, by name."""
+        named = {part.name: getattr(self, part.name) for part in fields(self)}
+        return {name: array for name, array in named.items() if array is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +116,8 @@ class TrainingRun:
         does not depend on the engine, but where rounding, amplified by a huge rate, decides.
     compression : tuple
         What was pruned and quantized after the training, in order; see `moe_theory.inference`.
+    versions : mapping
+        Versions of what trained it, as far as bits can depend on them.
     """
 
     model: Model
@@ -125,6 +136,55 @@ class TrainingRun:
     wall_time: float
     diverged_at: int | None = None
     compression: tuple[Any, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=versions)
+
+    def save(self, path: PathLike) -> None:
+        """Write the run to one file, without pickle, of exactly this name.
+
+        Parameters
+        ----------
+        path : path
+            Of the file; "~" is your home. Folders are made; what was there before is replaced, at
+            once, so that a kill leaves the old file or the new one.
+
+        Notes
+        -----
+        The file is a ``.npz``, whatever its name: a zip archive of arrays, and of the text
+        ``header``, which tells the rest as JSON. Samples are not in it.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from moe_theory import PatchPatterns, train
+        >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
+        >>> run = train(DenseCNN(4), data, SGD(1.0, 10, n_steps=50))
+        >>> path = tempfile.mkdtemp() + "/run.npz"
+        >>> run.save(path)
+        >>> TrainingRun.load(path).error(data) == run.error(data)
+        True
+        """
+        own = {part.name: getattr(self, part.name) for part in fields(self)}
+        arrays = {f"history.{name}": array for name, array in own.pop("history").arrays().items()}
+        for name in ("initial", "weights"):
+            arrays |= own.pop(name).arrays(f"{name}.")
+        entropy, key = own.pop("seed")
+        entropy = entropy.tolist() if isinstance(entropy, np.ndarray) else entropy
+        content = {"seed": plain((entropy, key)), "versions": dict(own.pop("versions"))}
+        content |= {name: plain(value) for name, value in own.items()}
+        write(path, "TrainingRun", content, arrays)
+
+    @classmethod
+    def load(cls, path: PathLike) -> TrainingRun:
+        """Read what `save` wrote, on any machine: the same bits.
+
+        Raises
+        ------
+        FileError
+            If the file is damaged, holds something else, or was written by a newer version.
+        OSError
+            If it cannot be read.
+        """
+        return read(path, "TrainingRun", _run)
 
     @property
     def epochs_to_zero_error(self) -> float | None:
@@ -136,14 +196,13 @@ class TrainingRun:
     @cached_property
     def router_norm(self) -> Array:
         """ℓ₂ norm of each router after training, shape (k,)."""
-        norm: Array = np.linalg.norm(self._routers(self.weights), axis=1)
-        return norm
+        return read_only(np.linalg.norm(self._routers(self.weights), axis=1))
 
     @cached_property
     def router_norm_change(self) -> Array:
         """Δ_s, change of each router's ℓ₂ norm in training, shape (k,). Source: dossier §4."""
-        change: Array = self.router_norm - np.linalg.norm(self._routers(self.initial), axis=1)
-        return change
+        before = np.linalg.norm(self._routers(self.initial), axis=1)
+        return read_only(self.router_norm - before)
 
     def predict(self, data: PatchData) -> Array:
         """Return the outputs f(x), shape (N,); their sign is the predicted label.
@@ -151,12 +210,14 @@ class TrainingRun:
         Raises
         ------
         ValueError
-            If n or d of ``data`` are not those of the training.
+            If n or d of ``data`` are not those of the training, or an output is not finite.
         DivergenceError
             If the training diverged.
         """
         self.check_fits(data)
-        return outputs(self.model, self.weights, prepare(self.model, self.weights, data))
+        f = outputs(self.model, self.weights, prepare(self.model, self.weights, data))
+        finite("outputs f(x)", f)
+        return f
 
     def error(self, data: PatchData) -> float:
         """Return the fraction of inputs with y f(x) ≤ 0; raises as `predict` does.
@@ -226,6 +287,42 @@ class TrainingRun:
     def check_fits(self, data: PatchData) -> None:
         """Raise `DivergenceError` as `check_usable`, or ``ValueError`` if n or d do not fit."""
         self.check_usable()
+        check_samples(data)
         if (data.n_patches, data.patch_dim) != (self.n_patches, self.patch_dim):
             given = (data.n_patches, data.patch_dim)
             raise reject("data (n, d)", given, f"{(self.n_patches, self.patch_dim)} as trained")
+
+
+def _run(content: dict[str, Any], arrays: dict[str, Array]) -> TrainingRun:
+    """Return the run that `TrainingRun.save` described."""
+    entropy, key = content.pop("seed")
+    recorded: dict[str, Any] = {"test_loss": None, "test_error": None}
+    for name, array in arrays.items():
+        if name.startswith("history."):
+            recorded[name.removeprefix("history.")] = array
+    own = {name: restored(value) for name, value in content.items() if name != "versions"}
+    run = TrainingRun(
+        seed=(entropy, tuple(key)),
+        versions=content["versions"],
+        initial=Weights.of_arrays(arrays, "initial."),
+        weights=Weights.of_arrays(arrays, "weights."),
+        history=History(**recorded),
+        **own,
+    )
+    for name in ("initial", "weights"):
+        check_shapes(name, getattr(run, name), run.model, run.patch_dim)
+    return run
+
+
+def check_shapes(name: str, weights: Weights, model: Model, patch_dim: int) -> None:
+    """Raise ``ValueError`` if ``weights`` are not those of a ``model`` on patches of d numbers."""
+    n_routers = 0 if isinstance(model, DenseCNN) else model.n_experts
+    shapes = {
+        "experts": (model.n_hidden, patch_dim),
+        "output": (model.n_hidden,),
+        "routers": (n_routers, patch_dim) if n_routers else None,
+    }
+    for part, expected in shapes.items():
+        array = getattr(weights, part)
+        if (given := None if array is None else array.shape) != expected:
+            raise reject(f"{name}.{part}.shape", given, f"{expected}, as the model has it")

@@ -12,6 +12,8 @@ from moe_theory._validation import boolean, choice, integer, real, reject, set_f
 from moe_theory.kernels.codes import HINGE, LOGISTIC
 
 LOSS_CODES = {"logistic": LOGISTIC, "hinge": HINGE}
+# Records take memory, and each one evaluates the network.
+MOST_RECORDS = 10**7
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class SGD:
         the experts being trained on the rest; or others, given to `train` as ``router_data``.
     router_fraction : float
         The part of the samples that a split gives to the routers.
-    record : int or tuple of int, optional
+    record : int or sequence of int, optional
         Steps at which loss and error are recorded: every so many steps, or the ones listed. Step
         0 and the last are always recorded.
     stop_at_zero_error : bool
@@ -116,6 +118,8 @@ class SGD:
             stop_at_zero_error=boolean("stop_at_zero_error", self.stop_at_zero_error),
             dtype=choice("dtype", self.dtype, ("float32", "float64")),
         )
+        if self.n_steps is not None:
+            self._check_records(self.n_steps)
         limits = np.finfo(self.dtype)
         smallest, largest = float(limits.smallest_subnormal), float(limits.max)
         for name in ("learning_rate", "router_learning_rate"):
@@ -176,14 +180,22 @@ class SGD:
         return self.batch_size if self.router_batch_size is None else self.router_batch_size
 
     def record_steps(self, n_steps: int) -> list[int]:
-        """Return the steps to record in a training of ``n_steps``, in order."""
-        if self.record is None:
-            chosen: set[int] = set()
-        elif isinstance(self.record, int):
-            chosen = set(range(0, n_steps, self.record))
-        else:
-            chosen = {step for step in self.record if step < n_steps}
-        return sorted(chosen | {0, n_steps})
+        """Return the steps to record in a training of ``n_steps``, in order.
+
+        Raises
+        ------
+        ValueError
+            If there are more than ten million.
+        """
+        self._check_records(n_steps)
+        if isinstance(self.record, int):
+            return [*range(0, n_steps, self.record), n_steps]
+        return sorted({step for step in self.record or () if step < n_steps} | {0, n_steps})
+
+    def _check_records(self, n_steps: int) -> None:
+        if isinstance(self.record, int) and n_steps // self.record > MOST_RECORDS:
+            allowed = f"at least {-(-n_steps // MOST_RECORDS)}, as there are {n_steps} steps and"
+            raise reject("record", self.record, f"{allowed} at most {MOST_RECORDS} records")
 
 
 def steps_per_epoch(n_samples: int, batch_size: int) -> int:
@@ -200,6 +212,6 @@ def steps_per_epoch(n_samples: int, batch_size: int) -> int:
 def _record(value: object) -> int | tuple[int, ...] | None:
     if value is None:
         return None
-    if isinstance(value, list | tuple | np.ndarray):
+    if isinstance(value, list | tuple | range) or (isinstance(value, np.ndarray) and value.ndim):
         return tuple(sorted({integer("record", step, 0) for step in value}))
     return integer("record", value, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -52,7 +53,7 @@ def run_steps(
                 check()
                 trainee.advance(part, call.n_samples)
             ended = marks[REACHED] != NEVER or (sgd.stop_at_zero_error and marks[FITTED] != NEVER)
-            if finite and (ended or marks[DONE] in due):
+            if finite and (ended or _is_due(due, int(marks[DONE]))):
                 record = measure(trainee, shown)
                 if finite := is_finite(record, has_test=has_test):
                     records.append(record)
@@ -90,11 +91,17 @@ def cut(block: Block, marks: Iterable[int], per_call: int) -> Iterator[Block]:
             yield Block(block.order, block.bounds[start : stop + 1])
 
 
+def _is_due(due: list[int], step: int) -> bool:
+    place = bisect_left(due, step)
+    return place < len(due) and due[place] == step
+
+
 def _parts(trainee: Trainee, due: list[int], seed: Seed, call: Call) -> Iterator[Block]:
     n_samples, batch_size = len(trainee.inputs.labels), trainee.sgd.batch_size
     for block in blocks(n_samples, batch_size, due[-1], stream(seed, "batches")):
         done, total = int(trainee.state.marks[DONE]), len(block.bounds) - 1
-        marks = [step - done for step in due if 0 < step - done < total]
+        first, last = bisect_right(due, done), bisect_left(due, done + total)
+        marks = [step - done for step in due[first:last]]
         if n_samples > call.n_samples:
             marks += np.flatnonzero(block.bounds % n_samples == 0).tolist()
         yield from cut(block, marks, call.n_steps)

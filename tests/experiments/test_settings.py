@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from moe_theory import SGD, DenseCNN, JointMoE, PatchPatterns, SeparateMoE, Sett
 
 DATA = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10)
 STEPS = SGD(1.0, batch_size=10, n_steps=5)
+SETTING = {"labels": {}, "data": DATA, "model": DenseCNN(4), "sgd": STEPS, "n_train": 10}
 ARMS = {"dense": DenseCNN(4), "separate": SeparateMoE(2, 4, 2), "joint": JointMoE(2, 4, 2)}
 
 
@@ -99,14 +101,67 @@ def test_bad_grids(changes, message):
     [
         ({"labels": {"draw": 1}}, "labels must be named by strings other than"),
         ({"labels": {"a": object()}}, r"labels\['a'\] must be a string"),
-        ({"data": "patterns"}, "data must be a DataModel"),
-        ({"model": 3}, "model must be a model"),
-        ({"sgd": None}, "sgd must be a SGD"),
         ({"n_router": 5}, "n_router must be None unless a SeparateMoE"),
-        ({"group": 3}, "group must be a string"),
     ],
 )
 def test_bad_settings(changes, message):
-    good = {"labels": {}, "data": DATA, "model": DenseCNN(4), "sgd": STEPS, "n_train": 10}
     with pytest.raises(ValueError, match=message):
-        Setting(**good | changes)
+        Setting(**SETTING | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": "patterns"}, "data must be a data model, such as PatchPatterns; got 'patterns'"),
+        ({"data": PatchPatterns}, "data must be a data model, .*; got the class PatchPatterns"),
+        ({"model": 3}, "model must be a DenseCNN, .*; got 3"),
+        ({"sgd": None}, "sgd must be an SGD; got None"),
+        ({"group": 3}, "group must be a string"),
+        ({"labels": ["arm"]}, "labels must be a mapping"),
+    ],
+)
+def test_wrong_parts_of_a_setting(changes, message):
+    with pytest.raises(TypeError, match=message):
+        Setting(**SETTING | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arms": [DenseCNN(4)]}, 'arms must be a mapping of names to networks, such as {"dense'),
+        ({"arms": DenseCNN(4)}, "arms must be a mapping of names to networks"),
+        (
+            {"arms": {"dense": "dense"}},
+            r"arms\['dense'\] must be a DenseCNN, .*, or \(network, SGD",
+        ),
+        ({"arms": {"dense": (STEPS, DenseCNN(4))}}, r"arms\['dense'\]\[0\] must be a DenseCNN"),
+        ({"arms": {"dense": (DenseCNN(4), None)}}, r"arms\['dense'\]\[1\] must be an SGD"),
+        ({"data": DATA.sample(4, 0)}, "data must be a data model that is a dataclass"),
+        ({"sgd": 0.1}, "sgd must be an SGD; got 0.1"),
+        ({"n_train": []}, r"n_train must be a sequence of values; got \[\]"),
+        ({"axes": [("data.n_patches", 4)]}, "axes must be a mapping"),
+        ({"axes": {"data.n_patches": 4}}, r"axes\['data.n_patches'\] must be a sequence of values"),
+        ({"axes": {4: (1, 2)}}, "a name in axes must be a string; got 4"),
+        ({"links": {"sgd.learning_rate": 0.1}}, r"links\['sgd.learning_rate'\] must be a function"),
+        ({"where": "n_train > 3"}, "where must be a function"),
+    ],
+)
+def test_wrong_parts_of_a_grid(changes, message):
+    with pytest.raises(TypeError, match=message):
+        grid(**{"data": DATA, "arms": ARMS, "sgd": STEPS} | changes)
+
+
+def test_arrays_are_sequences():
+    """Their numbers become Python's own, so that labels and configurations can be stored."""
+    sizes, rates = np.array([10, 20], np.int32), np.geomspace(0.25, 1.0, 3)
+    axes = {"sgd.learning_rate": rates, ("data.n_patches", "sgd.batch_size"): np.array([[4, 9]])}
+    found = grid(DATA, ARMS, STEPS, n_train=sizes, axes=axes)
+    expected = grid(
+        DATA, ARMS, STEPS, n_train=[10, 20],
+        axes={"sgd.learning_rate": [0.25, 0.5, 1.0],
+              ("data.n_patches", "sgd.batch_size"): [(4, 9)]},
+    )  # fmt: skip
+    assert [vars(setting) for setting in found] == [vars(setting) for setting in expected]
+    assert type(found[0].n_train) is int
+    assert type(found[0].sgd.learning_rate) is float
+    assert type(found[0].labels["learning_rate"]) is float

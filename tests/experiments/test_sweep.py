@@ -272,7 +272,7 @@ def test_results():
     assert results.to_csv().count("\n") == len(results.rows) + 1
     with pytest.raises(ValueError, match="column must be one of"):
         results.column("accuracy")
-    with pytest.raises(ValueError, match="labels must be those of a setting"):
+    with pytest.raises(ValueError, match="arm must be one of 'dense', 'separate', 'joint'"):
         results.setting(arm="other")
 
 

@@ -52,7 +52,8 @@ def test_the_smallest_scores_go(kind, ratio, data):
     scores = np.array(data.draw(st.lists(st.integers(-3, 3), min_size=8, max_size=8)), float)
     together = 2 if kind == "separate" else 1
     n_groups = 8 // together
-    n_kept = n_groups - round(ratio * n_groups)
+    left_out, beyond = divmod(ratio * n_groups, 1)
+    n_kept = n_groups - int(left_out) - (beyond > 0.5 + 1e-9)
     least = 2 if kind == "token" else 1
     if n_kept < least:
         with pytest.raises(ValueError, match="ratio must be small enough"):
@@ -186,3 +187,18 @@ def test_irrelevant_experts_change_least_in_fine_tuning():
     assert 2 <= carries.sum() < 16
     change = tuned.router_norm_change
     assert np.abs(change[~carries]).max() < 0.2 * change[carries].mean()
+
+
+@pytest.mark.parametrize("n_experts", range(2, 12))
+def test_half_an_expert_is_kept_whatever_their_number(n_experts):
+    """Python's round would take it away from every second number of experts."""
+    data = TASKS.sample(10, seed=0)
+    run = train(JointMoE(n_experts, n_experts, 3), data, settings_of())
+    for n_halves in range(1, 2 * n_experts - 2, 2):
+        pruned = prune(run, n_halves / (2 * n_experts), np.arange(float(n_experts)))
+        assert pruned.model.n_experts == n_experts - (n_halves - 1) // 2
+    for n_left_out in range(n_experts):
+        assert prune(run, n_left_out / n_experts).model.n_experts == n_experts - n_left_out
+        assert prune(run, 1 - (n_experts - n_left_out) / n_experts).model.n_experts == (
+            n_experts - n_left_out
+        )

@@ -154,7 +154,7 @@ def test_nowhere_to_keep_them(sources, monkeypatch):
 
 def test_ahead_of_time_it_is_an_error(sources, monkeypatch):
     monkeypatch.setattr("moe_theory.training.compiled.writable", lambda: None)
-    with pytest.raises(ValueError, match="NUMBA_CACHE_DIR must be a folder that can be written"):
+    with pytest.raises(ValueError, match="NUMBA_CACHE_DIR must be set to a folder that can be"):
         moe_theory.training.compile_kernels()
 
 

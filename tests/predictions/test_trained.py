@@ -1,14 +1,22 @@
 """Trained networks: the predicted error against the simulator, and the domain of the prediction."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.sparse import issparse
 
 from moe_theory import SGD, DenseCNN, PatchPatterns, SeparateMoE, train_many
-from moe_theory.predictions.trained.error import _spread_carriers, trained_error, trained_samples_to
-from moe_theory.predictions.trained.final_state import _own_effects, final_state
+from moe_theory.predictions.trained import final_state as final_state_module
+from moe_theory.predictions.trained.error import (
+    _solve,
+    _spread_carriers,
+    trained_error,
+    trained_samples_to,
+)
+from moe_theory.predictions.trained.final_state import final_state
 from moe_theory.predictions.trained.kernels import (
     Occurrences,
     Paths,
@@ -16,6 +24,7 @@ from moe_theory.predictions.trained.kernels import (
     follow_paths,
     surviving_units,
 )
+from moe_theory.predictions.trained.own_response import FewPatterns, FewSamples, faster
 from moe_theory.predictions.trained.setting import TrainedSetting
 from moe_theory.predictions.trained.training_set import _occurrences, draw_training_set
 
@@ -165,11 +174,66 @@ def test_own_effect_is_what_a_push_does():
     rng = np.random.default_rng(0)
     half = rng.standard_normal((6, 9))
     kernel, softness = half @ half.T, rng.uniform(0.01, 0.2, 6)
-    for i, own in enumerate(_own_effects(kernel, softness)):
+    for i, own in enumerate(FewSamples(kernel).own_effects(softness)):
         others = np.where(np.arange(6) == i, 0.0, softness)
         # δf = K(e_i − Xδf), where X leaves out i.
         moved = np.linalg.solve(np.eye(6) + kernel * others, kernel[:, i])
         assert own == pytest.approx(moved[i])
+
+
+@pytest.mark.parametrize("size", [(9, 6), (40, 5), (6, 6)])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_responses_are_the_same_in_the_space_of_patterns(size, sparse):
+    rng = np.random.default_rng(size[0])
+    half = rng.standard_normal(size)
+    if sparse:  # two patterns per sample, of many
+        rows, kept = np.arange(size[0]), np.zeros(size, bool)
+        kept[rows, rows % size[1]] = kept[rows, (3 * rows + 1) % size[1]] = True
+        half = np.concatenate([half * kept, np.zeros((size[0], 30))], axis=1)
+    softness, miss = rng.uniform(0.01, 0.2, size[0]), rng.standard_normal(size[0])
+    units = rng.integers(0, 4, (2, half.shape[1])).astype(float)
+    units[:, 0] = 0
+    signed = [faster(half), faster(half[::-1])]
+    samples, patterns = all_samples(signed, units), FewPatterns.of(signed, units)
+    assert issparse(patterns.factor) == sparse
+    assert patterns.factor.shape == (size[0], (units > 0).sum())
+    own = samples.own_effects(softness)
+    assert patterns.own_effects(softness) == pytest.approx(own, rel=1e-10)
+    step = samples.newton_step(softness, own, miss)
+    assert patterns.newton_step(softness, own, miss) == pytest.approx(step, rel=1e-8, abs=1e-10)
+    # Where a pivot 1 − χV is 0, the step is off by its small change only.
+    own[0] = 1 / softness[0]
+    step = samples.newton_step(softness, own, miss)
+    assert patterns.newton_step(softness, own, miss) == pytest.approx(step, rel=1e-3, abs=1e-4)
+
+
+def all_samples(signed, active):
+    dense = [one.toarray() if issparse(one) else one for one in signed]
+    return FewSamples(sum((s * units) @ s.T for s, units in zip(dense, active, strict=True)))
+
+
+@pytest.mark.parametrize("n_routed", [None, 4])
+def test_errors_are_the_same_in_the_space_of_patterns(n_routed, monkeypatch):
+    """With N above the number of patterns, against matrices of all samples."""
+    patterns, model, sgd = problem(8, 16, n_routed)
+    fast = trained_error(patterns, model, sgd, 100)
+    monkeypatch.setattr(FewPatterns, "of", all_samples)
+    _solve.cache_clear()
+    slow = trained_error(patterns, model, sgd, 100)
+    _solve.cache_clear()
+    assert fast.error == pytest.approx(slow.error, rel=1e-6, abs=1e-9)
+    assert fast.n_steps == pytest.approx(slow.n_steps, rel=1e-6)
+    assert fast.failures == slow.failures
+
+
+@pytest.mark.parametrize("setting", [DENSE, ROUTED])
+def test_many_samples_need_no_matrix_of_all_of_them(setting, monkeypatch):
+    monkeypatch.setattr(final_state_module, "FewSamples", None)
+    many = replace(setting, n_train=1000, n_positive=500)
+    started = time.process_time()
+    assert final_state(drawn(many)).converged
+    # In 128 such sets with p = 256, matrices of all samples took a minute and a half.
+    assert time.process_time() - started < 1
 
 
 def test_paths_twin():

@@ -30,6 +30,8 @@ from moe_theory.training.sgd import SGD
 Array = NDArray[Any]
 
 N_DRAWS, N_FRESH = 64, 60
+# An error is known to three digits by then, after an hour.
+MOST_DRAWS = 10**6
 # Steps grow to a twentieth of the time gone by; scores move by at most ½, the loss falls by half.
 GROWTH, LARGEST = 0.05, 0.5
 # A gate that makes its expert a specialist, and how many trainings may end above the loss.
@@ -103,7 +105,7 @@ def joint_error(
     n_train : int
         N >= 2.
     n_draws : int
-        Number of trainings to average; ``standard_error`` falls with its root.
+        Number of trainings to average, from 2 to a million; ``standard_error`` falls with its root.
 
     Returns
     -------
@@ -136,7 +138,7 @@ def joint_error(
     True
     """
     setting = joint_setting(patterns, model, sgd, n_train)
-    n_draws = integer("n_draws", n_draws, 2)
+    n_draws = integer("n_draws", n_draws, 2, MOST_DRAWS)
     found = _average(setting, n_draws)
     if found.unfinished > FEW_UNFINISHED:
         _warn(

@@ -10,7 +10,7 @@ import numpy as np
 from moe_theory._validation import integer, real
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
-from moe_theory.predictions.joint.error import N_DRAWS, JointError, joint_error
+from moe_theory.predictions.joint.error import MOST_DRAWS, N_DRAWS, JointError, joint_error
 from moe_theory.predictions.joint.setting import FEWEST_SAMPLES
 from moe_theory.predictions.sample_search import bracket
 from moe_theory.training.sgd import SGD
@@ -95,7 +95,7 @@ def joint_samples_to(
     True
     """
     epsilon = real("epsilon", epsilon, 0.005, 0.4)
-    n_draws = integer("n_draws", n_draws, 2)
+    n_draws = integer("n_draws", n_draws, 2, MOST_DRAWS)
 
     few, many, found = bracket(
         lambda n_train: joint_error(patterns, model, sgd, n_train, n_draws),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory.predictions.trained.kernels import Paths, follow_paths
+from moe_theory.predictions.trained.own_response import FewPatterns, FewSamples, faster
 from moe_theory.predictions.trained.training_set import TrainingSet, routed_patterns
 
 Array = NDArray[Any]
@@ -85,6 +86,7 @@ def final_state(data: TrainingSet) -> FinalState:
     """
     s = data.setting
     signed = data.counts * data.labels[:, None]
+    compact = [faster(one) for one in signed]
     pulls = np.full(s.n_train, 3 / s.scale)
     pulls /= s.carriers * (s.n_train / 2 + s.n_experts * s.n_routed)
     softness, inverse_slopes = pulls * s.scale, np.full(N_PARTS, 6.0)
@@ -95,15 +97,12 @@ def final_state(data: TrainingSet) -> FinalState:
         fields = np.einsum("ein,en->i", signed, active * asked)
         factor = _factor_to_loss(fields * s.scale, s.target)
         pulls, fields, asked = factor * pulls, factor * fields, factor * asked
-        kernel = sum(
-            (one * units) @ one.T for one, units in zip(signed, active, strict=True)
-        )  # fmt: skip
-        own = _own_effects(kernel, softness)
+        kernel = _kernel(signed, compact, active)
+        own = kernel.own_effects(softness)
         reached, softness, inverse_slopes = _paths(
             fields - own * pulls, own, s.scale, pulls.mean(), inverse_slopes
         )
-        slope = np.eye(s.n_train) + softness[:, None] * (kernel - np.diag(own))
-        change = np.linalg.solve(slope, reached - pulls)
+        change = kernel.newton_step(softness, own, reached - pulls)
         size = np.abs(change).mean() / pulls.mean()
         if size < TOLERANCE and abs(factor - 1) < TOLERANCE:
             converged = True
@@ -117,15 +116,13 @@ def final_state(data: TrainingSet) -> FinalState:
     )  # fmt: skip
 
 
-def _own_effects(kernel: Array, softness: Array) -> Array:
-    """Return V, by how much a pull moves its own sample's field while the others respond.
-
-    A push at sample i moves the fields by M = K(I + XK)⁻¹ if all respond, X = diag(χ); without
-    i's own response it is M_ii/(1 − χ_i M_ii).
-    """
-    moved = np.linalg.solve(np.eye(len(kernel)) + kernel * softness, kernel).diagonal()
-    own: Array = moved / np.maximum(1 - softness * moved, 1e-3)
-    return own
+def _kernel(signed: Array, compact: list[Any], active: Array) -> FewSamples | FewPatterns:
+    """Return K = Σ_e S_e diag(units) S_eᵀ, by how much pulls move fields, in its cheaper form."""
+    if signed.shape[1] > (active > 0).sum():
+        return FewPatterns.of(compact, active)
+    return FewSamples(
+        sum((one * units) @ one.T for one, units in zip(signed, active, strict=True))
+    )  # fmt: skip
 
 
 def _paths(

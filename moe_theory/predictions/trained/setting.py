@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, SeparateMoE
-from moe_theory.predictions.assumptions import check_neutral_patterns, check_small_loss
+from moe_theory.predictions.assumptions import (
+    check_fits,
+    check_neutral_patterns,
+    check_small_loss,
+)
 from moe_theory.training.sgd import SGD
 
 FEWEST_SAMPLES, FEWEST_UNITS = 4, 4
@@ -102,7 +106,7 @@ def trained_setting(
     if isinstance(model, SeparateMoE):
         reach = sgd.router_rate * sgd.router_steps(n_train)
         noise = model.router_init_std * n_train / reach
-    return TrainedSetting(
+    setting = TrainedSetting(
         n=patterns.n_patches,
         p=patterns.n_irrelevant,
         n_train=n_train,
@@ -118,6 +122,17 @@ def trained_setting(
         router_noise=noise,
         own_routers=sgd.router_samples == "train",
     )
+    _check_sizes(setting, model.n_hidden, sgd.learning_rate)
+    return setting
+
+
+def _check_sizes(s: TrainedSetting, n_hidden: int, learning_rate: float) -> None:
+    """Raise ``ValueError`` if what is drawn for a training set does not fit into memory."""
+    check_fits("n_train", s.n_train, s.n_experts * s.n_train * (max(s.p, s.n) + 2))
+    check_fits("n_hidden", n_hidden, s.p * sum(s.units))
+    # Units die in about so many steps, of B samples each.
+    n_steps = 4 / (s.rate * s.scale * s.carriers)
+    check_fits("learning_rate", learning_rate, n_steps * s.batch_size, at_least=True)
 
 
 def _check_training(sgd: SGD) -> None:

@@ -1,0 +1,64 @@
+"""What is given to a training, checked before any work."""
+
+from __future__ import annotations
+
+from moe_theory._arguments import check_network, check_samples
+from moe_theory._validation import finite, instance, reject
+from moe_theory.data.patch_data import PatchData
+from moe_theory.models import Model, SeparateMoE, TokenChoiceMoE, Weights
+from moe_theory.training.sgd import SGD
+
+
+def check_fit(
+    model: Model, data: PatchData, sgd: SGD, test: PatchData | None, router_data: PatchData | None
+) -> None:
+    """Raise ``TypeError`` for a wrong object, ``ValueError`` where they do not fit together."""
+    check_network(model)
+    check_samples(data)
+    instance("sgd", sgd, SGD, "an SGD")
+    model.routed(data.n_patches)
+    for name, other in (("test", test), ("router_data", router_data)):
+        if other is None:
+            continue
+        check_samples(other, name)
+        shape = (other.n_patches, other.patch_dim)
+        if shape != (data.n_patches, data.patch_dim):
+            allowed = f"{(data.n_patches, data.patch_dim)} as in the training data"
+            raise reject(f"{name} (n, d)", shape, allowed)
+    wanted = isinstance(model, SeparateMoE) and sgd.router_samples == "held_out"
+    if wanted and router_data is None:
+        raise reject("router_data", None, 'given, as router_samples is "held_out"')
+    if router_data is not None and not wanted:
+        allowed = 'None unless a SeparateMoE is trained with router_samples="held_out"'
+        raise reject("router_data", router_data, allowed)
+
+
+def check_initial(initial: Weights) -> None:
+    """Raise an error unless a training can start at the weights ``initial``."""
+    instance("initial", initial, Weights, "Weights, such as run.weights of a TrainingRun")
+    for name in ("experts", "output", "routers"):
+        array = getattr(initial, name)
+        if array is not None:
+            finite(f"initial.{name}", array)
+
+
+def check_ties(model: Model, initial: Weights, n_patches: int) -> None:
+    """Raise ``ValueError`` if rounding alone would decide what routers choose.
+
+    A router that starts at 0 scores 0 every patch that it has not met, but for rounding, which is
+    not the same in ℝᵈ and in pattern space.
+    """
+    if initial.routers is None or isinstance(model, SeparateMoE):
+        return
+    at_zero = int((~initial.routers.any(axis=1)).sum())
+    if isinstance(model, TokenChoiceMoE):
+        ranked = model.routed(n_patches) < n_patches and model.priority == "score"
+        tied = (at_zero > 1 and model.n_chosen < model.n_experts) or (at_zero > 0 and ranked)
+    else:
+        tied = at_zero > 0 and model.routed(n_patches) < n_patches
+    if tied:
+        raise ValueError(
+            "router_init_std must be above 0, such as 1e-4, unless nothing has to be chosen: of "
+            f"{model.n_experts} routers {at_zero} start at 0, and by rounding alone they would "
+            "tell patches apart that they have not met"
+        )
