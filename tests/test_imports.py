@@ -12,6 +12,7 @@ ROOT = Path(moe_theory.__file__).parent
 # From low to high. A room may import from the layers before its own; rooms of one layer do not
 # know each other. Private modules of the top folder serve all; they may only not close a circle.
 LAYERS = (
+    ("files",),
     ("kernels", "statistics", "weights", "forward_costs"),
     ("data", "costs", "models"),
     ("routing",),
