@@ -103,6 +103,8 @@ def read_digits(field: str, labels: Any, n_images: int) -> NDArray[np.integer[An
     array([3, 1])
     """
     digits = as_array(field, labels)
+    if digits.shape == (n_images, 1):  # one column of a data frame
+        digits = digits[:, 0]
     if digits.shape != (n_images,):
         raise reject(f"{field}.shape", digits.shape, f"({n_images},), one for each image")
     return integers(field, digits, digits.shape, 0, 9)

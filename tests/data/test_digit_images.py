@@ -125,6 +125,8 @@ def test_shapes_and_arrays_of_other_libraries(images, options):
     model = DigitPatches.from_arrays(images, Tensor(LABELS), **options)
     assert model.pools.image_shape == (3, 4)
     np.testing.assert_array_equal(found(model), expected(PIXELS))
+    column = DigitPatches.from_arrays(images, Tensor(LABELS[:, None]), **options)
+    np.testing.assert_array_equal(column.sample(20, 0).patches(), model.sample(20, 0).patches())
     plain = DigitPatches.from_arrays(BYTES, LABELS).sample(20, 0)
     np.testing.assert_array_equal(model.sample(20, 0).patches(), plain.patches())
 
