@@ -16,9 +16,14 @@ from moe_theory._random import stream
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN
-from moe_theory.theory.predictions.domain import check_orthogonal, positive_counts
+from moe_theory.theory.predictions.domain import (
+    check_fits,
+    check_objects,
+    check_orthogonal,
+    positive_counts,
+)
 from moe_theory.theory.predictions.few_steps_law import FreshLaw
-from moe_theory.theory.predictions.few_steps_population import Population, Setting
+from moe_theory.theory.predictions.few_steps_population import FEWEST_COPIES, Population, Setting
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
@@ -111,10 +116,12 @@ def few_steps_error(
     >>> 0.114 < found.error < 0.119, found.standard_error < 0.001
     (True, True)
     """
+    check_objects(patterns, model, sgd)
     n_train = integer("n_train", n_train, 2)
     _check_problem(patterns, model)
     _check_training(sgd, n_train)
     _check_start(patterns, model, sgd, n_train)
+    check_fits("n_train", n_train, FEWEST_COPIES * n_train * patterns.n_patches)
     counts, _ = positive_counts(patterns, n_train)
     n = patterns.n_patches
     settings = tuple(

@@ -13,7 +13,7 @@ from scipy import special, stats
 from moe_theory._validation import integer, real, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
-from moe_theory.theory.predictions.domain import check_orthogonal
+from moe_theory.theory.predictions.domain import MOST_SAMPLES, check_objects, check_orthogonal
 
 Array = NDArray[Any]
 
@@ -100,7 +100,10 @@ def joint_race(patterns: PatchPatterns, model: JointMoE, n_train: int) -> JointR
     >>> [round(race.leaders, 1) for race in races]
     [0.2, 1.8, 5.5]
     """
-    n_train = integer("n_train", n_train, 2)
+    check_objects(patterns, model)
+    if not isinstance(model, JointMoE):
+        raise reject("model", type(model).__name__, "a JointMoE")
+    n_train = integer("n_train", n_train, 2, MOST_SAMPLES)
     if n_train % 2:
         raise reject("n_train", n_train, "even, so that both classes are of the same size")
     check_orthogonal(patterns)

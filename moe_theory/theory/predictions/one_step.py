@@ -10,10 +10,15 @@ import numpy as np
 from scipy import stats
 
 from moe_theory._blas import single_blas_thread
-from moe_theory._validation import reject
+from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN
-from moe_theory.theory.predictions.domain import check_orthogonal, positive_counts
+from moe_theory.theory.predictions.domain import (
+    MOST_SAMPLES,
+    check_objects,
+    check_orthogonal,
+    positive_counts,
+)
 from moe_theory.theory.predictions.noise import IrrelevantSum
 from moe_theory.theory.predictions.ties import tie_errors
 from moe_theory.theory.predictions.totals import Real
@@ -155,6 +160,7 @@ def one_step_error_gaussian(
 def _over_classes(
     patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int, errors: Errors
 ) -> OneStepError:
+    n_train = integer("n_train", n_train, 1, MOST_SAMPLES)
     _check(patterns, model, sgd, n_train)
     units = (model.n_hidden + 1) // 2, model.n_hidden // 2
     counts, chances = positive_counts(patterns, n_train, negligible=1e-8)
@@ -190,6 +196,9 @@ def _error_of_class(
 
 
 def _check(patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int) -> None:
+    check_objects(patterns, model, sgd)
+    if not isinstance(model, DenseCNN):
+        raise reject("model", type(model).__name__, "a DenseCNN")
     check_orthogonal(patterns)
     if patterns.delta_d != 0:
         raise reject("delta_d", patterns.delta_d, "0: the statement is for orthogonal o₁ and o₂")

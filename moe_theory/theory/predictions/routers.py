@@ -11,7 +11,11 @@ from moe_theory._validation import reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE, Weights
-from moe_theory.theory.predictions.domain import check_router_training, positive_counts
+from moe_theory.theory.predictions.domain import (
+    check_objects,
+    check_router_training,
+    positive_counts,
+)
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[np.float64]
@@ -59,6 +63,10 @@ def trained_routers(model: SeparateMoE, data: PatchData, sgd: SGD, initial: Weig
     >>> bool(np.allclose(run.weights.routers, predicted, rtol=0, atol=1e-12))
     True
     """
+    for name, value, kind in (("model", model, SeparateMoE), ("data", data, PatchData),
+                              ("sgd", sgd, SGD), ("initial", initial, Weights)):  # fmt: skip
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be of type {kind.__name__}; got {type(value).__name__}")
     check_router_training(sgd, data.n_samples)
     shape = (model.n_experts, data.patch_dim)
     given = None if initial.routers is None else initial.routers.shape
@@ -101,6 +109,7 @@ def expected_router_gradient(patterns: PatchPatterns, n_train: int) -> Array:
     >>> bool(np.allclose(mean, (patterns.o1 - patterns.o2) / 2))
     True
     """
+    check_objects(patterns)
     counts, chances = positive_counts(patterns, n_train)
     positive = float(counts @ chances) / n_train
     discriminative = positive * patterns.o1 - (1 - positive) * patterns.o2

@@ -114,7 +114,8 @@ def trained_error(
 
     Notes
     -----
-    Takes half a second at N = 100, and a minute at N = 1000. Equal arguments give equal results.
+    Takes a second at N = 100, and up to ten at N = 1000; beyond, time grows with N, and N that do
+    not fit into memory are refused. Equal arguments give equal results.
 
     Source: dossier §5.3 and §7 [D]; derivation in docs/theory/trained.md.
 
