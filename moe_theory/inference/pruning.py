@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -132,14 +131,13 @@ def prune(
 def nearest(ratio: float, n_groups: int) -> int:
     """Return the number nearest to ``ratio`` · ``n_groups``, the smaller of two equally near ones.
 
-    The ratio counts as the decimal number that it is written as.
-
     Examples
     --------
-    >>> [nearest(0.5, n) for n in (3, 4, 5, 7)], nearest(0.555, 100)
-    ([1, 2, 2, 3], 55)
+    >>> [nearest(0.5, n) for n in (3, 4, 5, 7)], nearest(5 / 12, 6)
+    ([1, 2, 2, 3], 2)
     """
-    return math.ceil(Fraction(repr(float(ratio))) * n_groups - Fraction(1, 2))
+    # Halfway is halfway, whatever the last bit of the product.
+    return math.ceil(ratio * n_groups - 0.5 - 1e-9)
 
 
 def fine_tune(

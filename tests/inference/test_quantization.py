@@ -164,7 +164,7 @@ def test_every_allocation_gives_the_average(allocation):
 
 def test_bad_requests_are_named():
     for bits in (0, 0.5, -1, 17, np.nan):
-        with pytest.raises(ValueError, match="average_bits must be a finite number in"):
+        with pytest.raises(ValueError, match="bits must be a finite number in"):
             quantize(JOINT, bits)
     with pytest.raises(ValueError, match="average_bits must be an integer where all"):
         quantize(JOINT, 2.5)
