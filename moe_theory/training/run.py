@@ -142,7 +142,8 @@ class TrainingRun:
 
     def error(self, data: PatchData) -> float:
         """Return the fraction of inputs with y f(x) ≤ 0; raises as `predict` does."""
-        return float(np.mean(~(data.labels * self.predict(data) > 0)))
+        f = self.predict(data)
+        return float(np.mean(~(data.labels * f > 0)))
 
     def routing(self, data: PatchData) -> RoutingMetrics:
         """Return how the routers treat the discriminative patches of ``data``.

@@ -158,7 +158,8 @@ def test_arrays_are_sequences():
     found = grid(DATA, ARMS, STEPS, n_train=sizes, axes=axes)
     expected = grid(
         DATA, ARMS, STEPS, n_train=[10, 20],
-        axes={"sgd.learning_rate": [0.25, 0.5, 1.0], ("data.n_patches", "sgd.batch_size"): [(4, 9)]},
+        axes={"sgd.learning_rate": [0.25, 0.5, 1.0],
+              ("data.n_patches", "sgd.batch_size"): [(4, 9)]},
     )  # fmt: skip
     assert [vars(setting) for setting in found] == [vars(setting) for setting in expected]
     assert type(found[0].n_train) is int

@@ -127,9 +127,7 @@ def gradient_flow(
     return Observer(rows, shown, test, None, sgd.loss).flow(system, when, states, count)
 
 
-def initial_weights(
-    model: Model, n_patches: int, patch_dim: int, sgd: SGD, seed: Seed
-) -> Weights:
+def initial_weights(model: Model, n_patches: int, patch_dim: int, sgd: SGD, seed: Seed) -> Weights:
     """Return the weights with which `train` starts, rounded to its type, in float64."""
     drawn = model.initial_weights(patch_dim, seed)
     check_ties(model, drawn, n_patches)
