@@ -100,8 +100,8 @@ def test_pack_digits(folder, capsys):
 def test_compiled_kernels_are_on_disk(capsys):
     assert main(["compile"]) == 0
     for kernel in (train_fixed, train_joint, train_pattern_fixed, train_pattern_joint):
-        assert len(kernel.signatures) >= 2, kernel
-        assert sum(kernel.stats.cache_hits.values()) + sum(kernel.stats.cache_misses.values()) >= 2
+        # Other processes compiled: what counts is what lies on disk.
+        assert len(kernel._cache._cache_file._load_index()) >= 2, kernel
 
 
 def test_verify(folder, capsys):

@@ -15,6 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
+import joblib
+from joblib.parallel import get_active_backend
+
 from moe_theory._validation import choice, reject
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.tables import write_table
@@ -67,6 +70,9 @@ def run_simulation(
 ) -> Results:
     """Run the experiment of a simulation file, or what is missing of it.
 
+    Runs go to processes, unless ``joblib.parallel_config`` names something else: where trainings
+    are short, or measures are Python, threads would wait for each other.
+
     Parameters
     ----------
     path : path
@@ -81,7 +87,9 @@ def run_simulation(
     choice("scale", scale, SCALES)
     experiment: Experiment = load_script(path, ("experiment",)).experiment(scale)
     rows = Path(store) / scale / f"{Path(path).stem}.jsonl"
-    return experiment.run(rows, progress=progress)
+    backend, n_jobs = get_active_backend()
+    with joblib.parallel_config(backend, n_jobs=n_jobs):
+        return experiment.run(rows, progress=progress)
 
 
 def draw_figure(
