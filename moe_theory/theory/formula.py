@@ -57,7 +57,7 @@ class Formula:
     expression: sp.Expr
 
     def __post_init__(self) -> None:
-        instance("expression", self.expression, (sp.Expr, int, float), "a sympy expression")
+        instance("expression", self.expression, sp.Expr, "a sympy expression")
         expression = sp.sympify(self.expression)
         object.__setattr__(self, "expression", expression)
         unknown = expression.free_symbols - set(BY_SYMBOL)

@@ -186,6 +186,8 @@ def predict_flops(
     n_patches = integer("n_patches", n_patches, 1)
     patch_dim = integer("patch_dim", patch_dim, 1)
     model.routed(n_patches)
+    if router_n_train is not None:
+        router_n_train = integer("router_n_train", router_n_train, 1)
     n_own, n_theirs = _samples(model, sgd, integer("n_train", n_train, 1), router_n_train)
     if isinstance(model, TokenChoiceMoE):
         n_steps = sgd.steps(n_own)
@@ -243,4 +245,4 @@ def _samples(model: Model, sgd: SGD, n_train: int, router_n_train: int | None) -
         return n_train - n_theirs, n_theirs
     if router_n_train is None:
         raise reject("router_n_train", None, 'given, as router_samples is "held_out"')
-    return n_train, integer("router_n_train", router_n_train, 1)
+    return n_train, router_n_train

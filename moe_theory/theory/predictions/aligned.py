@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from moe_theory._typed import typed
 from moe_theory._validation import integer, real
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.theory.predictions.domain import check_objects
@@ -34,6 +35,7 @@ class AlignedSuccess:
     best: RouterSuccess
 
 
+@typed
 def aligned_success(patterns: PatchPatterns, n_routed: int) -> AlignedSuccess:
     """Return how often a router along o₁ − o₂ (o₂ − o₁) has o₁ (o₂) among its top l.
 
@@ -77,6 +79,7 @@ def aligned_success(patterns: PatchPatterns, n_routed: int) -> AlignedSuccess:
     return AlignedSuccess(worst, best)
 
 
+@typed
 def certain_n_routed(patterns: PatchPatterns, certainty: float) -> int:
     """Return the least l at which the worst success of both classes is at least ``certainty``.
 

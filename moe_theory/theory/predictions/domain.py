@@ -110,6 +110,7 @@ def check_neutral(patterns: PatchPatterns) -> None:
 
 def check_router_training(sgd: SGD, n_samples: int) -> None:
     """Raise ``ValueError`` unless every router sample weighs the same in the trained routers."""
+    n_samples = integer("n_train", n_samples, 1)
     if sgd.router_samples == "split":
         allowed = '"train" or "held_out": a split draws the router samples inside `train`'
         raise reject("router_samples", sgd.router_samples, allowed)

@@ -13,6 +13,7 @@ from scipy import special, stats
 
 from moe_theory._blas import single_blas_thread
 from moe_theory._random import stream
+from moe_theory._typed import typed
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN
@@ -71,6 +72,7 @@ class FewStepsError:
         return float(stats.norm.isf(self.error))
 
 
+@typed
 def few_steps_error(
     patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int
 ) -> FewStepsError:

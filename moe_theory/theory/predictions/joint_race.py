@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from moe_theory._typed import typed
 from moe_theory._validation import integer, real, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
@@ -61,6 +62,7 @@ class JointRace:
         return 1 - (1 - (1 - self.leads_or_ties) ** self.n_experts) ** 2
 
 
+@typed
 def joint_race(patterns: PatchPatterns, model: JointMoE, n_train: int) -> JointRace:
     """Return the chance that a discriminative pattern wins an expert of a joint network with l = n.
 
@@ -149,6 +151,7 @@ def _lead(patterns: PatchPatterns, n_train: int, own: int, other: int) -> tuple[
     return float(chances[0]), float(chances[1])
 
 
+@typed
 def opening_time(n_routed: int, carriers: float, share: float, u: float = math.inf) -> float:
     """Return the time η·t at which a pattern has reached u in an expert that learns nothing else.
 

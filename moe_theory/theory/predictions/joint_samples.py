@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moe_theory._typed import typed
 from moe_theory._validation import integer, real, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
@@ -53,6 +54,7 @@ class JointSamples:
     above: JointError
 
 
+@typed
 def joint_samples(
     patterns: PatchPatterns, model: JointMoE, sgd: SGD, epsilon: float, n_draws: int = N_DRAWS
 ) -> JointSamples:

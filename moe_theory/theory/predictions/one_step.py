@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from moe_theory._blas import single_blas_thread
+from moe_theory._typed import typed
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN
@@ -66,6 +67,7 @@ class OneStepError:
         return float(stats.norm.isf(self.error))
 
 
+@typed
 def one_step_error(
     patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int
 ) -> OneStepError:
@@ -116,6 +118,7 @@ def one_step_error(
         return _over_classes(patterns, model, sgd, n_train, IrrelevantSum.errors)
 
 
+@typed
 def one_step_error_gaussian(
     patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int
 ) -> OneStepError:
@@ -199,6 +202,7 @@ def _check(patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int) -> 
     check_objects(patterns, model, sgd)
     if not isinstance(model, DenseCNN):
         raise reject("model", type(model).__name__, "a DenseCNN")
+    integer("n_train", n_train, 1)
     check_orthogonal(patterns)
     if patterns.delta_d != 0:
         raise reject("delta_d", patterns.delta_d, "0: the statement is for orthogonal o₁ and o₂")

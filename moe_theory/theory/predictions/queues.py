@@ -8,10 +8,12 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from moe_theory._typed import typed
 from moe_theory._validation import integer, real
 from moe_theory.theory.predictions.domain import check_fits
 
 
+@typed
 def place_success(n_patches: int, capacity: int, q: float) -> float:
     """Return the chance to be among the first C of those patches of an input that choose an expert.
 
@@ -49,6 +51,7 @@ def place_success(n_patches: int, capacity: int, q: float) -> float:
     return float(stats.binom.cdf(capacity - 1, np.arange(n), q).mean()) if capacity < n else 1.0
 
 
+@typed
 def ranked_success(n_patches: int, capacity: int, ahead: float, tied: float = 0.0) -> float:
     """Return the chance that fewer than C of the other n − 1 patches of an input come first.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from moe_theory._blas import single_blas_thread
+from moe_theory._typed import typed
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE
 from moe_theory.theory.predictions.domain import positive_counts
@@ -19,6 +20,7 @@ from moe_theory.theory.predictions.success import RouterSuccess
 from moe_theory.training.sgd import SGD
 
 
+@typed
 def router_success(
     patterns: PatchPatterns, model: SeparateMoE, sgd: SGD, n_train: int
 ) -> RouterSuccess:
@@ -81,6 +83,7 @@ def router_success(
     return RouterSuccess.of_classes(patterns, float(means[0]), float(means[1]))
 
 
+@typed
 def training_router_success(
     patterns: PatchPatterns, model: SeparateMoE, sgd: SGD, n_train: int
 ) -> RouterSuccess:
@@ -131,6 +134,7 @@ def training_router_success(
     return _at(model.routed(patterns.n_patches), patterns, scores, n_train)
 
 
+@typed
 def router_success_gaussian(
     patterns: PatchPatterns, model: SeparateMoE, sgd: SGD, n_train: int
 ) -> RouterSuccess:
@@ -178,6 +182,7 @@ def router_success_gaussian(
     return _at(model.routed(patterns.n_patches), patterns, scores, n_train)
 
 
+@typed
 def training_router_success_gaussian(
     patterns: PatchPatterns, model: SeparateMoE, sgd: SGD, n_train: int
 ) -> RouterSuccess:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from moe_theory._blas import single_blas_thread
+from moe_theory._typed import typed
 from moe_theory._validation import reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
@@ -21,6 +22,7 @@ from moe_theory.training.sgd import SGD
 Array = NDArray[np.float64]
 
 
+@typed
 def trained_routers(model: SeparateMoE, data: PatchData, sgd: SGD, initial: Weights) -> Array:
     """Return the routers at the end of their training, w_s = w_s(0) ± η_r T_r ĝ.
 
@@ -77,6 +79,7 @@ def trained_routers(model: SeparateMoE, data: PatchData, sgd: SGD, initial: Weig
     return initial.routers.astype(np.float64) + reach * signs[:, None] * _gradient(data)
 
 
+@typed
 def expected_router_gradient(patterns: PatchPatterns, n_train: int) -> Array:
     """Return the mean over samples of ĝ = (1/N) Σ_i y_i Σ_j x_i⁽ʲ⁾.
 

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._arguments import router_array
 from moe_theory._arithmetic import products
-from moe_theory._validation import finite, integer, read_only, reject
+from moe_theory._typed import typed
+from moe_theory._validation import integer, read_only, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import TokenChoiceMoE
-from moe_theory.theory.predictions.domain import check_objects
 from moe_theory.theory.predictions.queues import place_success, ranked_success
 
 Array = NDArray[np.float64]
@@ -52,6 +53,7 @@ class Rivals:
             object.__setattr__(self, name, read_only(value))
 
 
+@typed
 def rivals(patterns: PatchPatterns, routers: NDArray[Any], n_chosen: int = 1) -> Rivals:
     """Count the irrelevant patterns that compete with o₁ and o₂ for a place at each expert.
 
@@ -77,12 +79,12 @@ def rivals(patterns: PatchPatterns, routers: NDArray[Any], n_chosen: int = 1) ->
     >>> found.chosen.tolist(), float(found.ahead[0, 0])
     ([[True, False], [False, True]], 0.0)
     """
-    _check_routers(patterns, routers)
     if patterns.spread > 0:
         raise reject("spread", patterns.spread, "0: the statement is for a finite dictionary")
     if patterns.max_closer is not None:
         allowed = "None: a limit makes the patches of an input dependent"
         raise reject("max_closer", patterns.max_closer, allowed)
+    routers = router_array(routers, patterns.patch_dim)
     n_chosen = integer("n_chosen", n_chosen, 1, len(routers))
     scores = products(patterns.dictionary.astype(routers.dtype, copy=False), routers)
     chooses = np.zeros(scores.shape, np.bool_)
@@ -126,6 +128,7 @@ class ExpertSuccess:
         return cls(read_only(positive), read_only(negative), best)
 
 
+@typed
 def token_choice_success(
     patterns: PatchPatterns, routers: NDArray[Any], model: TokenChoiceMoE
 ) -> ExpertSuccess:
@@ -161,10 +164,7 @@ def token_choice_success(
     >>> token_choice_success(patterns, routers, model).best_expert
     1.0
     """
-    check_objects(patterns, model)
-    if not isinstance(model, TokenChoiceMoE):
-        raise reject("model", type(model).__name__, "a TokenChoiceMoE")
-    _check_routers(patterns, routers)
+    routers = router_array(routers, patterns.patch_dim)
     if len(routers) != model.n_experts:
         raise reject("routers.shape", routers.shape, f"({model.n_experts}, d) as in the model")
     found = rivals(patterns, routers, model.n_chosen)
@@ -179,6 +179,7 @@ def token_choice_success(
     return ExpertSuccess.of_classes(patterns, *success)
 
 
+@typed
 def expert_choice_success(
     patterns: PatchPatterns, routers: NDArray[Any], n_routed: int
 ) -> ExpertSuccess:
@@ -222,16 +223,6 @@ def expert_choice_success(
         ahead, tied = float(found.ahead[y, s]), float(found.tied[y, s])
         success[y, s] = ranked_success(n, n_routed, ahead, tied)
     return ExpertSuccess.of_classes(patterns, *success)
-
-
-def _check_routers(patterns: PatchPatterns, routers: object) -> None:
-    check_objects(patterns)
-    if not isinstance(routers, np.ndarray) or not np.issubdtype(routers.dtype, np.floating):
-        given = getattr(routers, "dtype", type(routers).__name__)
-        raise TypeError(f"routers must be an array of floating-point numbers; got {given}")
-    if routers.ndim != 2 or routers.shape[1] != patterns.patch_dim:
-        raise reject("routers.shape", routers.shape, f"(k, {patterns.patch_dim})")
-    finite("routers", routers)
 
 
 def _fraction(marks: NDArray[np.bool_]) -> Array:

@@ -15,6 +15,7 @@ from scipy import stats
 
 from moe_theory._blas import single_blas_thread
 from moe_theory._random import stream
+from moe_theory._typed import typed
 from moe_theory._validation import reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, SeparateMoE
@@ -75,6 +76,7 @@ class TrainedError:
         return float(stats.norm.isf(self.error))
 
 
+@typed
 def trained_error(
     patterns: PatchPatterns, model: DenseCNN | SeparateMoE, sgd: SGD, n_train: int
 ) -> TrainedError:

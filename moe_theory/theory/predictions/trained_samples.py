@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from moe_theory._typed import typed
 from moe_theory._validation import real, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, SeparateMoE
@@ -14,6 +15,7 @@ from moe_theory.training.sgd import SGD
 LARGEST_N = 1 << 14
 
 
+@typed
 def trained_samples(
     patterns: PatchPatterns, model: DenseCNN | SeparateMoE, sgd: SGD, epsilon: float
 ) -> float:

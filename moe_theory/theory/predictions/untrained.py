@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from moe_theory._typed import typed
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import TokenChoiceMoE
@@ -12,6 +13,7 @@ from moe_theory.theory.predictions.domain import check_objects, check_orthogonal
 from moe_theory.theory.predictions.queues import place_success, ranked_success
 
 
+@typed
 def untrained_token_success(patterns: PatchPatterns, model: TokenChoiceMoE) -> float:
     """Return the mean over Gaussian routers of the success at an expert that the patch chooses.
 
@@ -67,6 +69,7 @@ def untrained_token_success(patterns: PatchPatterns, model: TokenChoiceMoE) -> f
     return float(chances @ given)
 
 
+@typed
 def untrained_expert_success(patterns: PatchPatterns, n_experts: int, n_routed: int) -> float:
     """Return the mean over Gaussian routers of the success at the best of k experts that choose.
 
