@@ -214,7 +214,6 @@ def expert_choice_success(
     >>> expert_choice_success(patterns, routers, n_routed=1).positive.tolist()[0]
     1.0
     """
-    check_objects(patterns)
     n = patterns.n_patches
     n_routed = integer("n_routed", n_routed, 1, n)
     found = rivals(patterns, routers)
