@@ -70,7 +70,8 @@ EXAMPLES = {
     "errors": [[0.4, 0.5], [0.1, 0.2]], "exponent": 2.0, "expression": sp.Integer(2),
     "families": [SETTING], "family": SETTING, "first": BOUND, "fit": FIT, "folder": "/proc/none",
     "header": ("a",), "index": 0, "indices": np.array([[0, 1, 2]]), "initial": RUN.initial,
-    "key": "n", "kind": "sufficient", "label": "dense", "labels": {}, "learning_rate": 0.1,
+    "images": "/proc/none/a", "test_images": "/proc/none/b", "test_labels": "/proc/none/c",
+    "npz": "/proc/none/d", "config": {}, "key": "n", "kind": "sufficient", "label": "dense", "labels": {}, "learning_rate": 0.1,
     "less": ROWS[0], "levels": [0.0, 0.5], "max_evaluations": 100, "measured": [10, 40, 160],
     "measurements": Measurements({"n_patches": [8, 16, 32]}, [10, 40, 160]), "model": NETWORKS,
     "more": ROWS[0], "n": 16, "n_chosen": 1, "n_draws": 2, "n_experts": 2, "n_hidden": 4,
@@ -88,6 +89,8 @@ EXAMPLES = {
 # Examples of single functions.
 OWN = {
     "SGD.n_steps": 2,
+    "TaskPatterns.patch_dim": 40,
+    "pack_idx.labels": "/proc/none/e",
     "Setting.data": LAW,
     "SpuriousPatch.base": PatchPatterns(n_patches=8, n_irrelevant=32, patch_dim=36),
     "grid.data": LAW,
@@ -115,17 +118,9 @@ OWN = {
 ALIASES = {"batch_seed": "seed"}
 # These do not check all of their arguments yet.
 LOOSE = {
-    name: pytest.mark.xfail(reason="does not name every wrong argument yet", strict=False)
+    name: pytest.mark.xfail(reason="does not name every wrong argument yet", strict=True)
     for name in (
-        "data.digits.DigitPatches", "data.idx.read_idx", "data.patch_data.PatchData",
-        "data.tasks.TaskPatterns",
-        "experiments.crossing.crossing", "experiments.ratios.ratio",
-        "experiments.samples.SampleStudy", "experiments.samples.sample_complexity",
-        "experiments.samples.threshold_table", "experiments.sizes.size_thresholds",
-        "experiments.store.RowStore", "experiments.sweep.Sweep",
-        "experiments.training_time.TrainingStudy", "experiments.training_time.flops_to_error",
-        "experiments.training_time.steps_to_error", "experiments.trial.gates_per_expert",
-        "experiments.trial.measurements",
+        "experiments.trial.gates_per_expert", "experiments.trial.measurements",
     )
 }  # fmt: skip
 WRONG = (

@@ -119,6 +119,22 @@ class Setting:
         return replace(self, n_train=n_train)
 
 
+def settings_of(settings: object) -> tuple[Setting, ...]:
+    """Return ``settings`` as a tuple, or raise ``TypeError`` unless all of them are.
+
+    Examples
+    --------
+    >>> settings_of("dense")
+    Traceback (most recent call last):
+    TypeError: settings must be a sequence of Setting, such as grid makes; got 'dense'
+    """
+    if not isinstance(settings, list | tuple) or not all(
+        isinstance(one, Setting) for one in settings
+    ):
+        raise wrong_object("settings", settings, "a sequence of Setting, such as grid makes")
+    return tuple(settings)
+
+
 def grid(
     data: DataModel,
     arms: Mapping[str, Model | tuple[Model, SGD]],

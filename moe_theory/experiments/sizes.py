@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from moe_theory._typed import typed
 from moe_theory._validation import real, reject
 from moe_theory.experiments.crossing import crossing
 from moe_theory.experiments.families import error_of
@@ -11,6 +12,7 @@ from moe_theory.experiments.results import Results
 from moe_theory.experiments.store import Row
 
 
+@typed
 def size_thresholds(
     results: Results,
     size: str,
