@@ -71,7 +71,8 @@ EXAMPLES = {
     "families": [SETTING], "family": SETTING, "first": BOUND, "fit": FIT, "folder": "/proc/none",
     "header": ("a",), "index": 0, "indices": np.array([[0, 1, 2]]), "initial": RUN.initial,
     "images": "/proc/none/a", "test_images": "/proc/none/b", "test_labels": "/proc/none/c",
-    "npz": "/proc/none/d", "config": {}, "key": "n", "kind": "sufficient", "label": "dense", "labels": {}, "learning_rate": 0.1,
+    "npz": "/proc/none/d", "config": {}, "key": "n", "kind": "sufficient", "label": "dense",
+    "labels": {}, "learning_rate": 0.1,
     "less": ROWS[0], "levels": [0.0, 0.5], "max_evaluations": 100, "measured": [10, 40, 160],
     "measurements": Measurements({"n_patches": [8, 16, 32]}, [10, 40, 160]), "model": NETWORKS,
     "more": ROWS[0], "n": 16, "n_chosen": 1, "n_draws": 2, "n_experts": 2, "n_hidden": 4,
@@ -115,7 +116,7 @@ OWN = {
     "token_routing_metrics.routers": np.eye(34)[:2],
 }
 # Told by another name.
-ALIASES = {"batch_seed": "seed"}
+ALIASES = {"batch_seed": "seed", "errors": "places", "families": "family"}
 # These do not check all of their arguments yet.
 LOOSE = {
     name: pytest.mark.xfail(reason="does not name every wrong argument yet", strict=True)

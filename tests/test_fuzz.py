@@ -62,10 +62,10 @@ def attempt(function, *arguments, **named):
     try:
         return function(*arguments, **named)
     except (ValueError, TypeError) as error:
-        words = set(re.findall(r"[A-Za-z_]\w*", str(error)))
-        assert words & NAMES, f"{function} names no argument: {error!r}"
+        said, wanted = str(error), NAMES
     except DivergenceError as error:
-        assert "step" in str(error), error
+        said, wanted = str(error), {"step"}
+    assert set(re.findall(r"[A-Za-z_]\w*", said)) & wanted, f"{function} names nothing: {said}"
     reject()
 
 

@@ -82,8 +82,8 @@ def pack_idx(
     """
     paths = dict(zip(NAMES, (images, labels, test_images, test_labels), strict=True))
     target = expanded("npz", npz)
-    arrays: dict[str, Any] = {name: read_idx(path) for name, path in paths.items()}
     packed = [expanded(name, path) for name, path in paths.items()]
+    arrays: dict[str, Any] = {name: read_idx(path) for name, path in paths.items()}
     if target.exists() and any(target.samefile(path) for path in packed):
         raise reject("npz", os.fspath(npz), "another file than those to pack")
     if max_pixel is not None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from moe_theory._typed import typed
 from moe_theory._validation import instance, real, reject, set_fields, wrong_object
 from moe_theory.experiments.describe import describe, describe_settings, versions
 from moe_theory.experiments.families import Family, FamilySearch, at
@@ -197,6 +198,7 @@ class SampleStudy:
         return self.epsilon
 
 
+@typed
 def sample_complexity(
     family: Family,
     epsilon: float,
@@ -223,6 +225,7 @@ def sample_complexity(
     return study.thresholds(path, progress=progress, **how)[0]
 
 
+@typed
 def threshold_table(
     families: Sequence[Family],
     epsilon: float | Sequence[float],

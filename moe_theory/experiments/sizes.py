@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from moe_theory._typed import typed
-from moe_theory._validation import real, reject
+from moe_theory._validation import real, reject, wrong_object
 from moe_theory.experiments.crossing import crossing
 from moe_theory.experiments.families import error_of
 from moe_theory.experiments.results import Results
@@ -57,6 +57,8 @@ def size_thresholds(
     """
     if not results.rows:
         raise reject("results", 0, "at least one row")
+    if not isinstance(labels, list | tuple) or not all(isinstance(one, str) for one in labels):
+        raise wrong_object("labels", labels, "a sequence of names of columns")
     given = epsilon if isinstance(epsilon, Sequence) else (epsilon,)
     levels = [real("epsilon", level, 0, 1, open_low=True, open_high=True) for level in given]
     kinds = dict.fromkeys(tuple(row.get(name) for name in labels) for row in results.rows)

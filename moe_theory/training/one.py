@@ -104,6 +104,7 @@ def train(
     """
     started = time.perf_counter()
     check_fit(model, data, sgd, test, router_data)
+    boolean("raise_on_divergence", raise_on_divergence)
     choice("engine", engine, ("auto", "raw", "pattern"))
     boolean("raise_on_divergence", raise_on_divergence)
     seed_sequence(seed)
