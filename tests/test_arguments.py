@@ -92,6 +92,7 @@ OWN = {
     "SGD.n_steps": 2,
     "TaskPatterns.patch_dim": 40,
     "pack_idx.labels": "/proc/none/e",
+    "size_thresholds.labels": ["arm"],
     "Setting.data": LAW,
     "SpuriousPatch.base": PatchPatterns(n_patches=8, n_irrelevant=32, patch_dim=36),
     "grid.data": LAW,

@@ -104,9 +104,9 @@ def train(
     """
     started = time.perf_counter()
     check_fit(model, data, sgd, test, router_data)
-    boolean("raise_on_divergence", raise_on_divergence)
     choice("engine", engine, ("auto", "raw", "pattern"))
     boolean("raise_on_divergence", raise_on_divergence)
+    boolean("progress", progress)
     seed_sequence(seed)
     if initial is not None:
         check_initial(initial)
