@@ -117,7 +117,8 @@ ALIASES = {"batch_seed": "seed"}
 LOOSE = {
     name: pytest.mark.xfail(reason="does not name every wrong argument yet", strict=False)
     for name in (
-        "data.digits.DigitPatches", "data.idx.read_idx", "data.patch_data.PatchData", "data.tasks.TaskPatterns",
+        "data.digits.DigitPatches", "data.idx.read_idx", "data.patch_data.PatchData",
+        "data.tasks.TaskPatterns",
         "experiments.crossing.crossing", "experiments.ratios.ratio",
         "experiments.samples.SampleStudy", "experiments.samples.sample_complexity",
         "experiments.samples.threshold_table", "experiments.sizes.size_thresholds",
