@@ -203,8 +203,8 @@ def grid(
     axes, links = mapping("axes", axes), mapping("links", links)
     labels = mapping("labels", labels)
     named = named_arms(data, arms, sgd)
-    sizes = listed("n_train", n_train) if isinstance(n_train, LISTS) else [n_train]
-    sizes = [integer("n_train", size, 1) for size in sizes]
+    given = listed("n_train", n_train) if isinstance(n_train, LISTS) else [n_train]
+    sizes = [integer("n_train", size, 1) for size in given]
     axes = {name: listed(f"axes[{name!r}]", values) for name, values in axes.items()}
     rules = {f"links[{name!r}]": link for name, link in links.items()}
     for name, rule in (rules if where is None else {**rules, "where": where}).items():
