@@ -33,7 +33,7 @@ def _limits() -> Iterator[int]:
         yield os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in _LIMITS:
         with suppress(OSError, ValueError):  # no such file, or "max"
-            yield int(Path(path).read_text())
+            yield int(Path(path).read_text(encoding="utf-8"))
 
 
 def check_fits(field: str, value: object, n_bytes: int, what: str) -> None:

@@ -134,7 +134,7 @@ def route_tokens(
     dictionary, indices, routers = routing_arrays(dictionary, indices, routers)
     n_samples, n_patches = indices.shape
     n_chosen = integer("n_chosen", n_chosen, 1, len(routers))
-    limit = n_patches if capacity is None else integer("capacity", capacity, 1)
+    limit = n_patches if capacity is None else min(n_patches, integer("capacity", capacity, 1))
     by_score = choice("priority", priority, ("place", "score")) == "score"
     scores = products(routers, dictionary)
     finite("the scores of patches", scores)

@@ -1,15 +1,18 @@
 """Bad input is told in one line, with what is wrong and what is allowed, and no traceback."""
 
+import ast
 import gzip
 import io
 import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import moe_theory
 import moe_theory.training.one
 from moe_theory.cli import COMMANDS, main
 from moe_theory.cli.flags import flag
@@ -319,3 +322,20 @@ def test_help_has_every_field_with_its_sentence(capsys):
             assert f"{flag(name)} " in said, name
     assert "--n-routed INT l, the number of patches that each expert receives" in said
     assert "100 %" not in said or "%%" not in said
+
+
+def test_files_are_written_in_one_encoding():
+    """Not in that of the locale, in which some letters of tables cannot be written."""
+    for file in Path(moe_theory.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            given = {word.arg for word in node.keywords}
+            if name in ("read_text", "write_text"):
+                assert "encoding" in given, (file, node.lineno)
+            elif name in ("open", "fdopen") and getattr(node.func, "value", None) is not None:
+                texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
+                binary = any(isinstance(text, str) and "b" in text for text in texts)
+                of_os = getattr(node.func.value, "id", "") == "os" and name == "open"
+                assert binary or of_os or "encoding" in given, (file, node.lineno)

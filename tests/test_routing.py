@@ -193,3 +193,75 @@ def test_bad_token_routing():
     blind = PatchData.from_patches(np.ones((2, 3, 1)), [1, -1])
     with pytest.raises(ValueError, match=r"data\.positions must be given"):
         token_routing_metrics(blind, np.ones((2, 1)), TokenChoiceMoE(2, 2))
+
+
+GOOD = {
+    "dictionary": np.eye(3), "indices": np.array([[0, 1, 2], [2, 1, 0]]),
+    "routers": np.array([[1.0, 0.0, 2.0], [0.5, 3.0, 0.1]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", [route, route_tokens])
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"indices": [[0, 7]]}, ValueError, r"indices must be integers in \[0, 2\]; got 7"),
+        ({"indices": [[0, 10**6]]}, ValueError, r"indices must be integers in \[0, 2\]"),
+        ({"indices": [[0, 2**32]]}, ValueError, r"indices must be integers in \[0, 2\]"),
+        ({"indices": np.array([[0, 2**63]], np.uint64)}, ValueError, "indices must be integers in"),
+        ({"indices": [[0, -1]]}, ValueError, r"indices must be integers in \[0, 2\]; got -1"),
+        ({"indices": [[0.0, 1.0]]}, TypeError, "indices must be an array of integers of shape"),
+        ({"indices": [[True, False]]}, TypeError, "indices must be an array of integers"),
+        ({"indices": [0, 1]}, ValueError, r"indices\.shape must be \(N, n\), none of them 0"),
+        ({"indices": np.zeros((0, 3), int)}, ValueError, r"indices\.shape must be \(N, n\)"),
+        ({"indices": [[0, 1], [2]]}, TypeError, "indices must be an array of integers"),
+        ({"dictionary": [[1.0, np.nan, 0.0]]}, ValueError, "dictionary must be finite everywhere"),
+        ({"dictionary": np.eye(3) * 1j}, TypeError, "dictionary must be an array of real numbers"),
+        ({"dictionary": np.eye(3, 2)}, ValueError, r"routers\.shape must be \(k, 2\)"),
+        ({"dictionary": None}, TypeError, "dictionary must be an array of real numbers .*got None"),
+        ({"routers": [[np.inf, 0.0, 0.0]]}, ValueError, r"routers must be finite .*inf at index"),
+        ({"routers": [["a", "b", "c"]]}, TypeError, "routers must be an array of real numbers"),
+        ({"routers": [1.0, 2.0, 3.0]}, ValueError, r"routers\.shape must be \(k, d\)"),
+        (
+            {"routers": np.full((1, 3), 1e200), "dictionary": 1e200 * np.eye(3)},
+            ValueError, "the scores of patches must be finite everywhere; got inf",
+        ),
+    ],
+)  # fmt: skip
+def test_arrays_are_checked_before_the_kernel(function, change, error, message):
+    arrays = GOOD | change
+    with pytest.raises(error, match=message):
+        function(*arrays.values(), 1)
+
+
+@pytest.mark.parametrize("function", [route, route_tokens])
+def test_numbers_of_any_type(function):
+    """Lists and integers are taken as numbers, so that gates are no integers."""
+    whole = {"dictionary": 2 * np.eye(3), "indices": GOOD["indices"], "routers": np.eye(3)[:2]}
+    expected = function(*whole.values(), 1)
+    assert ((expected[1] == 1).all()) == (function is route)
+    for kind in (np.int8, np.int64, np.uint16, np.float16, np.float32):
+        arrays = {name: array.astype(kind) for name, array in whole.items() if name != "indices"}
+        for numbers in (np.int64, np.uint8, np.int32):
+            indices = whole["indices"].astype(numbers)
+            found = function(arrays["dictionary"], indices, arrays["routers"], 1)
+            single = kind == np.float32
+            assert found[1].dtype == (np.float32 if single else np.float64)
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-6 if single else 0)
+    listed = function(*(array.tolist() for array in whole.values()), 1)
+    for one, other in zip(listed, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_metrics_take_what_routes_take():
+    data = PatchPatterns(n_patches=4, n_irrelevant=6, patch_dim=8).sample(10, 0)
+    routers, model = np.eye(8, dtype=int)[:2], TokenChoiceMoE(2, 2)
+    for metrics in (routing_metrics(data, routers, 2), token_routing_metrics(data, routers, model)):
+        assert metrics.gate_positive.dtype == np.float64
+    with pytest.raises(TypeError, match="data must be PatchData: samples drawn by data"):
+        routing_metrics(PatchPatterns(4, 6, 8), routers, 2)
+    with pytest.raises(TypeError, match="model must be a TokenChoiceMoE; got JointMoE"):
+        token_routing_metrics(data, routers, JointMoE(2, 2, 1))
+    with pytest.raises(ValueError, match=r"routers\.shape must be \(3, 8\); got \(2, 8\)"):
+        token_routing_metrics(data, routers, TokenChoiceMoE(3, 3))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
+import numpy as np
 import sympy as sp
 
 from moe_theory._validation import instance, reject
@@ -55,7 +57,7 @@ class Formula:
     expression: sp.Expr
 
     def __post_init__(self) -> None:
-        instance("expression", self.expression, (sp.Expr, int, float), "a sympy expression")
+        instance("expression", self.expression, sp.Expr, "a sympy expression")
         expression = sp.sympify(self.expression)
         object.__setattr__(self, "expression", expression)
         unknown = expression.free_symbols - set(BY_SYMBOL)
@@ -89,7 +91,8 @@ class Formula:
         Raises
         ------
         ValueError
-            If a value is missing or not known, or an assumption fails: it is named.
+            If a value is missing or not known, or an assumption fails: it is named. If the result
+            is larger than a floating-point number can be.
 
         Examples
         --------
@@ -102,7 +105,13 @@ class Formula:
         if missing:
             raise reject("values", sorted(values), f"complete; {', '.join(missing)} is missing")
         used = [p.symbol for p in self.parameters]
-        return compiled(self.expression, tuple(used))(*(checked[symbol] for symbol in used))
+        found = None
+        with np.errstate(all="ignore"), suppress(ZeroDivisionError, OverflowError):
+            found = compiled(self.expression, tuple(used))(*(checked[symbol] for symbol in used))
+        if not isinstance(found, int) and (found is None or not np.isfinite(found).all()):
+            given = {p.name: checked[p.symbol] for p in self.parameters}
+            raise reject("values", given, f"such that {self} is a floating-point number")
+        return found
 
     def exponent(self, key: Key) -> sp.Expr:
         """Return lim ∂log(formula)/∂log(parameter) in the regime that the parameter goes to.

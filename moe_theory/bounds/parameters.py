@@ -186,7 +186,7 @@ def parameter(key: str | sp.Symbol) -> Parameter:
     >>> parameter("n_routed").symbol, parameter("l").name, parameter("epsilon").assumption
     (l, 'n_routed', '0 < ε < 1')
     """
-    instance("parameter", key, (str, sp.Symbol), "a name, a letter or a symbol")
+    instance("key", key, (str, sp.Symbol), "a name, a letter or a symbol")
     for known in PARAMETERS:
         if key in (known.name, known.symbol, known.symbol.name, PLAIN.get(known.symbol.name)):
             return known

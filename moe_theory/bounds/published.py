@@ -83,7 +83,10 @@ class Bound(Formula):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        instance("quantity", self.quantity, str, "a string")
+        for name in ("quantity", "source"):
+            instance(name, getattr(self, name), str, "a string")
+        for name in ("requires", "assumes", "silent"):
+            instance(name, getattr(self, name), tuple, "a tuple")
         choice("kind", self.kind, list(READS))
         choice("order", self.order, ("Ω", "O", "Θ"))
         if self.architecture is not None:

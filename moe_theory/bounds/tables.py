@@ -55,7 +55,13 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        instance("title", self.title, str, "a string")
+        for name in ("header", "rows", "notes"):
+            instance(name, getattr(self, name), (tuple, list), "a tuple")
+        for text in (*self.header, *self.notes):
+            instance("header and notes", text, str, "strings")
         for row in self.rows:
+            instance("rows", row, (tuple, list), "a tuple of tuples")
             if len(row) != len(self.header):
                 raise reject("row", [str(cell) for cell in row], f"{len(self.header)} cells long")
 

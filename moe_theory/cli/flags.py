@@ -1,4 +1,8 @@
-"""Flags made from the fields of a specification: types, defaults and docstrings are those of it."""
+"""Flags made from the fields of a specification: types, defaults and docstrings are those of it.
+
+Libraries that do the same (tyro, cyclopts, jsonargparse) make a union a subcommand with flags of
+its own, and a field one value: a sweep over networks that share flags is neither.
+"""
 
 from __future__ import annotations
 

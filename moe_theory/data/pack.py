@@ -82,12 +82,14 @@ def pack_idx(
     """
     paths = dict(zip(NAMES, (images, labels, test_images, test_labels), strict=True))
     target = expanded("npz", npz)
-    arrays: dict[str, Any] = {name: read_idx(path) for name, path in paths.items()}
     packed = [expanded(name, path) for name, path in paths.items()]
+    if max_pixel is not None:
+        max_pixel = real("max_pixel", max_pixel, 0, open_low=True)
+    arrays: dict[str, Any] = {name: read_idx(path) for name, path in paths.items()}
     if target.exists() and any(target.samefile(path) for path in packed):
         raise reject("npz", os.fspath(npz), "another file than those to pack")
     if max_pixel is not None:
-        arrays["max_pixel"] = np.float64(real("max_pixel", max_pixel, 0, open_low=True))
+        arrays["max_pixel"] = np.float64(max_pixel)
     n_shared = _leave_out_shared(arrays, max_pixel)
     DigitPatches.from_arrays(**arrays)
     _write(target, arrays)

@@ -12,7 +12,7 @@ from scipy.special import ndtr, stdtrit
 
 from moe_theory._arithmetic import combine, exp, log, rounded
 from moe_theory._random import stream
-from moe_theory._validation import finite, integer, real, reject
+from moe_theory._validation import finite, integer, real, real_array, reject, wrong_object
 
 Array = NDArray[np.float64]
 
@@ -219,11 +219,15 @@ def crossing(
     >>> round(crossing([4, 16], [np.full(5, 0.5), np.full(5, 0.1)], 0.3).value, 9)
     8.0
     """
-    sizes = np.asarray(places, dtype=float)
+    sizes = real_array("places", places, "(K,)").astype(float)
+    if not isinstance(errors, list | tuple | np.ndarray):
+        raise wrong_object("errors", errors, "a sequence of arrays")
     rising = len(sizes) == len(errors) and bool((np.diff(sizes) > 0).all() and (sizes > 0).all())
     if not len(sizes) or not rising or not np.isfinite(sizes).all():
         raise reject("places", places, f"{len(errors)} positive numbers, rising, and at least one")
-    drawn = [np.asarray(values, dtype=float) for values in errors]
+    drawn = [
+        real_array(f"errors[{i}]", values, "(D,)").astype(float) for i, values in enumerate(errors)
+    ]
     for i, values in enumerate(drawn):
         if values.ndim != 1 or not len(values):
             raise reject(f"errors[{i}].shape", values.shape, "(D,), of one or more draws")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_theory._validation import reject
+from moe_theory._validation import reject, wrong_object
 from moe_theory.experiments.search import SampleSearch, Search, evaluated
 from moe_theory.experiments.settings import Setting
 from moe_theory.experiments.store import Row
@@ -26,6 +26,8 @@ def at(family: Family, n_train: int) -> Setting:
     ValueError
         If the family is a function that returns something else.
     """
+    if not isinstance(family, Setting) and not callable(family):
+        raise wrong_object("family", family, "a Setting, or a function of N that returns one")
     setting = family.at(n_train) if isinstance(family, Setting) else family(n_train)
     if not isinstance(setting, Setting) or setting.n_train != n_train:
         raise reject("family", setting, f"a Setting with n_train = {n_train}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moe_theory._arithmetic import exp, log
+from moe_theory._validation import wrong_object
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ def ratio(more: Mapping[str, Any], less: Mapping[str, Any]) -> Ratio:
     >>> print(ratio(dense, pmoe))
     7.5 [6.6, 8.6]
     """
+    for name, row in (("more", more), ("less", less)):
+        if not isinstance(row, Mapping) or not {"value", "low", "high"} <= row.keys():
+            raise wrong_object(name, row, "a row with value, low and high")
     up, down = (_distances(row["value"], row["low"], row["high"]) for row in (more, less))
     values = more["value"], less["value"]
     if math.isinf(values[0]) and math.isinf(values[1]):

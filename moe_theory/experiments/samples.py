@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from moe_theory._validation import real, reject, set_fields
+from moe_theory._typed import typed
+from moe_theory._validation import instance, real, reject, set_fields, wrong_object
 from moe_theory.experiments.describe import describe, describe_settings, versions
 from moe_theory.experiments.families import Family, FamilySearch, at
 from moe_theory.experiments.results import Results
@@ -81,6 +82,11 @@ class SampleStudy:
     column: str = "test_error"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.families, list | tuple):
+            wanted = "a sequence of Setting, or of functions of N that return one"
+            raise wrong_object("families", self.families, wanted)
+        instance("search", self.search, Search, "a Search")
+        instance("column", self.column, str, "the name of a column")
         levels = self.epsilon if isinstance(self.epsilon, Sequence) else (self.epsilon,)
         if not self.families or not levels:
             raise reject("families and epsilon", (self.families, levels), "at least one of each")
@@ -192,6 +198,7 @@ class SampleStudy:
         return self.epsilon
 
 
+@typed
 def sample_complexity(
     family: Family,
     epsilon: float,
@@ -218,6 +225,7 @@ def sample_complexity(
     return study.thresholds(path, progress=progress, **how)[0]
 
 
+@typed
 def threshold_table(
     families: Sequence[Family],
     epsilon: float | Sequence[float],

@@ -34,7 +34,8 @@ class Search:
     max_runs : int
         Trainings of one search, at most.
     precision : float
-        Relative half-width of the confidence interval, (high − low)/(2 N*), at which to stop.
+        Relative half-width of the confidence interval, (high − low)/(2 N*), at which to stop; at
+        most 1.
     confidence : float
         Level of the interval.
     n_resamples : int
@@ -81,7 +82,7 @@ class Search:
             min_draws=min_draws,
             max_draws=integer("max_draws", self.max_draws, min_draws),
             max_runs=integer("max_runs", self.max_runs, n_draws),
-            precision=real("precision", self.precision, 0, open_low=True),
+            precision=real("precision", self.precision, 0, 1, open_low=True),
             confidence=real("confidence", self.confidence, 0, 1, open_low=True, open_high=True),
             n_resamples=integer("n_resamples", self.n_resamples, 100),
         )

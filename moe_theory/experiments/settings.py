@@ -119,6 +119,22 @@ class Setting:
         return replace(self, n_train=n_train)
 
 
+def settings_of(settings: object) -> tuple[Setting, ...]:
+    """Return ``settings`` as a tuple, or raise ``TypeError`` unless all of them are.
+
+    Examples
+    --------
+    >>> settings_of("dense")
+    Traceback (most recent call last):
+    TypeError: settings must be a sequence of Setting, such as grid makes; got 'dense'
+    """
+    if not isinstance(settings, list | tuple) or not all(
+        isinstance(one, Setting) for one in settings
+    ):
+        raise wrong_object("settings", settings, "a sequence of Setting, such as grid makes")
+    return tuple(settings)
+
+
 def grid(
     data: DataModel,
     arms: Mapping[str, Model | tuple[Model, SGD]],
@@ -187,7 +203,8 @@ def grid(
     axes, links = mapping("axes", axes), mapping("links", links)
     labels = mapping("labels", labels)
     named = named_arms(data, arms, sgd)
-    sizes = listed("n_train", n_train) if isinstance(n_train, LISTS) else [n_train]
+    given = listed("n_train", n_train) if isinstance(n_train, LISTS) else [n_train]
+    sizes = [integer("n_train", size, 1) for size in given]
     axes = {name: listed(f"axes[{name!r}]", values) for name, values in axes.items()}
     rules = {f"links[{name!r}]": link for name, link in links.items()}
     for name, rule in (rules if where is None else {**rules, "where": where}).items():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from moe_theory._validation import reject
+from moe_theory._typed import typed
+from moe_theory._validation import real, reject, wrong_object
 from moe_theory.experiments.crossing import crossing
 from moe_theory.experiments.families import error_of
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.store import Row
 
 
+@typed
 def size_thresholds(
     results: Results,
     size: str,
@@ -30,7 +32,7 @@ def size_thresholds(
     labels : sequence of str
         Columns that tell settings from others.
     epsilon : float or sequence of float
-        ε.
+        ε, in (0, 1).
     column : str
         The error; a training that diverged counts as 1.
 
@@ -43,7 +45,7 @@ def size_thresholds(
     Raises
     ------
     ValueError
-        If there are no rows.
+        If there are no rows, no such columns, or ε is impossible.
 
     Examples
     --------
@@ -55,7 +57,10 @@ def size_thresholds(
     """
     if not results.rows:
         raise reject("results", 0, "at least one row")
-    levels = epsilon if isinstance(epsilon, Sequence) else (epsilon,)
+    if not isinstance(labels, list | tuple) or not all(isinstance(one, str) for one in labels):
+        raise wrong_object("labels", labels, "a sequence of names of columns")
+    given = epsilon if isinstance(epsilon, Sequence) else (epsilon,)
+    levels = [real("epsilon", level, 0, 1, open_low=True, open_high=True) for level in given]
     kinds = dict.fromkeys(tuple(row.get(name) for name in labels) for row in results.rows)
     made = []
     for values in kinds:

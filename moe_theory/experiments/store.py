@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from moe_theory._paths import expanded
-from moe_theory._validation import reject
+from moe_theory._validation import instance, reject
 from moe_theory.experiments.files import AppendFile, StoreError, read_file
 from moe_theory.experiments.lines import Lines, encode, is_foreign, read_lines
 
@@ -65,6 +65,7 @@ class RowStore:
     """
 
     def __init__(self, path: str | os.PathLike[str], config: Mapping[str, Any]) -> None:
+        instance("config", config, Mapping, "a mapping")
         self._file = AppendFile(path)
         self._config = json.loads(json.dumps(config))
         self._now: int | None = None

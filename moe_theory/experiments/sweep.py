@@ -11,7 +11,7 @@ from moe_theory._validation import integer, reject, set_fields
 from moe_theory.experiments.describe import describe_settings, versions
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.runner import Runner, label_names, level, row_key, warn_of_divergence
-from moe_theory.experiments.settings import Setting
+from moe_theory.experiments.settings import Setting, settings_of
 from moe_theory.experiments.trial import Measure, Trial, measurements
 
 
@@ -58,7 +58,7 @@ class Sweep:
     measure: Measure = measurements
 
     def __post_init__(self) -> None:
-        settings = tuple(self.settings)
+        settings = settings_of(self.settings)
         if not settings:
             raise reject("settings", settings, "at least one")
         set_fields(self, settings=settings, n_draws=integer("n_draws", self.n_draws, 1))

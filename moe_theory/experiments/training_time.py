@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from moe_theory._random import stream
+from moe_theory._typed import typed
 from moe_theory._validation import integer, real, reject, set_fields
 from moe_theory.data import DataModel
 from moe_theory.experiments.crossing import Array, expanded_interval, resampled_means
 from moe_theory.experiments.describe import describe
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.runner import level
-from moe_theory.experiments.settings import Label, Setting
+from moe_theory.experiments.settings import Label, Setting, settings_of
 from moe_theory.experiments.store import Row
 from moe_theory.experiments.sweep import Sweep
 from moe_theory.experiments.threshold import Threshold
@@ -87,7 +88,7 @@ class TrainingStudy:
     def __post_init__(self) -> None:
         set_fields(
             self,
-            settings=tuple(self.settings),
+            settings=settings_of(self.settings),
             epsilon=_levels(self.epsilon),
             n_draws=integer("n_draws", self.n_draws, 2),
             confidence=real("confidence", self.confidence, 0, 1, open_low=True, open_high=True),
@@ -221,6 +222,7 @@ class TrainingStudy:
         )
 
 
+@typed
 def steps_to_error(setting: Setting, epsilon: float, **options: Any) -> Threshold:
     """Return the steps that reach ε in one setting; see `TrainingStudy` for the ``options``.
 
@@ -235,6 +237,7 @@ def steps_to_error(setting: Setting, epsilon: float, **options: Any) -> Threshol
     return TrainingStudy([setting], epsilon, **options).thresholds(progress=False)[0]
 
 
+@typed
 def flops_to_error(setting: Setting, epsilon: float, **options: Any) -> Threshold:
     """Return the operations that reach ε in one setting; see `TrainingStudy`."""
     return TrainingStudy([setting], epsilon, **options).thresholds(progress=False)[1]

@@ -109,7 +109,8 @@ def population_flow(
     check_dictionary(patterns.dictionary)
     if test is not None:
         check_same_dictionary("test", test, patterns.dictionary)
-    size = integer("n_samples", n_samples, 2) if chosen == "sample" else None
+    n_samples = integer("n_samples", n_samples, 2)
+    size = n_samples if chosen == "sample" else None
     with single_blas_thread():
         start = initial_weights(model, patterns.n_patches, patterns.patch_dim, sgd, seed)
         if isinstance(model, SeparateMoE):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._arguments import check_samples
 from moe_theory._random import Seed, seed_sequence
-from moe_theory._validation import choice, integer, real, reject
+from moe_theory._validation import choice, integer, real, real_array, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.noise import rounding_noise
 from moe_theory.inference.quantizer import MAX_BITS, Quantizer, grid_of, is_sequence
@@ -88,6 +88,10 @@ def allocate_bits(
     named = allocation if isinstance(allocation, str) else None
     if named is not None:
         choice("allocation", named, ALLOCATIONS)
+    else:
+        allocation = real_array("allocation", allocation, "(k,)")
+    if lift is not None:
+        lift = real("lift", lift, 0, open_low=True)
     k = run.model.n_experts
     average = real("average_bits", average_bits, 1, MAX_BITS)
     if named == "uniform":
@@ -107,7 +111,6 @@ def allocate_bits(
         ranked = -ranked
     order = np.argsort(-ranked, kind="stable")
     if lift is not None:
-        lift = real("lift", lift, 0, open_low=True)
         largest = largest_variances(run)
         first = largest > lift * np.median(largest)
         order = np.concatenate([order[first[order]], order[~first[order]]])

@@ -11,6 +11,7 @@ from moe_theory._random import Seed, stream
 from moe_theory._validation import finite, integer, real, real_array, reject
 
 Array = NDArray[np.float64]
+MOST_RESAMPLES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def compression_limit(
             raise reject(name, float(beyond[0]), "fractions in [0, 1], not percent")
     tolerance = real("tolerance", tolerance, 0, 1, open_low=True, open_high=True)
     confidence = real("confidence", confidence, 0, 1, open_low=True, open_high=True)
-    n_resamples = integer("n_resamples", n_resamples, 1)
+    n_resamples = integer("n_resamples", n_resamples, 1, MOST_RESAMPLES)
     losses = before[:, None] - values
     draws = stream(seed, "limit").integers(0, len(losses), (n_resamples, len(losses)))
     found = [_n_within(losses[rows], tolerance) for rows in draws]

@@ -9,11 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from moe_theory._validation import instance, real_array, reject
+from moe_theory._typed import typed
+from moe_theory._validation import real_array, reject, wrong_object
 from moe_theory.experiments import Results
 from moe_theory.plotting.arguments import check_axes, check_results
 
 
+@typed
 def cell_means(
     results: Results, column: str, *, x: str, y: str
 ) -> tuple[list[Any], list[Any], NDArray[np.float64]]:
@@ -38,6 +40,7 @@ def cell_means(
     return columns, rows, means
 
 
+@typed
 def plot_cells(
     results: Results,
     column: str,
@@ -79,16 +82,18 @@ def plot_cells(
     (2, 3)
     """
     check_axes(ax)
+    ends = real_array("limits", limits, "(2,)")
+    if len(ends) != 2:
+        raise reject("limits", limits, "two numbers")
     columns, rows, means = cell_means(results, column, x=x, y=y)
-    image = ax.imshow(
-        means, origin="lower", aspect="auto", cmap=cmap, vmin=limits[0], vmax=limits[1]
-    )
+    image = ax.imshow(means, origin="lower", aspect="auto", cmap=cmap, vmin=ends[0], vmax=ends[1])
     ax.set_facecolor("C0")
     ax.set_xticks(range(len(columns)), [str(value) for value in columns], rotation=60, fontsize=8)
     ax.set_yticks(range(len(rows)), [str(value) for value in rows], fontsize=8)
     return image
 
 
+@typed
 def cell_places(values: list[Any], at: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return where ``at`` lies among cells of the given values, by interpolation in logarithms.
 
@@ -100,6 +105,7 @@ def cell_places(values: list[Any], at: NDArray[np.float64]) -> NDArray[np.float6
     known = real_array("values", values, "(M,)")
     if known.min() <= 0:
         raise reject("values", float(known.min()), "positive everywhere")
-    instance("at", at, np.ndarray, "an array of numbers")
+    if not isinstance(at, np.ndarray) or at.dtype.kind not in "iuf":
+        raise wrong_object("at", at, "an array of numbers")
     places: NDArray[np.float64] = np.interp(np.log(at), np.log(known), np.arange(len(known)))
     return places

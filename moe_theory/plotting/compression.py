@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import bootstrap
 
+from moe_theory._typed import typed
 from moe_theory._validation import choice, real, real_array, reject
 from moe_theory.plotting.arguments import check_axes
 
@@ -27,6 +28,7 @@ SCORE_LOOKS = {
 }
 
 
+@typed
 def plot_compression(
     ax: Axes, levels: ArrayLike, accuracy: ArrayLike, score: str, *, shade: float = 0.13
 ) -> Axes:
@@ -57,6 +59,7 @@ def plot_compression(
     'random'
     """
     check_axes(ax)
+    shade = real("shade", shade, 0, 1)
     choice("score", score, tuple(SCORE_LOOKS))
     points, values = real_array("levels", levels, "(L,)"), _draws("accuracy", accuracy)
     if values.shape[1:] != points.shape:
@@ -69,6 +72,7 @@ def plot_compression(
     return ax
 
 
+@typed
 def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[ArrayLike, ArrayLike]:
     """Return the percentile-bootstrap interval of the mean over the first axis.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from moe_theory._typed import typed
 from moe_theory._validation import choice, instance, real_array
 from moe_theory.experiments import Results
 from moe_theory.plotting.arguments import check_axes, check_results
@@ -17,6 +18,7 @@ LOOKS = {"dense": ("C0", "o"), "separate": ("C1", "s"), "joint": ("C2", "^")}
 OTHERS = (("C3", "D"), ("C4", "v"), ("C5", "P"), ("C6", "X"), ("C7", "*"), ("C8", "<"), ("C9", ">"))
 
 
+@typed
 def plot_curves(
     results: Results, column: str, ax: Axes, *, arms: dict[str, str], x: str = "n_train"
 ) -> Axes:
@@ -68,6 +70,7 @@ def plot_curves(
     return ax
 
 
+@typed
 def number_ticks(ax: Axes, values: Sequence[float], axis: str = "x") -> None:
     """Make an axis logarithmic with ticks at ``values``, written as plain numbers.
 
@@ -89,6 +92,7 @@ def number_ticks(ax: Axes, values: Sequence[float], axis: str = "x") -> None:
     which.set_ticks([], minor=True)
 
 
+@typed
 def look(arm: str, arms: list[str]) -> tuple[str, str]:
     """Return colour and marker of ``arm`` among the ``arms`` of a figure.
 
@@ -98,7 +102,8 @@ def look(arm: str, arms: list[str]) -> tuple[str, str]:
     ('C2', '^')
     """
     instance("arms", arms, (list, tuple), "a list of names")
-    instance("arm", arm, str, "a name")
+    for name in arms:
+        instance("arms", name, str, "a list of names")
     if arm in LOOKS:
         return LOOKS[arm]
     choice("arm", arm, arms)
@@ -106,6 +111,7 @@ def look(arm: str, arms: list[str]) -> tuple[str, str]:
     return OTHERS[rest.index(arm) % len(OTHERS)]
 
 
+@typed
 def n_draws(results: Results) -> int:
     """Return the number of independent draws behind each point.
 
@@ -118,6 +124,7 @@ def n_draws(results: Results) -> int:
     return len(results.unique("draw"))
 
 
+@typed
 def summary_rows(
     results: Results, columns: list[str], *, x: str = "n_train"
 ) -> list[dict[str, Any]]:
@@ -134,6 +141,8 @@ def summary_rows(
     """
     check_results(results)
     instance("columns", columns, (list, tuple), "a list of names")
+    for column in columns:
+        instance("columns", column, str, "a list of names")
     table = []
     for arm in results.unique("arm"):
         for place in results.select(arm=arm).unique(x):

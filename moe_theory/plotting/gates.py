@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
+from moe_theory._typed import typed
 from moe_theory._validation import integer
 from moe_theory.experiments import Results
 from moe_theory.plotting.arguments import check_axes, check_results
 
 
+@typed
 def plot_gates(results: Results, ax: Axes, *, n_routed: int) -> Axes:
     """Draw the mean gate that each expert gives the discriminative patch of both classes.
 

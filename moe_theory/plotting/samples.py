@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from moe_theory._arguments import check_samples
+from moe_theory._typed import typed
 from moe_theory._validation import integer
 from moe_theory.data.patch_data import PatchData
 from moe_theory.plotting.arguments import check_axes
@@ -21,6 +22,7 @@ _FRAMES = {
 }
 
 
+@typed
 def plot_sample(data: PatchData, index: int = 0, ax: Axes | None = None) -> Axes:
     """Draw the patches of one input, with frames around the patches that matter.
 

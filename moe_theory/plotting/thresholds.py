@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from moe_theory._arithmetic import log
+from moe_theory._typed import typed
 from moe_theory._validation import instance, integer, real, real_array, reject
 from moe_theory.plotting.arguments import check_axes
 from moe_theory.statistics import ExponentFit, fit_exponents
@@ -17,6 +18,7 @@ from moe_theory.statistics import ExponentFit, fit_exponents
 Rows = Sequence[Mapping[str, Any]]
 
 
+@typed
 def plot_thresholds(
     rows: Rows, ax: Axes, *, x: str, label: str, colour: str, marker: str = "o", shift: float = 1.0
 ) -> None:
@@ -63,6 +65,7 @@ def plot_thresholds(
     ax.set_yscale("log")
 
 
+@typed
 def fit_rows(rows: Rows, x: str) -> ExponentFit | None:
     """Return the power law through what is known on both sides, or None from less than three.
 
@@ -88,6 +91,7 @@ def fit_rows(rows: Rows, x: str) -> ExponentFit | None:
     return fit_exponents([row[x] for row in good], [row["value"] for row in good], known)
 
 
+@typed
 def exponent_text(fit: ExponentFit | None, k: int = 0) -> str:
     """Return an exponent with its interval, and "curved" where a power law is rejected at 1 %.
 
@@ -105,6 +109,7 @@ def exponent_text(fit: ExponentFit | None, k: int = 0) -> str:
     return f"{text}, curved" if p_value is not None and p_value < 0.01 else text
 
 
+@typed
 def plot_fit(fit: ExponentFit | None, xs: Sequence[float], ax: Axes, *, colour: str) -> None:
     """Draw the fitted power law of one size over the range of ``xs``."""
     check_axes(ax)
@@ -114,15 +119,16 @@ def plot_fit(fit: ExponentFit | None, xs: Sequence[float], ax: Axes, *, colour: 
         ax.plot(places, fit.predict(places), color=colour, linewidth=1)
 
 
+@typed
 def plot_slope(
-    exponent: float, at: tuple[float, float], xs: Sequence[float], ax: Axes, *, label: str
+    exponent: float, at: tuple[float, float], xs: Sequence[float], ax: Axes, *, label: str | None
 ) -> NDArray[np.float64]:
     """Draw a power law with the bound's exponent through the point ``at``; return its values.
 
     Only the slope means something: the constant of a bound is not known.
     """
     check_axes(ax)
-    places, exponent = _range(xs), real("exponent", exponent)
+    places, exponent = _range(xs), real("exponent", exponent, -100, 100)
     start = real_array("at", at, "(2,)")
     if len(start) != 2 or start[0] <= 0:
         raise reject("at", at, "a point (x, y) with x > 0")

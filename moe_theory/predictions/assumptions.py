@@ -11,15 +11,17 @@ from scipy import stats
 
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
-from moe_theory.models import DenseCNN
+from moe_theory.models import DenseCNN, Model
 from moe_theory.training.sgd import SGD, steps_per_epoch
 
 # How the law of a sum over irrelevant patches is taken.
 NoiseLaw = Literal["exact", "gaussian"]
 
 FEWEST_PATTERNS, SMALL_START = 16, 0.01
-# Numbers in the largest array of a prediction, half a gigabyte; some such arrays live together.
-MOST_NUMBERS = 1 << 26
+# Numbers in the largest array of a prediction, a quarter of a gigabyte; some such live together.
+MOST_NUMBERS = 1 << 25
+# Samples of predictions whose time grows with their number, or its root.
+MOST_SAMPLES = 10**7
 
 
 def positive_counts(
@@ -43,6 +45,8 @@ def positive_counts(
     ([3, 4], [0.5, 0.5])
     """
     n_train = integer("n_train", n_train, 1)
+    if not patterns.balanced:
+        check_fits("n_train", n_train, n_train)
     expected = n_train * patterns.positive_fraction
     if patterns.balanced:
         nearest = math.floor(expected + 0.5)
@@ -53,6 +57,26 @@ def positive_counts(
     chances = stats.binom.pmf(counts, n_train, patterns.positive_fraction)
     kept = chances > negligible
     return counts[kept], chances[kept]
+
+
+def check_objects(patterns: object, model: object = ..., sgd: object = ...) -> None:
+    """Raise ``TypeError`` for an argument that is not what its name says.
+
+    Examples
+    --------
+    >>> check_objects("patterns")
+    Traceback (most recent call last):
+    TypeError: patterns must be PatchPatterns; got str
+    """
+    networks = "a network, such as DenseCNN(40)"
+    for name, value, kind, wanted in (
+        ("patterns", patterns, PatchPatterns, "PatchPatterns"),
+        ("model", model, Model, networks),
+        ("sgd", sgd, SGD, "an SGD"),
+    ):
+        if value is not ... and (isinstance(value, type) or not isinstance(value, kind)):
+            given = value if isinstance(value, type) else type(value)
+            raise TypeError(f"{name} must be {wanted}; got {given.__name__}")
 
 
 def check_fits(field: str, value: float, numbers: float, *, at_least: bool = False) -> None:
@@ -66,11 +90,11 @@ def check_fits(field: str, value: float, numbers: float, *, at_least: bool = Fal
     >>> check_fits("n_train", 1000, 258_000)
     >>> check_fits("n_train", 10**6, 258 * 10**6)
     Traceback (most recent call last):
-    ValueError: n_train must be at most 2.6e+05, to fit into memory; got 1000000
+    ValueError: n_train must be at most 130055, to fit into memory; got 1000000
     """
     share = MOST_NUMBERS / max(numbers, 1)
     if share < 1:
-        limit = f"at least {value / share:.2g}" if at_least else f"at most {value * share:.2g}"
+        limit = f"at least {value / share:.2g}" if at_least else f"at most {int(value * share)}"
         raise reject(field, value, f"{limit}, to fit into memory")
 
 
@@ -90,6 +114,7 @@ def check_neutral(patterns: PatchPatterns) -> None:
 
 def check_router_training(sgd: SGD, n_samples: int) -> None:
     """Raise ``ValueError`` unless every router sample weighs the same in the trained routers."""
+    n_samples = integer("n_train", n_samples, 1)
     if sgd.router_samples == "split":
         allowed = '"train" or "held_out": a split draws the router samples inside `train`'
         raise reject("router_samples", sgd.router_samples, allowed)

@@ -139,6 +139,7 @@ def train_many(
     draw = _sampler(data, n_train, n_test, test)
     replicas = [(m, s, seed) for m, s in settings for seed in own_seeds]
     workers = n_cores() if n_workers is None else integer("n_workers", n_workers, 1)
+    workers = min(workers, max(1, len(replicas)))
     progress = boolean("progress", progress)
 
     def one(replica: Replica) -> Any:
@@ -198,8 +199,11 @@ def _seeds(seeds: Iterable[Seed]) -> list[Seed]:
     ):
         raise wrong_object("seeds", seeds, "a sequence of seeds, such as range(5)")
     listed = list(seeds)
-    for seed in listed:
-        seed_sequence(seed)
+    for place, seed in enumerate(listed):
+        try:
+            seed_sequence(seed)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"seeds[{place}]: {error}") from None
     return listed
 
 

@@ -106,6 +106,7 @@ def train(
     check_fit(model, data, sgd, test, router_data)
     choice("engine", engine, ("auto", "raw", "pattern"))
     boolean("raise_on_divergence", raise_on_divergence)
+    boolean("progress", progress)
     seed_sequence(seed)
     if initial is not None:
         check_initial(initial)

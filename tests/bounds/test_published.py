@@ -213,6 +213,18 @@ def test_bad_values_name_the_assumption(values, message):
         TABLE["sample complexity", "separate"].evaluate(**given_values)
 
 
+@pytest.mark.parametrize("epsilon", [1e-30, 1e-300, 5e-324, np.array([0.1, 1e-30])])
+@pytest.mark.parametrize("bound", [complexity("sample complexity", a) for a in ARCHITECTURES])
+def test_values_beyond_floating_point_are_refused(bound, epsilon):
+    """1/ε¹⁶ was a division by zero, or infinite with a warning."""
+    point = {p.name: 4 for p in bound.parameters} | {"epsilon": epsilon}
+    with pytest.raises(
+        ValueError, match=r"such that .*ε.* is a floating-point number; got .*epsilon"
+    ):
+        bound.evaluate(**point)
+    assert np.isfinite(bound.evaluate(**point | {"epsilon": 1e-15}))
+
+
 def test_bad_symbols_and_fields():
     with pytest.raises(ValueError, match="expression must be symbols of bounds"):
         Formula(sp.Symbol("q") ** 2)

@@ -1,5 +1,7 @@
 """Formulas for operations equal what runs report; memory equals the sizes of the arrays."""
 
+import inspect
+
 import numpy as np
 import pytest
 from cases import networks, settings_of
@@ -14,6 +16,7 @@ from moe_theory import (
     SeparateMoE,
     TokenChoiceMoE,
     costs,
+    forward_costs,
     train,
 )
 from moe_theory.bounds import (
@@ -128,3 +131,48 @@ def test_one_step_is_a_training_of_one_step(architecture, loss):
     whole = training_flops(architecture, loss).evaluate(**sizes, n_visits=11, n_steps=1, **routers)
     extra = 9 * 7 * 5 + 2 * 18 * 5 + 2 * (1 + 2 * 2 * 5) + 2 * 20 * 7 * 2 * 5
     assert whole - step == (extra if architecture == "separate" else 0)
+
+
+COSTS = [f for m in (costs, forward_costs) for n, f in vars(m).items()
+         if inspect.isfunction(f) and f.__module__ == m.__name__ and n[0] != "_"
+         and n != "over_steps"]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", COSTS)
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.int64, np.uint32, np.float64])
+def test_sizes_of_any_type_count_exactly(function, kind):
+    """Products of NumPy's integers would overflow without a word."""
+    names = [name for name in inspect.signature(function).parameters if name != "loss"]
+    sizes = dict(zip(names, (100, 64, 120, 99, 101, 127), strict=False))
+    exact = function(**sizes)
+    assert isinstance(exact, int)
+    found = function(**{name: kind(size) for name, size in sizes.items()})
+    assert found == exact
+    assert type(found) is (float if kind is np.float64 else int)
+    large = dict.fromkeys(names, 10**9)
+    assert function(**{name: np.int32(size) for name, size in large.items()}) == function(**large)
+
+
+@pytest.mark.parametrize("function", COSTS)
+def test_impossible_sizes(function):
+    names = [name for name in inspect.signature(function).parameters if name != "loss"]
+    good = dict.fromkeys(names, 2)
+    for name in names:
+        for value in (-1, np.int8(-1), -0.5, np.nan, np.inf):
+            with pytest.raises(ValueError, match=rf"{name} must be a number >= 0"):
+                function(**good | {name: value})
+        for value in ("8", None, True, 1j, [8], np.array([8, 16])):
+            with pytest.raises(TypeError, match=rf"{name} must be a number >= 0"):
+                function(**good | {name: value})
+    if "loss" in inspect.signature(function).parameters:
+        with pytest.raises(ValueError, match="loss must be one of 'logistic', 'hinge'; got 'l2'"):
+            function(**good, loss="l2")
+
+
+def test_steps_of_batches():
+    with pytest.raises(ValueError, match="n_visits must be a number >= 0"):
+        costs.over_steps(lambda size: size, n_visits=-1, n_steps=1)
+    with pytest.raises(TypeError, match="step must be a function of a batch size; got 3"):
+        costs.over_steps(3, n_visits=1, n_steps=1)
+    many = {"n_visits": np.int32(2**31 - 1), "n_steps": np.int32(2**31 - 1)}
+    assert costs.over_steps(lambda size: 3 * size + 5, **many) == 8 * (2**31 - 1)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 
@@ -289,12 +290,13 @@ def test_a_file_is_read_while_it_is_written(path):
 
 def test_pandas_and_jq(path):
     rows = tiny_sweep(2).run(path, progress=False).rows
-    query = "[.arm, .n_train, .draw, .test_error]"
-    done = subprocess.run(["jq", "-c", query, path], capture_output=True, text=True, check=False)
     wanted = sorted([row["arm"], row["n_train"], row["draw"], row["test_error"]] for row in rows)
-    assert sorted(json.loads(line) for line in done.stdout.splitlines()) == wanted
+    if shutil.which("jq"):
+        query = "[.arm, .n_train, .draw, .test_error]"
+        done = subprocess.run(["jq", "-c", query, path], capture_output=True, text=True, check=True)
+        assert sorted(json.loads(line) for line in done.stdout.splitlines()) == wanted
     pandas = pytest.importorskip("pandas")
-    frame = pandas.read_json(path, lines=True)
+    frame = pandas.read_json(path, lines=True, precise_float=True)
     assert len(frame) == len(rows)
     names = ["arm", "n_train", "draw", "test_error"]
     assert sorted(map(list, frame[names].itertuples(index=False))) == wanted

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from moe_theory import SGD, JointMoE, PatchPatterns, Results, Sweep, TokenChoiceMoE, grid, train
-from moe_theory.experiments import crossing, gates_per_expert, measurements, ratio, size_thresholds
+from moe_theory.experiments import (
+    Search,
+    crossing,
+    gates_per_expert,
+    measurements,
+    ratio,
+    size_thresholds,
+)
 
 POSITIVE = st.floats(0.01, 100)
 WIDTH = st.floats(1.0, 4.0)
@@ -125,3 +132,52 @@ def test_gates_are_stored_as_lists():
     settings = grid(data, {"joint": JointMoE(2, 4, 2)}, SGD(1.0, 10, n_steps=5), n_train=20)
     sweep = Sweep(settings, 50, 1, measure=lambda run, test, _: gates_per_expert(run, test))
     assert len(sweep.run(progress=False).rows[0]["gates_positive"]) == 2
+
+
+TABLE = [
+    {"arm": "dense", "m": m, "diverged": False, "test_error": 1 / m} for m in (2, 8) for _ in "ab"
+]
+
+
+@pytest.mark.parametrize("confidence", [95, 1, 0, -0.5, math.nan, True, "95 %"])
+def test_percent_where_a_fraction_is_wanted(confidence):
+    with pytest.raises(ValueError, match="confidence must be a finite number in"):
+        crossing((2, 8), [[0.5], [0.1]], 0.2, confidence=confidence)
+
+
+@pytest.mark.parametrize("epsilon", [5, 1, 0, -1e-30, math.nan, (0.1, 20), "0.1"])
+def test_errors_that_cannot_be_reached_for(epsilon):
+    with pytest.raises(ValueError, match="epsilon must be a finite number in"):
+        size_thresholds(Results({}, TABLE), "m", ["arm"], epsilon)
+
+
+@pytest.mark.parametrize("precision", [10, 0, math.inf])
+def test_precision_is_a_fraction(precision):
+    with pytest.raises(ValueError, match="precision must be a finite number in"):
+        Search(precision=precision)
+
+
+@pytest.mark.parametrize(
+    ("places", "errors", "options", "message"),
+    [
+        ((2, math.nan), [[0.5], [0.1]], {}, "places must be"),
+        ((2, math.inf), [[0.5], [0.1]], {}, "places must be"),
+        ((), [], {}, "places must be"),
+        ((2, 8), [[0.5], []], {}, r"errors\[1\]\.shape must be"),
+        ((2, 8), [[0.5], [[0.1]]], {}, r"errors\[1\]\.shape must be"),
+        ((2, 8), [[0.5, math.nan], [0.1]], {}, r"errors\[0\] must be finite"),
+        ((2, 8), [[0.5], [0.1]], {"n_resamples": 0}, "n_resamples must be"),
+        ((2, 8), [[0.5], [0.1]], {"seed": -1}, "seed must be"),
+    ],
+)
+def test_curves_that_cannot_cross(places, errors, options, message):
+    with pytest.raises(ValueError, match=message):
+        crossing(places, errors, 0.2, **options)
+
+
+@pytest.mark.parametrize(("size", "labels"), [("n", ["arm"]), ("m", ["arms"])])
+def test_sizes_and_labels_that_are_no_columns(size, labels):
+    with pytest.raises(
+        ValueError, match=f"a column: arm, m, .*; got '{[size, labels[0]][size == 'm']}'"
+    ):
+        size_thresholds(Results({}, TABLE), size, labels, 0.2)

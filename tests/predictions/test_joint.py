@@ -253,7 +253,7 @@ def test_outside_the_domain(data, network, training, message):
 
 def test_other_networks_are_refused():
     patterns, _, sgd = problem(16, 64, 4)
-    with pytest.raises(ValueError, match="model must be a JointMoE"):
+    with pytest.raises(TypeError, match="model must be JointMoE"):
         joint_error(patterns, SeparateMoE(2, 40, 4), sgd, 12)
 
 

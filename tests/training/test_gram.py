@@ -66,6 +66,8 @@ def test_threads_that_train_give_what_one_gives(restless):
     sgd = SGD(0.5, 5, n_steps=20, dtype="float64")
 
     class Law:
+        n_patches = patterns.n_patches
+
         def sample(self, n_samples, seed, split="train"):
             data = patterns.sample(n_samples, seed, split=split)
             return PatchData(data.dictionary * (1 + seed), data.indices, data.labels)

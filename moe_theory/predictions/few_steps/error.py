@@ -13,17 +13,24 @@ from scipy import special
 
 from moe_theory._blas import single_blas_thread
 from moe_theory._random import stream
+from moe_theory._typed import typed
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN
 from moe_theory.predictions.assumptions import (
+    check_fits,
     check_neutral_patterns,
+    check_objects,
     check_signs,
     check_small_start,
     positive_counts,
 )
 from moe_theory.predictions.few_steps.fresh_input import FreshLaw
-from moe_theory.predictions.few_steps.linked_copies import FewStepsSetting, LinkedCopies
+from moe_theory.predictions.few_steps.linked_copies import (
+    FEWEST_COPIES,
+    FewStepsSetting,
+    LinkedCopies,
+)
 from moe_theory.predictions.predicted_error import PredictedError
 from moe_theory.training.sgd import SGD
 
@@ -56,6 +63,7 @@ class FewStepsError(PredictedError):
     standard_error: float
 
 
+@typed
 def few_steps_error(
     patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int
 ) -> FewStepsError:
@@ -101,6 +109,7 @@ def few_steps_error(
     >>> 0.114 < found.error < 0.119, found.standard_error < 0.001
     (True, True)
     """
+    check_objects(patterns, model, sgd)
     n_train = integer("n_train", n_train, 2)
     settings = few_steps_settings(patterns, model, sgd, n_train)
     with single_blas_thread():
@@ -123,6 +132,7 @@ def few_steps_settings(
     check_signs(model)
     _check_training(sgd, n_train)
     check_small_start(patterns, model, sgd, n_train)
+    check_fits("n_train", n_train, FEWEST_COPIES * n_train * patterns.n_patches)
     counts, _ = positive_counts(patterns, n_train)
     n = patterns.n_patches
     return tuple(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from moe_theory._cores import n_cores
 from moe_theory._random import stream
+from moe_theory._typed import typed
 from moe_theory._validation import integer
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
@@ -83,6 +84,7 @@ class JointError(PredictedError):
     n_draws: int
 
 
+@typed
 def joint_error(
     patterns: PatchPatterns, model: JointMoE, sgd: SGD, n_train: int, n_draws: int = N_DRAWS
 ) -> JointError:
@@ -155,7 +157,7 @@ def joint_error(
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, UserWarning, stacklevel=3)
+    warnings.warn(message, UserWarning, stacklevel=4)
 
 
 @lru_cache(maxsize=512)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moe_theory._typed import typed
 from moe_theory._validation import integer, real
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
@@ -54,6 +55,7 @@ class JointSamplesTo:
     above: JointError
 
 
+@typed
 def joint_samples_to(
     patterns: PatchPatterns, model: JointMoE, sgd: SGD, epsilon: float, n_draws: int = N_DRAWS
 ) -> JointSamplesTo:

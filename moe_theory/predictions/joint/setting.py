@@ -11,6 +11,7 @@ from moe_theory.models import JointMoE
 from moe_theory.predictions.assumptions import (
     check_fits,
     check_neutral_patterns,
+    check_objects,
     check_small_loss,
 )
 from moe_theory.training.sgd import SGD, steps_per_epoch
@@ -104,6 +105,7 @@ def joint_setting(patterns: PatchPatterns, model: JointMoE, sgd: SGD, n_train: i
     ValueError
         If an assumption fails; the message names it.
     """
+    check_objects(patterns, model, sgd)
     n_train = integer("n_train", n_train, FEWEST_SAMPLES)
     check_neutral_patterns(patterns)
     check_small_loss(sgd)

@@ -10,11 +10,14 @@ import numpy as np
 from scipy import stats
 
 from moe_theory._blas import single_blas_thread
-from moe_theory._validation import choice, reject
+from moe_theory._typed import typed
+from moe_theory._validation import choice, integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN
 from moe_theory.predictions.assumptions import (
+    MOST_SAMPLES,
     NoiseLaw,
+    check_objects,
     check_orthogonal,
     check_signs,
     check_small_start,
@@ -52,6 +55,7 @@ class OneStepError(PredictedError):
     tie: float
 
 
+@typed
 def one_step_error(
     patterns: PatchPatterns,
     model: DenseCNN,
@@ -122,6 +126,7 @@ def one_step_error(
 def _over_classes(
     patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int, errors: Errors
 ) -> OneStepError:
+    n_train = integer("n_train", n_train, 1, MOST_SAMPLES)
     _check(patterns, model, sgd, n_train)
     units = (model.n_hidden + 1) // 2, model.n_hidden // 2
     counts, chances = positive_counts(patterns, n_train, negligible=1e-8)
@@ -157,6 +162,10 @@ def _error_of_class(
 
 
 def _check(patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int) -> None:
+    check_objects(patterns, model, sgd)
+    if not isinstance(model, DenseCNN):
+        raise reject("model", type(model).__name__, "a DenseCNN")
+    integer("n_train", n_train, 1)
     check_orthogonal(patterns)
     if patterns.delta_d != 0:
         raise reject("delta_d", patterns.delta_d, "0: the statement is for orthogonal o₁ and o₂")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 from scipy import special, stats
 
+from moe_theory._typed import typed
 from moe_theory._validation import integer, real
 from moe_theory.bounds.parameters import SYMBOL
 
@@ -24,6 +25,7 @@ Its growth exponents are 2 in n and −1 in p; in 1/ε it grows as a logarithm.
 """
 
 
+@typed
 def one_step_error_asymptotic(n_patches: int, n_irrelevant: int, n_train: int) -> float:
     """Return ε = Q(½/√((n − 1)v)), v = (n − 1)/(pN)·(1 − 1/p), the limit of `one_step_error`.
 
@@ -57,6 +59,7 @@ def one_step_error_asymptotic(n_patches: int, n_irrelevant: int, n_train: int) -
     return float(stats.norm.sf(0.5 / ((n - 1) * variance) ** 0.5))
 
 
+@typed
 def one_step_samples_asymptotic(n_patches: int, n_irrelevant: int, epsilon: float) -> float:
     """Return N*(ε) = 4 z_ε² (n − 1)²(1 − 1/p)/p, at which `one_step_error_asymptotic` is ε.
 

@@ -7,16 +7,22 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from moe_theory._blas import single_blas_thread
+from moe_theory._typed import typed
 from moe_theory._validation import reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE, Weights
-from moe_theory.predictions.assumptions import check_router_training, positive_counts
+from moe_theory.predictions.assumptions import (
+    check_objects,
+    check_router_training,
+    positive_counts,
+)
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[np.float64]
 
 
+@typed
 def trained_routers(model: SeparateMoE, data: PatchData, sgd: SGD, initial: Weights) -> Array:
     """Return the routers at the end of their training, w_s = w_s(0) ± η_r T_r ĝ.
 
@@ -59,6 +65,10 @@ def trained_routers(model: SeparateMoE, data: PatchData, sgd: SGD, initial: Weig
     >>> bool(np.allclose(run.weights.routers, predicted, rtol=0, atol=1e-12))
     True
     """
+    for name, value, kind in (("model", model, SeparateMoE), ("data", data, PatchData),
+                              ("sgd", sgd, SGD), ("initial", initial, Weights)):  # fmt: skip
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be of type {kind.__name__}; got {type(value).__name__}")
     check_router_training(sgd, data.n_samples)
     shape = (model.n_experts, data.patch_dim)
     given = None if initial.routers is None else initial.routers.shape
@@ -69,6 +79,7 @@ def trained_routers(model: SeparateMoE, data: PatchData, sgd: SGD, initial: Weig
     return initial.routers.astype(np.float64) + reach * signs[:, None] * _gradient(data)
 
 
+@typed
 def expected_router_gradient(patterns: PatchPatterns, n_train: int) -> Array:
     """Return the mean over samples of ĝ = (1/N) Σ_i y_i Σ_j x_i⁽ʲ⁾.
 
@@ -101,6 +112,7 @@ def expected_router_gradient(patterns: PatchPatterns, n_train: int) -> Array:
     >>> bool(np.allclose(mean, (patterns.o1 - patterns.o2) / 2))
     True
     """
+    check_objects(patterns)
     counts, chances = positive_counts(patterns, n_train)
     positive = float(counts @ chances) / n_train
     discriminative = positive * patterns.o1 - (1 - positive) * patterns.o2

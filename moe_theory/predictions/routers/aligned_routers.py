@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from moe_theory._typed import typed
 from moe_theory._validation import integer, real
 from moe_theory.data.patterns import PatchPatterns
+from moe_theory.predictions.assumptions import check_objects
 from moe_theory.predictions.routers.success import RouterSuccess
 
 Array = NDArray[np.float64]
@@ -33,6 +35,7 @@ class AlignedSuccess:
     best: RouterSuccess
 
 
+@typed
 def aligned_success(patterns: PatchPatterns, n_routed: int) -> AlignedSuccess:
     """Return how often a router along o₁ − o₂ (o₂ − o₁) has o₁ (o₂) among its top l.
 
@@ -64,6 +67,7 @@ def aligned_success(patterns: PatchPatterns, n_routed: int) -> AlignedSuccess:
     >>> round(success.positive, 4), success.negative
     (0.4613, 1.0)
     """
+    check_objects(patterns)
     n_routed = integer("n_routed", n_routed, 1, patterns.n_patches)
     worst, best = (
         RouterSuccess.of_classes(
@@ -75,6 +79,7 @@ def aligned_success(patterns: PatchPatterns, n_routed: int) -> AlignedSuccess:
     return AlignedSuccess(worst, best)
 
 
+@typed
 def certain_n_routed(patterns: PatchPatterns, certainty: float) -> int:
     """Return the least l at which the worst success of both classes is at least ``certainty``.
 
@@ -105,6 +110,7 @@ def certain_n_routed(patterns: PatchPatterns, certainty: float) -> int:
     >>> certain_n_routed(patterns, 0.99), certain_n_routed(patterns, 1)
     (9, 16)
     """
+    check_objects(patterns)
     certainty = real("certainty", certainty, 0, 1, open_low=True)
     if certainty == 1:
         # A chance may be too small for a float and still not be 0.

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory._blas import single_blas_thread
-from moe_theory._validation import read_only
+from moe_theory._validation import integer, read_only, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE
 from moe_theory.predictions.assumptions import (
+    MOST_SAMPLES,
     check_neutral,
+    check_objects,
     check_router_training,
     positive_counts,
 )
@@ -57,6 +59,11 @@ def typical_scores(
     >>> round(typical_scores(patterns, SeparateMoE(2, 40, 4), sgd, 20).scale_deviation, 2)
     0.2
     """
+    check_objects(patterns, model, sgd)
+    if not isinstance(model, SeparateMoE):
+        raise reject("model", type(model).__name__, "a SeparateMoE")
+    # The Gaussian limits take no longer where N is larger.
+    n_train = integer("n_train", n_train, 1, None if gaussian else MOST_SAMPLES)
     check_neutral(patterns)
     check_router_training(sgd, n_train)
     model.routed(patterns.n_patches)
@@ -88,14 +95,14 @@ def _warn(scores: RouterScores, n_train: int) -> None:
             f"{scores.dim} and n_irrelevant = {scores.p} are small; the success with spread is "
             f"derived for small fluctuations and tested up to {LARGEST_DEVIATION:.0%}",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     if scores.training and n_train < FEWEST_SAMPLES:
         warnings.warn(
             f"n_train = {n_train} is below {FEWEST_SAMPLES}; the success on training inputs with "
             "spread leaves out terms of order 1/N²",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

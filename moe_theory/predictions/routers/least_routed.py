@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from moe_theory._typed import typed
 from moe_theory._validation import choice, real
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE
@@ -18,6 +19,7 @@ from moe_theory.training.sgd import SGD
 HIGHEST = 1 - 1e-6
 
 
+@typed
 def trained_n_routed(
     patterns: PatchPatterns,
     model: SeparateMoE,

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from moe_theory._blas import single_blas_thread
+from moe_theory._typed import typed
 from moe_theory._validation import choice
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE
@@ -55,6 +56,7 @@ class RouterSuccess:
         return cls(positive, negative, fraction * positive + (1 - fraction) * negative)
 
 
+@typed
 def router_success(
     patterns: PatchPatterns,
     model: SeparateMoE,

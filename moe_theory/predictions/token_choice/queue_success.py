@@ -8,9 +8,12 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from moe_theory._typed import typed
 from moe_theory._validation import integer, real
+from moe_theory.predictions.assumptions import check_fits
 
 
+@typed
 def place_success(n_patches: int, capacity: int, q: float) -> float:
     """Return the chance to be among the first C of those patches of an input that choose an expert.
 
@@ -48,6 +51,7 @@ def place_success(n_patches: int, capacity: int, q: float) -> float:
     return float(stats.binom.cdf(capacity - 1, np.arange(n), q).mean()) if capacity < n else 1.0
 
 
+@typed
 def ranked_success(n_patches: int, capacity: int, ahead: float, tied: float = 0.0) -> float:
     """Return the chance that fewer than C of the other n − 1 patches of an input come first.
 
@@ -90,6 +94,7 @@ def ranked_success(n_patches: int, capacity: int, ahead: float, tied: float = 0.
         return 1.0
     if tied == 0:
         return float(stats.binom.cdf(capacity - 1, n - 1, ahead))
+    check_fits("n_patches", n, n * capacity)
     below, rivals = np.arange(n)[:, None], np.arange(capacity)
     before = np.exp(stats.binom.logpmf(rivals, below, ahead + tied))
     after = stats.binom.cdf(capacity - 1 - rivals, n - 1 - below, ahead)

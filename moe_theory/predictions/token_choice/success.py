@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._arguments import router_array
 from moe_theory._arithmetic import products
+from moe_theory._typed import typed
 from moe_theory._validation import integer, read_only, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import TokenChoiceMoE
@@ -51,6 +53,7 @@ class Rivals:
             object.__setattr__(self, name, read_only(value))
 
 
+@typed
 def rivals(patterns: PatchPatterns, routers: NDArray[Any], n_chosen: int = 1) -> Rivals:
     """Count the irrelevant patterns that compete with o₁ and o₂ for a place at each expert.
 
@@ -81,8 +84,7 @@ def rivals(patterns: PatchPatterns, routers: NDArray[Any], n_chosen: int = 1) ->
     if patterns.max_closer is not None:
         allowed = "None: a limit makes the patches of an input dependent"
         raise reject("max_closer", patterns.max_closer, allowed)
-    if routers.ndim != 2 or routers.shape[1] != patterns.patch_dim:
-        raise reject("routers.shape", routers.shape, f"(k, {patterns.patch_dim})")
+    routers = router_array(routers, patterns.patch_dim)
     n_chosen = integer("n_chosen", n_chosen, 1, len(routers))
     scores = products(patterns.dictionary.astype(routers.dtype, copy=False), routers)
     chooses = np.zeros(scores.shape, np.bool_)
@@ -126,6 +128,7 @@ class ExpertSuccess:
         return cls(read_only(positive), read_only(negative), best)
 
 
+@typed
 def token_choice_success(
     patterns: PatchPatterns, routers: NDArray[Any], model: TokenChoiceMoE
 ) -> ExpertSuccess:
@@ -161,6 +164,7 @@ def token_choice_success(
     >>> token_choice_success(patterns, routers, model).best_expert
     1.0
     """
+    routers = router_array(routers, patterns.patch_dim)
     if len(routers) != model.n_experts:
         raise reject("routers.shape", routers.shape, f"({model.n_experts}, d) as in the model")
     found = rivals(patterns, routers, model.n_chosen)
@@ -175,6 +179,7 @@ def token_choice_success(
     return ExpertSuccess.of_classes(patterns, *success)
 
 
+@typed
 def expert_choice_success(
     patterns: PatchPatterns, routers: NDArray[Any], n_routed: int
 ) -> ExpertSuccess:

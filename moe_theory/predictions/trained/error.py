@@ -15,6 +15,7 @@ from scipy import stats
 
 from moe_theory._blas import single_blas_thread
 from moe_theory._random import stream
+from moe_theory._typed import typed
 from moe_theory._validation import real, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, SeparateMoE
@@ -64,6 +65,7 @@ class TrainedError(PredictedError):
     failures: float = 0.0
 
 
+@typed
 def trained_error(
     patterns: PatchPatterns, model: DenseCNN | SeparateMoE, sgd: SGD, n_train: int
 ) -> TrainedError:
@@ -103,7 +105,8 @@ def trained_error(
 
     Notes
     -----
-    Takes half a second at N = 100, and a minute at N = 1000. Equal arguments give equal results.
+    Takes a second at N = 100, and up to ten at N = 1000; beyond, time grows with N, and N that do
+    not fit into memory are refused. Equal arguments give equal results.
 
     Source: dossier §5.3 and §7 [D]; derivation in docs/theory/trained.md.
 
@@ -139,6 +142,7 @@ def trained_error(
     return trained
 
 
+@typed
 def trained_samples_to(
     patterns: PatchPatterns, model: DenseCNN | SeparateMoE, sgd: SGD, epsilon: float
 ) -> float:
@@ -190,7 +194,7 @@ def trained_samples_to(
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, UserWarning, stacklevel=3)
+    warnings.warn(message, UserWarning, stacklevel=4)
 
 
 @lru_cache(maxsize=1024)

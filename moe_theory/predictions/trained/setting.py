@@ -11,6 +11,7 @@ from moe_theory.models import DenseCNN, SeparateMoE
 from moe_theory.predictions.assumptions import (
     check_fits,
     check_neutral_patterns,
+    check_objects,
     check_small_loss,
 )
 from moe_theory.training.sgd import SGD
@@ -81,6 +82,7 @@ def trained_setting(
     ValueError
         If an assumption fails; the message names it.
     """
+    check_objects(patterns, model, sgd)
     n_train = integer("n_train", n_train, FEWEST_SAMPLES)
     check_neutral_patterns(patterns)
     n_routed = model.routed(patterns.n_patches)

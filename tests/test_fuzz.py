@@ -1,0 +1,239 @@
+"""Whatever a user asks for gives a result that is right, or an error that names an argument."""
+
+import inspect
+import math
+import re
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
+
+import moe_theory
+from moe_theory import (
+    SGD,
+    DenseCNN,
+    DigitPatches,
+    DigitTasks,
+    DivergenceError,
+    JointMoE,
+    PatchData,
+    PatchPatterns,
+    SeparateMoE,
+    SpuriousPatch,
+    TaskPatterns,
+    TokenChoiceMoE,
+    inference,
+    train,
+    train_many,
+)
+from moe_theory.inference import Quantizer, expert_scores, footprint, prune, quantize
+
+ODD = (
+    0, 1, -1, 7, 0.5, 1.5, -0.5, 95, 1e-30, 1e30, 2**70, math.nan, math.inf, -math.inf, True, None,
+    "3", "train", (), (1, 2), [3], np.int64(3), np.float32(0.25), np.array([1.0, 2.0]), 1j, {},
+)  # fmt: skip
+fractions = st.sampled_from([0.1, 0.5, 0.9])
+sizes = st.integers(1, 8)
+rates = st.floats(-4, 4).map(lambda power: 10.0**power)
+optional = st.none() | st.integers(1, 6)
+
+
+def _names():
+    """All names of parameters and fields of the public API."""
+    public = [getattr(module, name) for module in (moe_theory, inference)
+              for name in module.__all__]  # fmt: skip
+    found = set()
+    for thing in public:
+        if callable(thing) and not (inspect.isclass(thing) and issubclass(thing, BaseException)):
+            found |= set(inspect.signature(thing).parameters)
+        if inspect.isclass(thing):
+            for _, method in inspect.getmembers(thing, inspect.isfunction):
+                found |= set(inspect.signature(method).parameters)
+    return found - {"self", "args", "kwargs", "options"}
+
+
+NAMES = _names()
+
+
+def attempt(function, *arguments, **named):
+    """Return what ``function`` does; where it refuses, see that it says what, and stop there."""
+    try:
+        return function(*arguments, **named)
+    except (ValueError, TypeError) as error:
+        said, wanted = str(error), NAMES
+    except DivergenceError as error:
+        said, wanted = str(error), {"step"}
+    assert set(re.findall(r"[A-Za-z_]\w*", said)) & wanted, f"{function} names nothing: {said}"
+    reject()
+
+
+@st.composite
+def made(draw, kind, **fields):
+    """A configuration; one in five has an odd value somewhere."""
+    values = {name: draw(strategy) for name, strategy in fields.items()}
+    if draw(st.integers(0, 4)) == 0:
+        values[draw(st.sampled_from(sorted(values)))] = draw(st.sampled_from(ODD))
+    return attempt(kind, **values)
+
+
+def patterns(**more):
+    p = st.integers(1, 12)
+    return made(
+        PatchPatterns, n_patches=sizes, n_irrelevant=p, patch_dim=st.integers(8, 20),
+        delta_d=st.sampled_from([0.0, 0.4, -0.9]), spread=st.sampled_from([0.0, 0.0, 0.1]),
+        balanced=st.booleans(), positive_fraction=fractions,
+        n_closer=st.sampled_from([(0, 0), (1, 0), (1, 1), (2, 3)]), closeness=fractions,
+        max_closer=st.none() | st.integers(0, 3), dictionary_seed=sizes,
+    )  # fmt: skip
+
+
+def digits():
+    return made(
+        DigitPatches, n_patches=sizes, positive_digit=st.sampled_from([1, 2]),
+        negative_digit=st.sampled_from([0, 3]), balanced=st.booleans(),
+        positive_fraction=fractions, test_fraction=fractions, split_seed=sizes,
+    )  # fmt: skip
+
+
+data_models = st.one_of(
+    patterns(),
+    digits(),
+    made(TaskPatterns, n_patches=sizes, n_irrelevant=sizes, patch_dim=st.integers(8, 20),
+         frequencies=st.sampled_from([(1.0,), (0.5, 0.5), (0.9, 0.1), (0.0, 1.0)]),
+         spread=st.sampled_from([0.0, 0.1]), balanced=st.booleans(), positive_fraction=fractions),
+    made(SpuriousPatch, base=patterns() | digits(), rho_train=fractions, rho_test=fractions),
+    made(DigitTasks, base=digits(), frequencies=st.sampled_from([(0.5, 0.5), (0.9, 0.1)])),
+)  # fmt: skip
+
+
+@st.composite
+def models(draw):
+    kind = draw(st.sampled_from([DenseCNN, SeparateMoE, JointMoE, TokenChoiceMoE]))
+    std = st.sampled_from([0.0, 1e-8, 0.01, 1.0, 100.0])
+    fields = {"output_weights": st.sampled_from(["signs", "gaussian"]), "init_std": std}
+    if kind is DenseCNN:
+        return draw(made(kind, n_hidden=sizes, **fields))
+    k = draw(st.sampled_from([2, 2, 4, 3, 1]))
+    fields |= {"n_experts": st.just(k), "n_hidden": st.just(k * draw(st.integers(1, 3)))}
+    fields |= {"router_init_std": std}
+    if kind is TokenChoiceMoE:
+        more = {"n_chosen": st.integers(1, k), "capacity": optional,
+                "priority": st.sampled_from(["place", "score"])}  # fmt: skip
+    else:
+        more = {"n_routed": st.integers(1, 4), "pooling": st.sampled_from(["routed", "all"])}
+    return draw(made(kind, **fields, **more))
+
+
+@st.composite
+def descents(draw):
+    by_steps = draw(st.booleans())
+    router = draw(st.sampled_from(["router_n_steps", "router_n_epochs"]))
+    fields = {
+        "learning_rate": rates, "batch_size": st.integers(1, 30),
+        "n_steps" if by_steps else "n_epochs": st.integers(1, 30 if by_steps else 4),
+        "loss": st.sampled_from(["logistic", "hinge"]), "router_learning_rate": st.none() | rates,
+        "router_batch_size": optional, router: optional,
+        "router_samples": st.sampled_from(["train", "train", "split", "held_out"]),
+        "router_fraction": fractions,
+        "record": st.none() | st.integers(1, 9) | st.just((2, 3, 5)),
+        "stop_at_zero_error": st.booleans(), "stop_loss": st.none() | fractions,
+        "dtype": st.sampled_from(["float64", "float64", "float32"]),
+    }  # fmt: skip
+    return draw(made(SGD, **fields))
+
+
+@st.composite
+def samples(draw):
+    """Training and test inputs; their patches may be tiny or huge."""
+    law = draw(data_models)
+    count = draw(st.one_of(st.integers(2, 40), st.integers(2, 40), st.sampled_from(ODD)))
+    seed = draw(st.integers(0, 2**64))
+    train_data, test = (attempt(law.sample, count, seed, split=s) for s in ("train", "test"))
+    scale = 10.0 ** draw(st.sampled_from([0, 0, 0, -6, -3, 3, 6]))
+    return tuple(
+        PatchData(scale * part.dictionary, part.indices, part.labels, part.positions)
+        for part in (train_data, test)
+    )
+
+
+def check_finite(run, test):
+    outputs = attempt(run.predict, test)
+    arrays = [outputs, *(getattr(run.weights, name) for name in ("experts", "output", "routers"))]
+    arrays += [getattr(run.history, name) for name in vars(run.history)]
+    for array in arrays:
+        assert array is None or np.isfinite(array).all()
+    assert 0 <= run.error(test) <= 1
+    return outputs
+
+
+def sensitivity(inputs, run, outputs):
+    """How much outputs change if initial weights change by about their rounding."""
+    model, data, sgd, seed, named = inputs
+    changed = {
+        name: None if (value := getattr(run.initial, name)) is None else value * (1 + 3e-15)
+        for name in ("experts", "output", "routers")
+    }
+    other = train(model, data, sgd, seed, **named, engine="raw",
+                  initial=moe_theory.Weights(**changed))  # fmt: skip
+    return np.abs(other.predict(named["test"]) - outputs).max()
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=4000,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+@given(models(), samples(), descents(), st.integers(0, 2**70))
+def test_training(model, inputs, sgd, seed):
+    data, test = inputs
+    named = {"test": test}
+    if isinstance(model, SeparateMoE) and sgd.router_samples == "held_out":
+        named["router_data"] = data
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", getattr(moe_theory, "DeadNetworkWarning", UserWarning))
+        raw = attempt(train, model, data, sgd, seed, **named, engine="raw")
+        pattern = attempt(train, model, data, sgd, seed, **named, engine="pattern")
+        outputs, others = check_finite(raw, test), check_finite(pattern, test)
+        (again,) = train_many(model, data, sgd, [seed], **named, engine="raw")
+        np.testing.assert_array_equal(again.weights.experts, raw.weights.experts)
+        if sgd.dtype == "float64":
+            size = (
+                np.abs(outputs).max()
+                + np.abs(raw.weights.experts).max() * np.abs(test.dictionary).max()
+            )
+            allowed = 1e-9 * size + 1e3 * sensitivity((model, data, sgd, seed, named), raw, outputs)
+            assert np.abs(others - outputs).max() <= allowed
+        if not isinstance(model, DenseCNN):
+            metrics = attempt(raw.routing, test)
+            assert 0 <= metrics.best <= 1
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=1000,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+@given(
+    models().filter(lambda model: not isinstance(model, DenseCNN)),
+    samples(),
+    fractions | st.sampled_from(ODD),
+    st.sampled_from(inference.SCORES) | st.sampled_from(ODD),
+    st.integers(1, 8) | st.sampled_from(ODD),
+)
+def test_compression(model, inputs, ratio, score, bits):
+    data, test = inputs
+    sgd = SGD(0.1, 10, n_steps=5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", getattr(moe_theory, "DeadNetworkWarning", UserWarning))
+        run = attempt(train, model, data, sgd, 0)
+        scores = attempt(expert_scores, run, score, data=data)
+        assert np.isfinite(scores).all()
+        smaller = attempt(prune, run, ratio, score, data=data)
+        check_finite(smaller, test)
+        coarse = attempt(quantize, run, [bits] * model.n_experts, quantizer=Quantizer())
+        check_finite(coarse, test)
+        assert footprint(coarse).kilobytes > 0
