@@ -58,7 +58,10 @@ def _kinds(function: Callable[..., Any]) -> dict[str, tuple[type, ...]]:
     for name, hint in get_type_hints(function).items():
         several = get_origin(hint) in (Union, types.UnionType)
         kinds = get_args(hint) if several else (hint,)
-        if all(isinstance(kind, type) and get_origin(kind) is None for kind in kinds):
+        if all(
+            isinstance(kind, type) and kind is not Any and get_origin(kind) is None
+            for kind in kinds
+        ):
             found[name] = kinds
     return found
 

@@ -96,7 +96,9 @@ def compare_configurations(committed: Path, computed: Path) -> Iterator[Comparis
     if not committed.is_file():
         yield Comparison(name, "differs", f"no {committed.name} is committed")
         return
-    theirs, ours = (_settings(json.loads(path.read_text())) for path in (committed, computed))
+    theirs, ours = (
+        _settings(json.loads(path.read_text(encoding="utf-8"))) for path in (committed, computed)
+    )
     if theirs != ours:
         yield Comparison(name, "differs", difference(theirs, ours))
 

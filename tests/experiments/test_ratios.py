@@ -162,7 +162,7 @@ def test_precision_is_a_fraction(precision):
     [
         ((2, math.nan), [[0.5], [0.1]], {}, "places must be"),
         ((2, math.inf), [[0.5], [0.1]], {}, "places must be"),
-        ((), [], {}, "places must be"),
+        ((), [], {}, r"places\.shape must be"),
         ((2, 8), [[0.5], []], {}, r"errors\[1\]\.shape must be"),
         ((2, 8), [[0.5], [[0.1]]], {}, r"errors\[1\]\.shape must be"),
         ((2, 8), [[0.5, math.nan], [0.1]], {}, r"errors\[0\] must be finite"),
