@@ -24,8 +24,8 @@ def idx(array):
 @pytest.fixture
 def files(tmp_path):
     """Four IDX files, two of them gzipped."""
-    contents = {"images": idx(IMAGES), "labels": gzip.compress(idx(LABELS))}
-    contents |= {"test_images": gzip.compress(idx(OTHERS)), "test_labels": idx(LABELS)}
+    contents = {"images": idx(IMAGES), "labels": gzip.compress(idx(LABELS), mtime=0)}
+    contents |= {"test_images": gzip.compress(idx(OTHERS), mtime=0), "test_labels": idx(LABELS)}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     return {name: tmp_path / name for name in contents}
@@ -60,7 +60,7 @@ def test_home_is_found(files, monkeypatch):
         read_idx("~nobody-of-this-name/images")
 
 
-CUT = gzip.compress(idx(IMAGES))
+CUT = gzip.compress(idx(IMAGES), mtime=0)
 
 
 @pytest.mark.parametrize(
