@@ -32,7 +32,7 @@ verify: install ## compute all tables anew in results/verify (SCALE=quick or ful
 	$(BIN)/moe-theory verify --scale $(SCALE) figures/*.py
 
 verify-bits: install ## digests under other compiler targets, BLAS, libm, NumPy vectors (5 minutes)
-	$(BIN)/pytest tests/test_bits.py -n auto --dist worksteal
+	$(BIN)/pytest tests/test_bits.py -n auto --dist worksteal $(if $(BITS),-k "$(BITS)")
 
 verify-aarch64: install ## the same digests on emulated aarch64 (20 minutes; Debian, root, network)
 	PYTHONPATH=$(CURDIR) tests/aarch64.sh $(BIN)/python .aarch64 tests/battery.py tests/battery.json

@@ -75,9 +75,9 @@ def test_bits_are_the_committed_ones():
 
 
 @pytest.mark.slow
-def test_libraries(tmp_path):
-    """Under every library setting alone, and all old ones together."""
-    check({}, tmp_path, {**PLAIN, **LIBRARIES, **OLD})
+def test_libraries():
+    """Under every library setting alone, and all old ones together; kernels as other tests use."""
+    check({}, None, {**LIBRARIES, **OLD})
 
 
 @pytest.mark.slow
