@@ -7,7 +7,6 @@ typeset them.
 from __future__ import annotations
 
 import html
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -94,14 +93,6 @@ def card(title: str, rows: Mapping[str, object], *, formula: Formula | None = No
     # Typesetters break formulas to the width of their cell: a line of its own has room.
     top = f"<p><b>{cell(title)}</b></p><p>{cell(formula)}</p>"
     return f"{top}<table><tbody>{body}</tbody></table>"
-
-
-def watched() -> bool:
-    """Return whether somebody sees standard error move: a terminal, or a notebook.
-
-    Where nobody does, a log should not fill with progress bars.
-    """
-    return sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
 
 
 def _data(value: object) -> str:

@@ -16,19 +16,18 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._paths import PathLike, expanded
 from moe_theory._versions import versions
 
 __all__ = ["FileError"]
 
 T = TypeVar("T")
 Array = NDArray[Any]
-PathLike = str | os.PathLike[str]
 
 # Raised where members, or what they describe, change; files of older formats stay readable.
 FORMAT = 1
@@ -75,7 +74,7 @@ def read(path: PathLike, kind: str, build: Callable[[Any, dict[str, Array]], T])
     FileError
         If it is damaged, holds another kind of thing, or was written in a newer format.
     """
-    source = Path(path).expanduser()
+    source = expanded(path)
     raw = source.read_bytes()
     if not raw.startswith(b"PK"):
         raise FileError(f"{source} is empty, or no file that moe_theory has saved")
@@ -105,7 +104,7 @@ def read(path: PathLike, kind: str, build: Callable[[Any, dict[str, Array]], T])
 
 def write_whole(path: PathLike, content: bytes) -> None:
     """Write a file with its folders; whatever happens, the old or the new content is there."""
-    target = Path(path).expanduser()
+    target = expanded(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and not target.is_file():  # a pipe, or a folder, which says so

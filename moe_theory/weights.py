@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._paths import PathLike
 from moe_theory._random import Seed, normals, stream
 from moe_theory._validation import integer, read_only, reject
-from moe_theory.files import PathLike, read, write
+from moe_theory.files import read, write
 
 NAMES = ("experts", "output", "routers")
 

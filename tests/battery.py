@@ -38,8 +38,8 @@ from moe_theory import (
     route_tokens,
     train,
 )
+from moe_theory._versions import versions
 from moe_theory.experiments.crossing import crossing
-from moe_theory.experiments.describe import versions
 from moe_theory.inference import SCORES, Quantizer, expert_scores, fine_tune, prune, quantize
 from moe_theory.inference import rounding_noise as noise
 from moe_theory.statistics import fit_exponents

@@ -244,7 +244,7 @@ def test_a_bar_is_no_part_of_the_result(capsys, monkeypatch):
         shown.append(options)
         return tqdm(**options)
 
-    monkeypatch.setattr("moe_theory.training.steps.tqdm", bar)
+    monkeypatch.setattr("moe_theory._progress.tqdm", bar)
     quiet = f"{SMALL} --data patterns"
     watched, unwatched = (run_json(capsys, line) for line in (quiet.replace(" --quiet", ""), quiet))
     assert [options["disable"] for options in shown] == [False, True]

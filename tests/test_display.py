@@ -17,7 +17,8 @@ from moe_theory import (
     TokenChoiceMoE,
     train,
 )
-from moe_theory._display import Latex, card, cell, table, watched
+from moe_theory._display import Latex, card, cell, table
+from moe_theory._progress import watched
 from moe_theory.bounds import (
     ARCHITECTURES,
     QUANTITIES,

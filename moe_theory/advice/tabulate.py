@@ -11,8 +11,9 @@ from itertools import chain
 from pathlib import Path
 
 import joblib
-from tqdm import tqdm
 
+from moe_theory._paths import expanded
+from moe_theory._progress import progress_bar
 from moe_theory._validation import reject
 from moe_theory.advice.conventions import (
     N_PATCHES,
@@ -23,6 +24,7 @@ from moe_theory.advice.conventions import (
     patterns_of,
     training_of,
 )
+from moe_theory.files import write_whole
 from moe_theory.models import JointMoE
 from moe_theory.predictions.joint.error import JointError, joint_error
 from moe_theory.predictions.trained.error import TrainedError, trained_error
@@ -62,7 +64,7 @@ def tabulate(path: str | os.PathLike[str], *, n_workers: int | None = None) -> i
     -----
     Takes half an hour on two cores.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     known = _clean(path)
     wanted = [
         (arm, n, ratio, n_routed, k)
@@ -74,9 +76,11 @@ def tabulate(path: str | os.PathLike[str], *, n_workers: int | None = None) -> i
     jobs = joblib.Parallel(n_workers or -1, return_as="generator_unordered")(
         joblib.delayed(predict)(*key) for key in wanted
     )
-    for rows in tqdm(jobs, total=len(wanted), unit="network"):
-        with path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write("".join(f"{_line(row)}\n" for row in rows))
+    with progress_bar(len(wanted), "network", shown=True) as bar:
+        for rows in jobs:
+            with path.open("a", encoding="utf-8", newline="\n") as file:
+                file.write("".join(f"{_line(row)}\n" for row in rows))
+            bar.update()
     return len(wanted)
 
 
@@ -137,10 +141,7 @@ def _clean(path: Path) -> set[Key]:
     whole = {key: rows for key, rows in found.items() if _is_whole(rows)}
     made = "\n".join([header, *map(_line, chain(*whole.values())), ""])
     if made != text:
-        # Replaced at once, so that a kill leaves one of the two.
-        draft = path.with_name(f"{path.name}.draft")
-        draft.write_text(made, encoding="utf-8", newline="\n")
-        draft.replace(path)
+        write_whole(path, made.encode())
     return set(whole)
 
 

@@ -192,7 +192,8 @@ def _trained(made: Made, options: argparse.Namespace) -> tuple[TrainingRun, Patc
 
 
 def _config(made: Made, options: argparse.Namespace) -> dict[str, Any]:
-    from moe_theory.experiments.describe import describe, versions
+    from moe_theory._versions import versions
+    from moe_theory.experiments.describe import describe
 
     parts = {name: describe(getattr(made, name)) for name in ("model", "data", "sgd")}
     sizes = {name: getattr(options, name) for name in ("n_train", "n_test", "seed")}

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._paths import PathLike
 from moe_theory._validation import reject
-from moe_theory.data.idx import PathLike, existing_file
+from moe_theory.data.idx import existing_file
 
 NAMES = ("images", "labels", "test_images", "test_labels")
 # Names in the files that Keras publishes, mnist.npz for instance.

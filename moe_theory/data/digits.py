@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from moe_theory._paths import PathLike
 from moe_theory._random import Seed
 from moe_theory._validation import (
     boolean,
@@ -30,7 +31,7 @@ from moe_theory.data.digit_pools import (
     given_pools,
     split_pool,
 )
-from moe_theory.data.idx import PathLike, read_idx
+from moe_theory.data.idx import read_idx
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.protocol import SPLITS, check_fraction, draw_layout, split_stream
 

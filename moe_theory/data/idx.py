@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._paths import PathLike, expanded
 from moe_theory._validation import reject
-
-PathLike = str | os.PathLike[str]
 
 UNSIGNED_BYTE = 0x08
 GZIP = b"\x1f\x8b"
@@ -67,27 +66,9 @@ def read_idx(path: PathLike) -> NDArray[Any]:
     return values.reshape(shape)
 
 
-def expanded(field: str, path: PathLike) -> Path:
-    """Return ``path`` with the home of the user in place of "~".
-
-    Raises
-    ------
-    ValueError
-        If there is no such home.
-    TypeError
-        If ``path`` is no path.
-    """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"{field} must be a string or a path; got {path!r}")
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise reject(field, os.fspath(path), f"a path that can be found ({error})") from None
-
-
 def existing_file(path: PathLike, kind: str) -> Path:
     """Return ``path`` if a file is there; raises as `expanded` does, and where there is none."""
-    file = expanded("path", path)
+    file = expanded(path)
     if not file.is_file():
         raise reject("path", os.fspath(path), f"{kind} that exists")
     return file

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from moe_theory._paths import PathLike, expanded
 from moe_theory._validation import real, reject
 from moe_theory.data.digit_files import NAMES
 from moe_theory.data.digit_images import read_pixels
 from moe_theory.data.digit_pools import shared_images
 from moe_theory.data.digits import DigitPatches
-from moe_theory.data.idx import PathLike, expanded, read_idx
+from moe_theory.data.idx import read_idx
+from moe_theory.files import write_whole
 
 
 class Packed(NamedTuple):
@@ -81,8 +84,8 @@ def pack_idx(
     (20, 20, 'digits.npz')
     """
     paths = dict(zip(NAMES, (images, labels, test_images, test_labels), strict=True))
-    target = expanded("npz", npz)
-    packed = [expanded(name, path) for name, path in paths.items()]
+    target = expanded(npz, "npz")
+    packed = [expanded(path, name) for name, path in paths.items()]
     if max_pixel is not None:
         max_pixel = real("max_pixel", max_pixel, 0, open_low=True)
     arrays: dict[str, Any] = {name: read_idx(path) for name, path in paths.items()}
@@ -110,16 +113,11 @@ def _leave_out_shared(arrays: dict[str, Any], max_pixel: float | None) -> int:
 
 
 def _write(target: Path, arrays: dict[str, Any]) -> None:
-    """Write ``arrays``, so that the file is there as a whole or as it was."""
-    part = target.with_name(target.name + ".part")
+    content = io.BytesIO()
+    # No allow_pickle: NumPy before 2.2 would store it as one more array.
+    np.savez_compressed(content, **arrays)
     try:
-        try:
-            with part.open("wb") as file:
-                # No allow_pickle: NumPy before 2.2 would store it as one more array.
-                np.savez_compressed(file, **arrays)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(target, content.getvalue())
     except OSError as error:
         raise reject(
             "npz", str(target), f"a file that can be written ({error.strerror})"

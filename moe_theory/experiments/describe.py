@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from moe_theory._versions import versions
 from moe_theory.experiments.reader import Reader
 from moe_theory.experiments.settings import Setting
 
-__all__ = ["describe", "describe_settings", "versions"]
+__all__ = ["describe", "describe_settings"]
 
 
 def describe(value: Any, name: str = "value", *, strict: bool = True) -> Any:

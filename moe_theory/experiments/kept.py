@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from moe_theory.experiments.describe import describe_settings, versions
+from moe_theory._versions import versions
+from moe_theory.experiments.describe import describe_settings
 from moe_theory.experiments.identity import PARTS, Identities, present
 from moe_theory.experiments.schedule import Done
 from moe_theory.experiments.settings import Setting

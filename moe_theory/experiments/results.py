@@ -16,11 +16,12 @@ from scipy.special import stdtrit
 
 from moe_theory._arithmetic import rounded
 from moe_theory._display import table
+from moe_theory._paths import PathLike
 from moe_theory._validation import real, reject
 from moe_theory.experiments.frames import data_frame, data_set, is_nested
 from moe_theory.experiments.kept import read_rows
 from moe_theory.experiments.store import Row
-from moe_theory.files import PathLike, write_whole
+from moe_theory.files import write_whole
 
 # Rows that a notebook shows, and values that an error names.
 SHOWN, NAMED = 10, 20

@@ -9,9 +9,7 @@ from contextlib import closing
 from types import TracebackType
 from typing import Any
 
-from tqdm import tqdm
-
-from moe_theory._display import watched
+from moe_theory._progress import progress_bar
 from moe_theory._versions import versions
 from moe_theory.experiments.kept import Kept
 from moe_theory.experiments.schedule import Done, Job, run_jobs
@@ -45,8 +43,7 @@ class Runner:
         self._key = row_key(self.names)
         self._kept = None if path is None else Kept(path, trial, mix_versions=mix_versions)
         self.rows: dict[Key, Row] = {}
-        interval = 0.2 if watched() else 10.0
-        self.bar = tqdm(unit="run", disable=not progress, mininterval=interval, delay=0.1)
+        self.bar = progress_bar(None, "run", shown=progress, delay=0.1)
 
     def __enter__(self) -> Runner:
         return self

@@ -9,7 +9,8 @@ from typing import Any
 
 from moe_theory._typed import typed
 from moe_theory._validation import instance, real, reject, set_fields, wrong_object
-from moe_theory.experiments.describe import describe, describe_settings, versions
+from moe_theory._versions import versions
+from moe_theory.experiments.describe import describe, describe_settings
 from moe_theory.experiments.families import Family, FamilySearch, at
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.runner import Runner, label_names, level, row_key, warn_of_divergence

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from moe_theory._validation import integer, reject, set_fields
-from moe_theory.experiments.describe import describe_settings, versions
+from moe_theory._versions import versions
+from moe_theory.experiments.describe import describe_settings
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.runner import Runner, label_names, level, row_key, warn_of_divergence
 from moe_theory.experiments.settings import Setting, settings_of

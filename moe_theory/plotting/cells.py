@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from moe_theory._typed import typed
 from moe_theory._validation import real_array, reject, wrong_object
 from moe_theory.experiments import Results
-from moe_theory.plotting.arguments import check_axes, check_results
 
 
 @typed
@@ -29,7 +28,6 @@ def cell_means(
     >>> cell_means(Results({}, rows), "ok", x="N", y="l")
     ([8], [1], array([[0.5]]))
     """
-    check_results(results)
     columns, rows = sorted(results.unique(x)), sorted(results.unique(y))
     means = np.full((len(rows), len(columns)), np.nan)
     for i, own_y in enumerate(rows):
@@ -81,7 +79,6 @@ def plot_cells(
     >>> image.get_array().shape
     (2, 3)
     """
-    check_axes(ax)
     ends = real_array("limits", limits, "(2,)")
     if len(ends) != 2:
         raise reject("limits", limits, "two numbers")

@@ -9,7 +9,6 @@ from scipy.stats import bootstrap
 
 from moe_theory._typed import typed
 from moe_theory._validation import choice, real, real_array, reject
-from moe_theory.plotting.arguments import check_axes
 
 # One look per score in every figure.
 SCORE_LOOKS = {
@@ -58,7 +57,6 @@ def plot_compression(
     >>> ax.lines[0].get_label()
     'random'
     """
-    check_axes(ax)
     shade = real("shade", shade, 0, 1)
     choice("score", score, tuple(SCORE_LOOKS))
     points, values = real_array("levels", levels, "(L,)"), _draws("accuracy", accuracy)

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from moe_theory._typed import typed
 from moe_theory._validation import choice, instance, real_array
 from moe_theory.experiments import Results
-from moe_theory.plotting.arguments import check_axes, check_results
 
 # One look per architecture in every figure; other arms take what is left, in order.
 LOOKS = {"dense": ("C0", "o"), "separate": ("C1", "s"), "joint": ("C2", "^")}
@@ -55,8 +54,6 @@ def plot_curves(
     >>> len(ax.lines)
     1
     """
-    check_results(results)
-    check_axes(ax)
     instance("arms", arms, dict, "a dict of arms and their names in the legend")
     for arm, label in arms.items():
         rows = results.select(arm=arm)
@@ -82,7 +79,6 @@ def number_ticks(ax: Axes, values: Sequence[float], axis: str = "x") -> None:
     >>> [tick.get_text() for tick in ax.get_xticklabels()]
     ['1', '2', '4']
     """
-    check_axes(ax)
     choice("axis", axis, ("x", "y"))
     empty = isinstance(values, list | tuple) and not values
     ticks = [] if empty else sorted(set(real_array("values", values, "(M,)").tolist()))
@@ -120,7 +116,6 @@ def n_draws(results: Results) -> int:
     >>> n_draws(Results({}, [{"draw": 0}, {"draw": 1}, {"draw": 0}]))
     2
     """
-    check_results(results)
     return len(results.unique("draw"))
 
 
@@ -139,7 +134,6 @@ def summary_rows(
     >>> summary_rows(Results({}, rows), ["e"])
     [{'arm': 'dense', 'n_train': 9, 'n_draws': 2, 'e_mean': 0.25, 'e_std': 0.3535533905932738}]
     """
-    check_results(results)
     instance("columns", columns, (list, tuple), "a list of names")
     for column in columns:
         instance("columns", column, str, "a list of names")

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from moe_theory._typed import typed
 from moe_theory._validation import integer
 from moe_theory.experiments import Results
-from moe_theory.plotting.arguments import check_axes, check_results
 
 
 @typed
@@ -32,8 +31,6 @@ def plot_gates(results: Results, ax: Axes, *, n_routed: int) -> Axes:
     >>> len(ax.patches)
     4
     """
-    check_results(results)
-    check_axes(ax)
     n_routed = integer("n_routed", n_routed, 1)
     for side, (column, label, colour) in enumerate(
         [

@@ -9,11 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from moe_theory._arguments import check_samples
 from moe_theory._typed import typed
 from moe_theory._validation import integer
 from moe_theory.data.patch_data import PatchData
-from moe_theory.plotting.arguments import check_axes
 
 # Okabe–Ito colours, told apart by every kind of colour vision; the dashes help on paper.
 _FRAMES = {
@@ -54,11 +52,9 @@ def plot_sample(data: PatchData, index: int = 0, ax: Axes | None = None) -> Axes
     >>> plot_sample(data, 1).get_ylabel()
     'place of the patch'
     """
-    check_samples(data)
     index = integer("index", index, 0, data.n_samples - 1)
     if ax is None:
         ax = Figure(layout="constrained").add_subplot()
-    check_axes(ax)
     patches = data.dictionary[data.indices[index]]
     if data.image_shape is None:
         columns = 1

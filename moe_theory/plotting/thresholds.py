@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from moe_theory._arithmetic import log
 from moe_theory._typed import typed
 from moe_theory._validation import instance, integer, real, real_array, reject
-from moe_theory.plotting.arguments import check_axes
 from moe_theory.statistics import ExponentFit, fit_exponents
 
 Rows = Sequence[Mapping[str, Any]]
@@ -47,7 +46,6 @@ def plot_thresholds(
     'log'
     """
     _check_rows(rows, x, "value", "low", "high")
-    check_axes(ax)
     shift = real("shift", shift, 0, open_low=True)
     reached = [row for row in rows if np.isfinite(row["value"])]
     places = shift * np.array([row[x] for row in reached], dtype=float)
@@ -102,7 +100,6 @@ def exponent_text(fit: ExponentFit | None, k: int = 0) -> str:
     """
     if fit is None:
         return "no fit"
-    instance("fit", fit, ExponentFit, "an ExponentFit or None")
     k = integer("k", k, 0, len(fit.exponent) - 1)
     text = f"{fit.exponent[k]:.2f} [{fit.low[k]:.2f}, {fit.high[k]:.2f}]"
     p_value = None if fit.curvature_p_value is None else fit.curvature_p_value[k]
@@ -112,10 +109,8 @@ def exponent_text(fit: ExponentFit | None, k: int = 0) -> str:
 @typed
 def plot_fit(fit: ExponentFit | None, xs: Sequence[float], ax: Axes, *, colour: str) -> None:
     """Draw the fitted power law of one size over the range of ``xs``."""
-    check_axes(ax)
     places = _range(xs)
     if fit is not None:
-        instance("fit", fit, ExponentFit, "an ExponentFit or None")
         ax.plot(places, fit.predict(places), color=colour, linewidth=1)
 
 
@@ -127,7 +122,6 @@ def plot_slope(
 
     Only the slope means something: the constant of a bound is not known.
     """
-    check_axes(ax)
     places, exponent = _range(xs), real("exponent", exponent, -100, 100)
     start = real_array("at", at, "(2,)")
     if len(start) != 2 or start[0] <= 0:

@@ -11,7 +11,7 @@ from scipy import stats
 
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
-from moe_theory.models import DenseCNN, Model
+from moe_theory.models import DenseCNN
 from moe_theory.training.sgd import SGD, steps_per_epoch
 
 # How the law of a sum over irrelevant patches is taken.
@@ -46,7 +46,7 @@ def positive_counts(
     """
     n_train = integer("n_train", n_train, 1)
     if not patterns.balanced:
-        check_fits("n_train", n_train, n_train)
+        check_numbers_fit("n_train", n_train, n_train)
     expected = n_train * patterns.positive_fraction
     if patterns.balanced:
         nearest = math.floor(expected + 0.5)
@@ -59,27 +59,7 @@ def positive_counts(
     return counts[kept], chances[kept]
 
 
-def check_objects(patterns: object, model: object = ..., sgd: object = ...) -> None:
-    """Raise ``TypeError`` for an argument that is not what its name says.
-
-    Examples
-    --------
-    >>> check_objects("patterns")
-    Traceback (most recent call last):
-    TypeError: patterns must be PatchPatterns; got str
-    """
-    networks = "a network, such as DenseCNN(40)"
-    for name, value, kind, wanted in (
-        ("patterns", patterns, PatchPatterns, "PatchPatterns"),
-        ("model", model, Model, networks),
-        ("sgd", sgd, SGD, "an SGD"),
-    ):
-        if value is not ... and (isinstance(value, type) or not isinstance(value, kind)):
-            given = value if isinstance(value, type) else type(value)
-            raise TypeError(f"{name} must be {wanted}; got {given.__name__}")
-
-
-def check_fits(field: str, value: float, numbers: float, *, at_least: bool = False) -> None:
+def check_numbers_fit(field: str, value: float, numbers: float, *, at_least: bool = False) -> None:
     """Raise ``ValueError`` if the ``numbers`` that a ``value`` asks for do not fit into memory.
 
     They are taken to be in proportion to the value, or to its inverse if it has to be ``at_least``
@@ -87,8 +67,8 @@ def check_fits(field: str, value: float, numbers: float, *, at_least: bool = Fal
 
     Examples
     --------
-    >>> check_fits("n_train", 1000, 258_000)
-    >>> check_fits("n_train", 10**6, 258 * 10**6)
+    >>> check_numbers_fit("n_train", 1000, 258_000)
+    >>> check_numbers_fit("n_train", 10**6, 258 * 10**6)
     Traceback (most recent call last):
     ValueError: n_train must be at most 130055, to fit into memory; got 1000000
     """

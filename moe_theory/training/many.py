@@ -10,11 +10,10 @@ from itertools import islice
 from typing import Any, TypeVar, overload
 
 import numpy as np
-from tqdm import tqdm
 
 from moe_theory._arguments import NETWORKS, is_law
 from moe_theory._cores import n_cores
-from moe_theory._display import watched
+from moe_theory._progress import progress_bar
 from moe_theory._random import Seed, seed_sequence
 from moe_theory._stopping import check, heeding
 from moe_theory._validation import boolean, instance, integer, reject, wrong_object
@@ -157,8 +156,7 @@ def train_many(
         )
         return run if reduce is None else reduce(run)
 
-    interval = 0.2 if watched() else 10.0
-    bar = tqdm(total=len(replicas), disable=not progress, unit="run", mininterval=interval)
+    bar = progress_bar(len(replicas), "run", shown=progress)
     results = []
     # Closed here, since a traceback would keep it, and its threads, alive.
     with bar, closing(_in_order(one, replicas, workers)) as found:

@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 
 from moe_theory._random import Seed, seed_sequence
-from moe_theory._validation import boolean, choice, reject
+from moe_theory._validation import boolean, choice
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
-from moe_theory.models import DenseCNN, Model, SeparateMoE, Weights
+from moe_theory.models import Model, SeparateMoE, Weights
 from moe_theory.training.arguments import check_fit, check_initial, check_ties
 from moe_theory.training.flops import expert_flops
 from moe_theory.training.gram import suits_pattern_space
@@ -21,7 +21,13 @@ from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.raw import RawTrainee
 from moe_theory.training.recording import Trainee
 from moe_theory.training.routers import train_routers
-from moe_theory.training.run import DivergenceError, History, TrainingRun, warn_if_dead
+from moe_theory.training.run import (
+    DivergenceError,
+    History,
+    TrainingRun,
+    check_shapes,
+    warn_if_dead,
+)
 from moe_theory.training.sgd import SGD
 from moe_theory.training.steps import run_steps
 from moe_theory.training.work import largest_call
@@ -115,7 +121,7 @@ def train(
         if initial is None:
             initial = model.initial_weights(data.patch_dim, seed)
         else:
-            _check_shapes(initial, model, data.patch_dim)
+            check_shapes("initial", initial, model, data.patch_dim)
         initial = _cast(initial, sgd)
         check_ties(model, initial, data.n_patches)
         weights, own, spent = initial, data, Flops(0)
@@ -163,19 +169,6 @@ def _warn_if_dead(trainee: Trainee, recorded: History, test: PatchData | None) -
         warn_if_dead(trainee.outputs(trainee.inputs))
     elif test is not None and recorded.test_error is not None and recorded.test_error[-1] > 0.5:
         warn_if_dead(trainee.outputs(trainee.prepare(test)))
-
-
-def _check_shapes(initial: Weights, model: Model, patch_dim: int) -> None:
-    n_routers = 0 if isinstance(model, DenseCNN) else model.n_experts
-    shapes = {
-        "experts": (model.n_hidden, patch_dim),
-        "output": (model.n_hidden,),
-        "routers": (n_routers, patch_dim) if n_routers else None,
-    }
-    for name, expected in shapes.items():
-        array = getattr(initial, name)
-        if (given := None if array is None else array.shape) != expected:
-            raise reject(f"initial.{name}.shape", given, f"{expected}, as the model has it")
 
 
 def _in_pattern_space(engine: Engine, data: PatchData) -> bool:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from moe_theory._arguments import check_samples
 from moe_theory._display import card
+from moe_theory._paths import PathLike
 from moe_theory._validation import finite, read_only, reject
 from moe_theory._versions import versions
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
-from moe_theory.files import PathLike, plain, read, restored, write
+from moe_theory.files import plain, read, restored, write
 from moe_theory.models import DenseCNN, Model, TokenChoiceMoE, Weights
 from moe_theory.routing import RoutingMetrics, routing_metrics, token_routing_metrics
 from moe_theory.training.inputs import prepare

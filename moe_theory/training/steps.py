@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from moe_theory._display import watched
+from moe_theory._progress import progress_bar
 from moe_theory._random import Seed, stream
 from moe_theory._stopping import check
 from moe_theory.data.patch_data import PatchData
@@ -44,7 +43,7 @@ def run_steps(
     records = [measure(trainee, shown)]
     finite = trainee.finite() and finite_weights(trainee.weights())
     finite = finite and is_finite(records[0], has_test=has_test)
-    with step_bar(due[-1], shown=progress) as bar:
+    with progress_bar(due[-1], "step", shown=progress, delay=1.0) as bar:
         for part in _parts(trainee, due, seed, call) if finite else ():
             check()
             finite = _advance(trainee, part, call)
@@ -61,12 +60,6 @@ def run_steps(
                 break
     finite = finite and finite_weights(trainee.weights())
     return Course(history(records, has_test), None if finite else int(marks[DONE]))
-
-
-def step_bar(n_steps: int, *, shown: bool) -> Any:
-    """Return a bar for so many steps, which is seen where they take longer than a second."""
-    interval = 0.2 if watched() else 10.0
-    return tqdm(total=n_steps, disable=not shown, unit="step", mininterval=interval, delay=1.0)
 
 
 def finite_weights(weights: Weights) -> bool:

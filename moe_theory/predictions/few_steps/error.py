@@ -18,9 +18,8 @@ from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN
 from moe_theory.predictions.assumptions import (
-    check_fits,
     check_neutral_patterns,
-    check_objects,
+    check_numbers_fit,
     check_signs,
     check_small_start,
     positive_counts,
@@ -109,7 +108,6 @@ def few_steps_error(
     >>> 0.114 < found.error < 0.119, found.standard_error < 0.001
     (True, True)
     """
-    check_objects(patterns, model, sgd)
     n_train = integer("n_train", n_train, 2)
     settings = few_steps_settings(patterns, model, sgd, n_train)
     with single_blas_thread():
@@ -127,12 +125,10 @@ def few_steps_settings(
         If an assumption fails; the message names it.
     """
     check_neutral_patterns(patterns)
-    if not isinstance(model, DenseCNN):
-        raise reject("model", type(model).__name__, "a DenseCNN")
     check_signs(model)
     _check_training(sgd, n_train)
     check_small_start(patterns, model, sgd, n_train)
-    check_fits("n_train", n_train, FEWEST_COPIES * n_train * patterns.n_patches)
+    check_numbers_fit("n_train", n_train, FEWEST_COPIES * n_train * patterns.n_patches)
     counts, _ = positive_counts(patterns, n_train)
     n = patterns.n_patches
     return tuple(

@@ -9,9 +9,8 @@ from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
 from moe_theory.predictions.assumptions import (
-    check_fits,
     check_neutral_patterns,
-    check_objects,
+    check_numbers_fit,
     check_small_loss,
 )
 from moe_theory.training.sgd import SGD, steps_per_epoch
@@ -105,12 +104,9 @@ def joint_setting(patterns: PatchPatterns, model: JointMoE, sgd: SGD, n_train: i
     ValueError
         If an assumption fails; the message names it.
     """
-    check_objects(patterns, model, sgd)
     n_train = integer("n_train", n_train, FEWEST_SAMPLES)
     check_neutral_patterns(patterns)
     check_small_loss(sgd)
-    if not isinstance(model, JointMoE):
-        raise reject("model", type(model).__name__, "a JointMoE")
     if model.output_weights != "signs":
         raise reject("output_weights", model.output_weights, '"signs"')
     n_routed = model.routed(patterns.n_patches)
@@ -136,8 +132,8 @@ def joint_setting(patterns: PatchPatterns, model: JointMoE, sgd: SGD, n_train: i
     if not 0 < model.init_std <= SMALL_START * setting.opening:
         allowed = f"positive and at most {SMALL_START * setting.opening:.2g}, where gates open"
         raise reject("init_std", model.init_std, allowed)
-    check_fits("n_train", n_train, setting.n_experts * n_train * setting.n)
-    check_fits("n_hidden", model.n_hidden, model.n_hidden * (setting.p + 2))
+    check_numbers_fit("n_train", n_train, setting.n_experts * n_train * setting.n)
+    check_numbers_fit("n_hidden", model.n_hidden, model.n_hidden * (setting.p + 2))
     n_visits = setting.n_exact * setting.batch_size
-    check_fits("learning_rate", setting.rate, n_visits, at_least=True)
+    check_numbers_fit("learning_rate", setting.rate, n_visits, at_least=True)
     return setting

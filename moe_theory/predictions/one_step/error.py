@@ -17,7 +17,6 @@ from moe_theory.models import DenseCNN
 from moe_theory.predictions.assumptions import (
     MOST_SAMPLES,
     NoiseLaw,
-    check_objects,
     check_orthogonal,
     check_signs,
     check_small_start,
@@ -162,9 +161,6 @@ def _error_of_class(
 
 
 def _check(patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int) -> None:
-    check_objects(patterns, model, sgd)
-    if not isinstance(model, DenseCNN):
-        raise reject("model", type(model).__name__, "a DenseCNN")
     integer("n_train", n_train, 1)
     check_orthogonal(patterns)
     if patterns.delta_d != 0:

@@ -13,7 +13,6 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE, Weights
 from moe_theory.predictions.assumptions import (
-    check_objects,
     check_router_training,
     positive_counts,
 )
@@ -112,7 +111,6 @@ def expected_router_gradient(patterns: PatchPatterns, n_train: int) -> Array:
     >>> bool(np.allclose(mean, (patterns.o1 - patterns.o2) / 2))
     True
     """
-    check_objects(patterns)
     counts, chances = positive_counts(patterns, n_train)
     positive = float(counts @ chances) / n_train
     discriminative = positive * patterns.o1 - (1 - positive) * patterns.o2

@@ -12,7 +12,6 @@ from scipy import stats
 from moe_theory._typed import typed
 from moe_theory._validation import integer, real
 from moe_theory.data.patterns import PatchPatterns
-from moe_theory.predictions.assumptions import check_objects
 from moe_theory.predictions.routers.success import RouterSuccess
 
 Array = NDArray[np.float64]
@@ -67,7 +66,6 @@ def aligned_success(patterns: PatchPatterns, n_routed: int) -> AlignedSuccess:
     >>> round(success.positive, 4), success.negative
     (0.4613, 1.0)
     """
-    check_objects(patterns)
     n_routed = integer("n_routed", n_routed, 1, patterns.n_patches)
     worst, best = (
         RouterSuccess.of_classes(
@@ -110,7 +108,6 @@ def certain_n_routed(patterns: PatchPatterns, certainty: float) -> int:
     >>> certain_n_routed(patterns, 0.99), certain_n_routed(patterns, 1)
     (9, 16)
     """
-    check_objects(patterns)
     certainty = real("certainty", certainty, 0, 1, open_low=True)
     if certainty == 1:
         # A chance may be too small for a float and still not be 0.

@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory._blas import single_blas_thread
-from moe_theory._validation import integer, read_only, reject
+from moe_theory._validation import integer, read_only
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE
 from moe_theory.predictions.assumptions import (
     MOST_SAMPLES,
     check_neutral,
-    check_objects,
     check_router_training,
     positive_counts,
 )
@@ -59,9 +58,6 @@ def typical_scores(
     >>> round(typical_scores(patterns, SeparateMoE(2, 40, 4), sgd, 20).scale_deviation, 2)
     0.2
     """
-    check_objects(patterns, model, sgd)
-    if not isinstance(model, SeparateMoE):
-        raise reject("model", type(model).__name__, "a SeparateMoE")
     # The Gaussian limits take no longer where N is larger.
     n_train = integer("n_train", n_train, 1, None if gaussian else MOST_SAMPLES)
     check_neutral(patterns)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from moe_theory._typed import typed
 from moe_theory._validation import integer, real
-from moe_theory.predictions.assumptions import check_fits
+from moe_theory.predictions.assumptions import check_numbers_fit
 
 
 @typed
@@ -94,7 +94,7 @@ def ranked_success(n_patches: int, capacity: int, ahead: float, tied: float = 0.
         return 1.0
     if tied == 0:
         return float(stats.binom.cdf(capacity - 1, n - 1, ahead))
-    check_fits("n_patches", n, n * capacity)
+    check_numbers_fit("n_patches", n, n * capacity)
     below, rivals = np.arange(n)[:, None], np.arange(capacity)
     before = np.exp(stats.binom.logpmf(rivals, below, ahead + tied))
     after = stats.binom.cdf(capacity - 1 - rivals, n - 1 - below, ahead)

@@ -9,7 +9,7 @@ from moe_theory._typed import typed
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import TokenChoiceMoE
-from moe_theory.predictions.assumptions import check_objects, check_orthogonal
+from moe_theory.predictions.assumptions import check_orthogonal
 from moe_theory.predictions.token_choice.queue_success import place_success, ranked_success
 
 
@@ -51,9 +51,6 @@ def untrained_token_success(patterns: PatchPatterns, model: TokenChoiceMoE) -> f
     0.816
     0.813
     """
-    check_objects(patterns, model)
-    if not isinstance(model, TokenChoiceMoE):
-        raise reject("model", type(model).__name__, "a TokenChoiceMoE")
     check_orthogonal(patterns)
     if model.router_init_std == 0:
         raise reject("router_init_std", 0.0, "positive: routers at zero are not random")
@@ -102,7 +99,6 @@ def untrained_expert_success(patterns: PatchPatterns, n_experts: int, n_routed: 
     >>> round(untrained_expert_success(patterns, n_experts=8, n_routed=4), 3)
     0.623
     """
-    check_objects(patterns)
     check_orthogonal(patterns)
     n, p = patterns.n_patches, patterns.n_irrelevant
     n_experts = integer("n_experts", n_experts, 1)

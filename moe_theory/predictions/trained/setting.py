@@ -9,9 +9,8 @@ from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, SeparateMoE
 from moe_theory.predictions.assumptions import (
-    check_fits,
     check_neutral_patterns,
-    check_objects,
+    check_numbers_fit,
     check_small_loss,
 )
 from moe_theory.training.sgd import SGD
@@ -82,13 +81,10 @@ def trained_setting(
     ValueError
         If an assumption fails; the message names it.
     """
-    check_objects(patterns, model, sgd)
     n_train = integer("n_train", n_train, FEWEST_SAMPLES)
     check_neutral_patterns(patterns)
     n_routed = model.routed(patterns.n_patches)
     n_experts = model.n_experts
-    if not isinstance(model, DenseCNN | SeparateMoE):
-        raise reject("model", type(model).__name__, "a DenseCNN or a SeparateMoE")
     if model.output_weights != "signs":
         raise reject("output_weights", model.output_weights, '"signs"')
     own = model.n_hidden // n_experts
@@ -130,11 +126,11 @@ def trained_setting(
 
 def _check_sizes(s: TrainedSetting, n_hidden: int, learning_rate: float) -> None:
     """Raise ``ValueError`` if what is drawn for a training set does not fit into memory."""
-    check_fits("n_train", s.n_train, s.n_experts * s.n_train * (max(s.p, s.n) + 2))
-    check_fits("n_hidden", n_hidden, s.p * sum(s.units))
+    check_numbers_fit("n_train", s.n_train, s.n_experts * s.n_train * (max(s.p, s.n) + 2))
+    check_numbers_fit("n_hidden", n_hidden, s.p * sum(s.units))
     # Units die in about so many steps, of B samples each.
     n_steps = 4 / (s.rate * s.scale * s.carriers)
-    check_fits("learning_rate", learning_rate, n_steps * s.batch_size, at_least=True)
+    check_numbers_fit("learning_rate", learning_rate, n_steps * s.batch_size, at_least=True)
 
 
 def _check_training(sgd: SGD) -> None:
