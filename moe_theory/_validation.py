@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# No count is larger, and no seed of an experiment. Beyond what a float holds, arithmetic would
+# fail later, and name nothing.
+MOST = 2**256
+
 
 def reject(field: str, value: object, allowed: str) -> ValueError:
     """Return the error for a bad ``value`` of ``field``; the caller raises it.
@@ -36,6 +40,8 @@ def integer(field: str, value: object, low: int, high: int | None = None) -> int
     number = int(value)
     if number < low or (high is not None and number > high):
         raise reject(field, value, allowed)
+    if number > MOST:
+        raise reject(field, value, f"an integer in [{low}, 2**256]")
     return number
 
 
@@ -60,7 +66,10 @@ def real(
     allowed = f"a finite number in {left}{low:g}, {high:g}{right}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         raise reject(field, value, allowed)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     below = number <= low if open_low else number < low
     above = number >= high if open_high else number > high
     if not math.isfinite(number) or below or above:

@@ -192,6 +192,7 @@ def files(tmp_path, monkeypatch):
         ("prune --run text.csv --learning-rate-per-patch 1", "--learning-rate-per-patch does not"),
         ("samples --n-min 3", "n_min must be even; got 3"),
         ("samples --epsilon 2", "epsilon must be"),
+        ("sweep --mix-versions", "--mix-versions does not apply without --store"),
         ("sweep --n-draws 0", "n_draws must be an integer >= 1; got 0"),
         ("sweep --model dense --n-routed 1 2", "--n-routed does not apply to --model dense"),
     ],
@@ -339,3 +340,17 @@ def test_files_are_written_in_one_encoding():
                 binary = any(isinstance(text, str) and "b" in text for text in texts)
                 of_os = getattr(node.func.value, "id", "") == "os" and name == "open"
                 assert binary or of_os or "encoding" in given, (file, node.lineno)
+
+
+def test_notes_of_an_error_are_told_but_for_the_trace_of_a_worker(capsys, monkeypatch):
+    def fail(options):
+        error = ValueError("n_train must be even; got 3")
+        error.add_note("in draw 3 of the setting {'arm': 'dense'}")
+        error.add_note("Traceback (most recent call last):\n  of a worker")
+        raise error
+
+    monkeypatch.setattr("moe_theory.cli.sweep._sweep", fail)
+    assert main(["sweep"]) == 2
+    assert told(capsys) == (
+        "n_train must be even; got 3; in draw 3 of the setting {'arm': 'dense'}"
+    )

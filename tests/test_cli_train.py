@@ -30,6 +30,7 @@ from moe_theory.cli import main
 from moe_theory.cli.flags import convert, described, hints_of, own_fields, written
 from moe_theory.cli.kinds import DATA, MODELS, flags_of
 from moe_theory.cli.sweep import SEARCH
+from moe_theory.experiments import kept
 from moe_theory.inference import prune
 from moe_theory.predictions import joint_error, trained_error
 
@@ -150,6 +151,21 @@ def test_sweep(capsys, tmp_path):
     assert len(text.splitlines()) == 1 + 12
     assert text.split()[:6] == ["arm", "n_routed", "n_patches", "N", "test", "error"]
     assert store.read_bytes() == kept
+
+
+def test_rows_of_another_machine_are_mixed_on_request_only(capsys, tmp_path, monkeypatch):
+    line = (
+        "sweep --model dense --data patterns --n-train 10 --n-test 10 --n-steps 3 --quiet "
+        f"--store {tmp_path / 'rows'} --n-draws"
+    )
+    with monkeypatch.context() as elsewhere:
+        here = kept.versions()
+        elsewhere.setattr(kept, "versions", lambda: {**here, "machine": "another"})
+        run(f"{line} 1")
+    run(f"{line} 1")  # finished: read anywhere
+    assert main(f"{line} 2".split()) == 2
+    assert "mix_versions" in capsys.readouterr().err
+    assert len(run_json(capsys, f"{line} 2 --mix-versions")["rows"]) == 2
 
 
 def test_samples(capsys):

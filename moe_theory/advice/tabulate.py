@@ -24,7 +24,6 @@ from moe_theory.advice.conventions import (
     patterns_of,
     training_of,
 )
-from moe_theory.files import write_whole
 from moe_theory.models import JointMoE
 from moe_theory.predictions.joint.error import JointError, joint_error
 from moe_theory.predictions.trained.error import TrainedError, trained_error
@@ -141,7 +140,10 @@ def _clean(path: Path) -> set[Key]:
     whole = {key: rows for key, rows in found.items() if _is_whole(rows)}
     made = "\n".join([header, *map(_line, chain(*whole.values())), ""])
     if made != text:
-        write_whole(path, made.encode())
+        # Replaced at once, so that a kill leaves one of the two.
+        draft = path.with_name(f"{path.name}.draft")
+        draft.write_text(made, encoding="utf-8", newline="\n")
+        draft.replace(path)
     return set(whole)
 
 

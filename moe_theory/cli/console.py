@@ -66,7 +66,9 @@ def _status(parse: Callable[[], argparse.Namespace]) -> int:
         told = _told(error)
         if told is None:
             raise
-        _tell(told[0])
+        # A note may be the trace of a worker, too.
+        notes = [note for note in getattr(error, "__notes__", ()) if "\n" not in note]
+        _tell("; ".join([told[0], *notes]))
         return told[1]
 
 
@@ -87,6 +89,12 @@ def _told(error: Exception) -> tuple[str, int] | None:
         if isinstance(error, DivergenceError):
             return str(error), 1
     return None
+
+
+def add_mixing(own: argparse.ArgumentParser) -> None:
+    """Add the flag that consents to rows of several versions in one file."""
+    text = "add rows to those that other versions of the dependencies, or another machine, made"
+    own.add_argument("--mix-versions", action="store_true", help=text)
 
 
 def plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import Field, fields
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -33,6 +34,7 @@ def own_fields(kind: type) -> dict[str, Field[Any]]:
     return {field.name: field for field in fields(kind) if field.init}
 
 
+@cache
 def described(kind: type) -> dict[str, str]:
     """Return the first sentence that the docstring says of each parameter.
 
@@ -111,6 +113,7 @@ def _shown(member: Any) -> str:
     return "BOOL" if member is bool else str(member.__name__).upper()
 
 
+@cache
 def hints_of(kind: type) -> dict[str, Any]:
     """Return the types of all fields."""
     return get_type_hints(kind)

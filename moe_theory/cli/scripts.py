@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moe_theory.cli.console import CommandError
+from moe_theory.cli.console import CommandError, add_mixing
 
 if TYPE_CHECKING:
     from moe_theory.experiments.tables import Comparison
@@ -48,6 +48,7 @@ def _add_common(own: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--store", default="results", help="folder of the raw results (default %(default)s)"
     )
+    add_mixing(own)
 
 
 def _add_scale(own: argparse.ArgumentParser) -> None:
@@ -62,7 +63,9 @@ def _run(options: argparse.Namespace) -> None:
     for file in options.files:
         print(file, file=sys.stderr)
         with _placed(file):
-            results = run_simulation(file, options.scale, store=options.store)
+            results = run_simulation(
+                file, options.scale, store=options.store, mix_versions=options.mix_versions
+            )
         print(f"{file}: {len(results.rows)} rows in {options.store}/{options.scale}")
 
 
@@ -72,7 +75,13 @@ def _draw(options: argparse.Namespace) -> None:
     for file in options.files:
         print(file, file=sys.stderr)
         with _placed(file):
-            picture = draw_figure(file, options.scale, store=options.store, out=options.out)
+            picture = draw_figure(
+                file,
+                options.scale,
+                store=options.store,
+                out=options.out,
+                mix_versions=options.mix_versions,
+            )
         print(os.path.relpath(picture))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-from moe_theory.cli.console import aligned, plain
+from moe_theory.cli.console import add_mixing, aligned, plain
 from moe_theory.cli.kinds import DATA, MODELS
 from moe_theory.cli.specs import Specs
 from moe_theory.cli.train import USUAL
@@ -70,6 +70,7 @@ def _add_common(own: argparse.ArgumentParser) -> None:
     own.add_argument("--seed", type=int, default=0, help="(default %(default)s)")
     own.add_argument("--store", metavar="FILE", help="file of the rows, from which a killed run "
                      "goes on (default: none)")  # fmt: skip
+    add_mixing(own)
     own.add_argument("--json", action="store_true", help="print JSON instead of a table")
     own.add_argument("--quiet", action="store_true", help="show no progress bar")
     SPECS.add_to(own)
@@ -80,7 +81,7 @@ def _sweep(options: argparse.Namespace) -> None:
 
     settings = _settings(options, options.n_train)
     sweep = Sweep(settings, n_test=options.n_test, n_draws=options.n_draws, seed=options.seed)
-    results = sweep.run(options.store, progress=not options.quiet)
+    results = sweep.run(options.store, **_how(options))
     if options.json:
         _print_json(results)
         return
@@ -117,7 +118,7 @@ def _samples(options: argparse.Namespace) -> None:
         n_test=options.n_test,
         seed=options.seed,
     )
-    results = study.run(options.store, progress=not options.quiet)
+    results = study.run(options.store, **_how(options))
     if options.json:
         _print_json(results)
         return
@@ -127,6 +128,12 @@ def _samples(options: argparse.Namespace) -> None:
         numbers = [f"{row[name]:.4g}" for name in ("epsilon", "value", "low", "high")]
         table.append([*(_cell(row[name]) for name in labels), *numbers, str(row["n_runs"])])
     print(aligned(table))
+
+
+def _how(options: argparse.Namespace) -> dict[str, Any]:
+    if options.mix_versions and options.store is None:
+        raise ValueError("--mix-versions does not apply without --store")
+    return {"progress": not options.quiet, "mix_versions": options.mix_versions}
 
 
 def _settings(options: argparse.Namespace, sizes: Iterable[int]) -> list[Setting]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +15,6 @@ from moe_theory.data.digit_images import read_pixels
 from moe_theory.data.digit_pools import shared_images
 from moe_theory.data.digits import DigitPatches
 from moe_theory.data.idx import read_idx
-from moe_theory.files import write_whole
 
 
 class Packed(NamedTuple):
@@ -113,11 +111,16 @@ def _leave_out_shared(arrays: dict[str, Any], max_pixel: float | None) -> int:
 
 
 def _write(target: Path, arrays: dict[str, Any]) -> None:
-    content = io.BytesIO()
-    # No allow_pickle: NumPy before 2.2 would store it as one more array.
-    np.savez_compressed(content, **arrays)
+    """Write ``arrays``, so that the file is there as a whole or as it was."""
+    part = target.with_name(target.name + ".part")
     try:
-        write_whole(target, content.getvalue())
+        try:
+            with part.open("wb") as file:
+                # No allow_pickle: NumPy before 2.2 would store it as one more array.
+                np.savez_compressed(file, **arrays)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise reject(
             "npz", str(target), f"a file that can be written ({error.strerror})"

@@ -11,6 +11,7 @@ import inspect
 import linecache
 import sys
 import sysconfig
+import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
@@ -29,6 +30,7 @@ LOOK_UP = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 PACKAGE = Path(__file__).parents[1]
 INSTALLED = ("site-packages", "dist-packages")
 HEAP_TYPE = 1 << 9
+DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 DESCRIPTORS = (GetSetDescriptorType, MemberDescriptorType)
 # What `dataclass` writes follows from the fields, whose values an instance holds.
 MADE = {"__init__", "__eq__", "__hash__", "__setattr__", "__delattr__", "__replace__"}
@@ -37,6 +39,8 @@ MADE |= {"__lt__", "__le__", "__gt__", "__ge__", "__getstate__", "__setstate__"}
 
 def code_digest(code: CodeType) -> dict[str, str]:
     """Return a digest of the source of ``code``, or of its bytecode where that is not known.
+
+    Docstrings do not count.
 
     Source that was changed after it was read is not the source of what runs. It is found out by
     compiling it.
@@ -48,7 +52,7 @@ def code_digest(code: CodeType) -> dict[str, str]:
     """
     source = _source(code)
     if source is not None:
-        return {"sha256": hashlib.sha256(source.encode()).hexdigest()}
+        return {"sha256": hashlib.sha256(_bare(source).encode()).hexdigest()}
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     return {"bytecode": hashlib.sha256(_bytecode(code).encode()).hexdigest(), "python": python}
 
@@ -222,6 +226,23 @@ def _compiled(source: str, filename: str) -> frozenset[CodeType]:
         return frozenset(_all_codes(compile(source, filename, "exec", dont_inherit=True)))
     except (SyntaxError, ValueError):
         return frozenset()
+
+
+def _bare(source: str) -> str:
+    """Return the lines of ``source`` that are no docstring's."""
+    try:
+        tree = ast.parse(textwrap.dedent(source))
+    except SyntaxError:  # a lambda, cut out of its line
+        return source
+    lines = source.splitlines(keepends=True)
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            text = node.body[0]
+            if text.lineno > node.lineno and text.end_lineno is not None:
+                lines[text.lineno - 1 : text.end_lineno] = [""] * (
+                    text.end_lineno - text.lineno + 1
+                )
+    return "".join(lines)
 
 
 def _lambda_source(whole: str, code: CodeType) -> str | None:

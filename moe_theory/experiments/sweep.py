@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from moe_theory._memory import check_fits
 from moe_theory._validation import integer, reject, set_fields
 from moe_theory._versions import versions
 from moe_theory.experiments.describe import describe_settings
@@ -14,6 +15,9 @@ from moe_theory.experiments.results import Results
 from moe_theory.experiments.runner import Runner, label_names, level, row_key, warn_of_divergence
 from moe_theory.experiments.settings import Setting, settings_of
 from moe_theory.experiments.trial import Measure, Trial, measurements
+
+# Bytes of a row and of its job.
+ROW = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +66,9 @@ class Sweep:
         settings = settings_of(self.settings)
         if not settings:
             raise reject("settings", settings, "at least one")
-        set_fields(self, settings=settings, n_draws=integer("n_draws", self.n_draws, 1))
+        n_draws = integer("n_draws", self.n_draws, 1)
+        check_fits("n_draws", n_draws, n_draws * len(settings) * ROW, "the table")
+        set_fields(self, settings=settings, n_draws=n_draws)
         self.trial()
         key, seen = row_key(label_names(settings)), set()
         for setting in settings:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.random import SeedSequence
 
+from moe_theory._arguments import check_samples
 from moe_theory._random import substream
-from moe_theory._validation import integer, reject, set_fields
+from moe_theory._validation import instance, integer, reject, set_fields
 from moe_theory.data import PatchData
 from moe_theory.experiments.describe import describe
 from moe_theory.experiments.settings import RESERVED, Setting
@@ -29,9 +30,18 @@ def measurements(run: TrainingRun, test: PatchData, train: PatchData) -> dict[st
     meant for its class: in joint training, the expert that receives it most often. Router gate,
     of joint training only, is the mean gate that the patch gets from this expert. Networks in which
     patches choose experts count as jointly trained.
+
+    Raises
+    ------
+    TypeError
+        If an argument is something else.
+    ValueError
+        If ``run`` was trained without test samples.
     """
+    _check(run, test=test, train=train)
     history = run.history
-    assert history.test_error is not None
+    if history.test_error is None:
+        raise reject("run", "one without test errors", "a training with test samples")
     row = {
         "test_accuracy": 1.0 - float(history.test_error[-1]),
         "test_error": float(history.test_error[-1]),
@@ -77,6 +87,7 @@ def gates_per_expert(run: TrainingRun, test: PatchData) -> dict[str, Any]:
     >>> gates_per_expert(train(DenseCNN(4), data, SGD(1.0, 10, n_steps=5), seed=0), data)
     {'gates_positive': None, 'gates_negative': None}
     """
+    _check(run, test=test)
     if not isinstance(run.model, JointMoE | TokenChoiceMoE):
         return {"gates_positive": None, "gates_negative": None}
     metrics = run.routing(test)
@@ -86,6 +97,12 @@ def gates_per_expert(run: TrainingRun, test: PatchData) -> dict[str, Any]:
     )
     positive, negative = metrics.gate_positive[order], metrics.gate_negative[order]
     return {"gates_positive": positive, "gates_negative": negative}
+
+
+def _check(run: TrainingRun, **samples: PatchData) -> None:
+    instance("run", run, TrainingRun, "a TrainingRun")
+    for name, value in samples.items():
+        check_samples(value, name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,6 +91,30 @@ def test_names_and_files_of_the_package_do_not_count():
     assert list(describe(measurements)) == ["function", "sha256"]
 
 
+SOURCE = """
+def measure(*_):{}
+    text = {}
+    class Inner:{}
+        limit = 0.5
+    return {{"a": text}}
+"""
+
+
+def test_docstrings_do_not_count_and_other_texts_do(tmp_path):
+    def digest(source):
+        file = tmp_path / f"{len(list(tmp_path.iterdir()))}.py"
+        file.write_text(source)
+        made = {}
+        exec(compile(source, file, "exec"), made)
+        return describe(made["measure"])["sha256"]
+
+    bare = digest(SOURCE.format("", "'one'", ""))
+    for doc in ('\n    """Say."""', '\n    """Say.\n\n    More.\n    """', "\n    'Say.'"):
+        assert digest(SOURCE.format(doc, "'one'", doc.replace("    ", " " * 8))) == bare
+    assert digest(SOURCE.format("", "'two'", "")) != bare
+    assert digest("def measure(*_): return 'one'") != digest("def measure(*_): return 'two'")
+
+
 def test_functions_that_call_each_other():
     source = (
         "def measure(n):\n    return n and other(n - 1)\ndef other(n):\n    return measure(n) + {}"

@@ -43,6 +43,18 @@ def test_a_row_is_one_training():
         assert (row["draw"], row["diverged"], row["router_success"]) == (draw, False, None)
 
 
+def test_more_rows_than_memory_holds_are_refused_at_once():
+    setting = Setting({}, DATA, DenseCNN(4), STEPS, 12)
+    with pytest.raises(ValueError, match=r"n_draws must be such that the table fits .* 1000000000"):
+        Sweep([setting], n_draws=10**9)
+
+
+def test_measurements_want_test_samples():
+    data = DATA.sample(20, 0)
+    with pytest.raises(ValueError, match="run must be a training with test samples"):
+        measurements(train(DenseCNN(4), data, STEPS, 0), data, data)
+
+
 def test_held_out_routers_and_groups():
     sgd = SGD(1.0, 10, n_steps=20, router_samples="held_out")
     model = SeparateMoE(2, 4, 2)
