@@ -53,7 +53,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
             color=colour, marker="x", linestyle="none",
         )  # fmt: skip
     left.plot([], [], "k-", label="exact, $m$ = 40")
-    left.plot([], [], "k:", label=r"$m, p \to \infty$ (dossier §5.3)")
+    left.plot([], [], "k:", label=r"$m, p \to \infty$")
     number_ticks(left, results.unique("n_train"))
     left.set_yscale("log")
     left.set_ylim(1e-3, 0.6)

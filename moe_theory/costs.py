@@ -66,7 +66,7 @@ def fixed_step(
     Forward: pre-activations 2Blmd, pooling Blm, output 2Bm, scale B. Backward: slope of the loss
     and its three factors, slopes of the units Blm, gradient 2Blmd, update 2md.
 
-    Source: dossier §3.
+    Source: derived in docs/theory/bounds.md.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def joint_step(
     scale B. Backward: slope of the loss and its three factors, slopes of units Blm and of gates
     5Bkl, gradients 2Bl(m + k)d, updates 2(m + k)d.
 
-    Source: dossier §3.
+    Source: derived in docs/theory/bounds.md.
 
     Examples
     --------
@@ -161,7 +161,7 @@ def token_step(
     sum over patches Bn, scale B. Backward: slope of the loss and its three factors, slopes of
     units BEu, of gates 2Bnk + BE, gradients 2BEud + 2Bnkd, updates 2k(u + 1)d.
 
-    Source: dossier §3, token-choice routing [D].
+    Source: derived in docs/theory/bounds.md.
 
     Examples
     --------

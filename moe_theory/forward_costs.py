@@ -18,7 +18,8 @@ def fixed_forward(*, batch_size: Any, n_routed: Any, n_hidden: Any, patch_dim: A
 
     Notes
     -----
-    Pre-activations 2Blmd, pooling Blm, output 2Bm, scale B. Source: dossier §3.
+    Pre-activations 2Blmd, pooling Blm, output 2Bm, scale B.
+    Source: derived in docs/theory/bounds.md.
 
     Examples
     --------
@@ -49,7 +50,7 @@ def joint_forward(
     Notes
     -----
     Scores 2Bnkd, softmax 4Bkl, pre-activations 2Blmd, patch values 2Blm, gating 2Bkl, scale B.
-    Source: dossier §3.
+    Source: derived in docs/theory/bounds.md.
 
     Examples
     --------
@@ -82,7 +83,7 @@ def token_forward(
     Notes
     -----
     Scores 2Bnkd, softmax 4Bnk, pre-activations 2BEud, patch values 2BEu, gating 2BE, sum over
-    patches Bn, scale B. Source: dossier §3, token-choice routing [D].
+    patches Bn, scale B. Source: derived in docs/theory/bounds.md.
 
     Examples
     --------

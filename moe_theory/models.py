@@ -48,7 +48,7 @@ class DenseCNN:
 
     Notes
     -----
-    Source: dossier §3 [S: released code of P23; R: exact scaling].
+    Source: P23's released code.
 
     Examples
     --------
@@ -159,7 +159,7 @@ class SeparateMoE(_PatchLevelMoE):
 
     Notes
     -----
-    Source: dossier §3 [S: released code of P23; R: exact scaling].
+    Source: P23's released code; the factor 1/l is a modelling choice.
 
     Examples
     --------
@@ -197,7 +197,7 @@ class JointMoE(_PatchLevelMoE):
     With l = 1 the softmax is over one value, so that the routers have no gradient. With l < n,
     `train` refuses routers that start at 0, between whose patches rounding alone would decide.
 
-    Source: dossier §3 [S: released code of P23; R: exact scaling].
+    Source: P23's released code; the factor 1/l is a modelling choice.
 
     Examples
     --------
@@ -247,8 +247,8 @@ class TokenChoiceMoE(Experts):
     patch chooses one. With k = 1 they have none. Where something has to be chosen, `train` refuses
     routers that start at 0, as for `JointMoE`.
 
-    Source: dossier §3, token-choice routing; [R] Fedus, Zoph, Shazeer, Switch Transformers, 2022;
-    Riquelme et al., Scaling Vision with Sparse Mixture of Experts, 2021.
+    Source: a modelling choice, after Fedus, Zoph, Shazeer, Switch Transformers, 2022, and Riquelme
+    et al., Scaling Vision with Sparse Mixture of Experts, 2021.
 
     Examples
     --------

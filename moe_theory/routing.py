@@ -41,7 +41,7 @@ def route(
     positions : integer array, shape (N, k, l)
         Places of the chosen patches, highest score first; of equal scores the lower place first.
     gates : array, shape (N, k, l)
-        Softmax of the chosen scores, G_js of the dossier.
+        Softmax of the chosen scores, G_js of `JointMoE`.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def route(
 
     Notes
     -----
-    Source: dossier §3 [S: released code of P23].
+    Source: P23's released code.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def route_tokens(
 
     Notes
     -----
-    Source: dossier §3, token-choice routing.
+    Source: as for `TokenChoiceMoE`.
 
     Examples
     --------

@@ -1,11 +1,15 @@
-"""What the pages of the site show runs as it stands."""
+"""What the pages of the site show runs as it stands, and sources are such as a reader has."""
 
 import importlib.util
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 SPEC = importlib.util.spec_from_file_location("blocks", DOCS / "blocks.py")
 blocks = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(blocks)
@@ -21,3 +25,35 @@ def test_other_numbers_are_told_apart():
     assert blocks.alike("error 0.051, 3.1e+09", "error  0.051,\n3.1e+09")
     assert not blocks.alike("error 0.051", "error 0.052")
     assert not blocks.alike("error 0.051", "loss 0.051")
+
+
+def texts():
+    """Return path and text of every text file of the repository."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("which files belong to the project is known in its repository only")
+    listed = subprocess.run([git, "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True)
+    found = {}
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        content = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b"\0"
+        if b"\0" not in content:
+            found[name] = content.decode(errors="replace")
+    return found
+
+
+def test_no_document_is_cited_that_no_reader_has():
+    found = texts()
+    assert {"README.md", "docs/theory/bounds.md"} <= set(found)
+    private = re.compile("doss" + "ier|" + chr(0xA7) + r"\d", re.IGNORECASE)
+    assert [name for name, text in found.items() if private.search(text)] == []
+
+
+def test_derivations_stand_where_docstrings_say():
+    cited = {}
+    for path in (ROOT / "moe_theory").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        # A sentence may name further pages after the first.
+        for sentence in re.findall(r"docs/theory/(?:[^.]|\.md)*", text):
+            cited |= dict.fromkeys(re.findall(r"[\w-]+\.md", sentence), path)
+    assert len(cited) >= 8
+    assert [name for name in cited if not (DOCS / "theory" / name).is_file()] == []

@@ -1,7 +1,8 @@
-"""Readable twins of the kernels: the dossier's formulas, and the algorithm with a counter.
+"""Readable twins of the kernels: the networks' formulas, and the algorithm with a counter.
 
-`output` and `mean_loss` follow §3 of the dossier and know nothing of kernels. `CountingSGD`
-performs the algorithm of `moe_theory.costs` one scalar operation at a time and counts each.
+`output` and `mean_loss` follow the formulas in `moe_theory.models` and know nothing of kernels.
+`CountingSGD` performs the algorithm of `moe_theory.costs` one scalar operation at a time and
+counts each.
 """
 
 from dataclasses import dataclass

@@ -108,7 +108,7 @@ def advise(patterns: PatchPatterns, epsilon: float, minimise: Goal = "samples") 
     Notes
     -----
     Predictions are good to some 15 % in N*: networks closer than that to the best are as good.
-    Operations follow `moe_theory.costs`. Source: dossier §5.3 [D].
+    Operations follow `moe_theory.costs`. Source: derived in docs/theory/advice.md.
 
     Examples
     --------

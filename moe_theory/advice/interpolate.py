@@ -97,7 +97,7 @@ def predicted_samples(patterns: PatchPatterns, epsilon: float) -> list[Predicted
     Notes
     -----
     Logarithms of N* and of steps are linear in log n and log p between the points of the table.
-    Takes milliseconds. Source: dossier §5.3 [D]; docs/theory/trained.md and joint.md.
+    Takes milliseconds. Source: derived in docs/theory/trained.md and joint.md.
 
     Examples
     --------

@@ -159,7 +159,7 @@ def check(
     sizes can neither prove nor strictly disprove it. The verdict speaks of growth over the
     measured range: *violated* means that the whole interval of the exponent lies beyond the
     bound's. Where a power law is rejected, the slope at the far end of the range is judged.
-    Source: dossier §4.
+    Source: how the published bounds are to be read, docs/theory/bounds.md.
 
     Examples
     --------

@@ -156,7 +156,7 @@ def derive_computation(architecture: str) -> Derivation:
 
     Notes
     -----
-    Source: derived [D] from P23's iteration complexity; dossier §4.
+    Source: derived from P23's iteration complexity in docs/theory/bounds.md.
 
     Examples
     --------
@@ -193,7 +193,7 @@ def derive_computation(architecture: str) -> Derivation:
         expression=product,
         quantity="computational complexity",
         requires=requires,
-        source="iterations of P23 [S] × operations of one step [D]; dossier §4",
+        source="iterations stated in P23 × operations of one step, docs/theory/bounds.md",
     )
     return Derivation(f"computational complexity of {TITLES[architecture]}", tuple(steps), result)
 

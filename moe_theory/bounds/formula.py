@@ -40,10 +40,6 @@ class Formula:
     ValueError
         If the expression holds another symbol.
 
-    Notes
-    -----
-    Source: dossier §4.
-
     Examples
     --------
     >>> n, eps = parameter("n_patches").symbol, parameter("epsilon").symbol

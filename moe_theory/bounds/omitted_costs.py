@@ -51,7 +51,8 @@ def derive_router_training() -> Derivation:
 
     Notes
     -----
-    Source: router lemma, P23 [R], and the complexity table [S]; dossier §4.
+    Source: derived in docs/theory/bounds.md from P23's router lemma, in this package's words, and
+    its complexity table.
 
     Examples
     --------

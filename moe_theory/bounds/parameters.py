@@ -28,7 +28,7 @@ class Parameter:
     Attributes
     ----------
     name : str
-        Its name in code, by the dossier's table of notation.
+        Its name in code, as in the table of notation in docs/theory/index.md.
     symbol : sympy.Symbol
         Its symbol, with sympy's assumptions.
     meaning : str

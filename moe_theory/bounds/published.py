@@ -2,7 +2,7 @@
 
 All published amounts are *sufficient*: with so many samples and units, so many iterations are
 enough. A simulation can contradict such a bound, by needing amounts that grow faster, but never
-confirm its exponent. Source: dossier §4.
+confirm its exponent. Source: P23 and P24; see docs/theory/bounds.md.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Bound(Formula):
     silent : tuple of str
         Parameters that the bound hides in its constant: growth in them says nothing about it.
     source : str
-        Paper, section of the dossier and its tag.
+        The paper that states it, and where; or how it was derived.
 
     Raises
     ------
@@ -133,7 +133,7 @@ n, d, l, k, m, B, eps, delta, gamma, l_star = (
 )  # fmt: skip
 
 KEEPS_PATCH = Assumption(sp.Ge(l, l_star), "l >= l*")
-_TABLE = "P23; dossier §4 [S: figure of the research page]"
+_TABLE = "complexity table of P23"
 _PATTERNS = "one discriminative patch among n, irrelevant patterns independent of the label"
 
 # As stated, per quantity: kind, order and the entries for dense, separate and joint.
@@ -172,7 +172,9 @@ def complexity(quantity: str, architecture: str) -> Bound:
     Notes
     -----
     Amounts that reach generalization error ε. For both pMoE columns the routers must keep the
-    discriminative patch, l ≥ l* [R]. Source: P23; dossier §4 [S].
+    discriminative patch; stating this as l ≥ l* is a modelling choice.
+
+    Source: the complexity table of P23.
 
     Examples
     --------
@@ -208,7 +210,7 @@ def router_bounds() -> dict[str, Bound]:
 
     Notes
     -----
-    Source: router lemma, P23; dossier §4 [R].
+    Source: the router lemma of P23, in this package's words.
 
     Examples
     --------
@@ -221,7 +223,7 @@ def router_bounds() -> dict[str, Bound]:
         "architecture": "separate",
         "requires": (KEEPS_PATCH,),
         "assumes": (_PATTERNS, "router learning rate η_r = Θ(1/n)", "balanced classes"),
-        "source": "router lemma, P23; dossier §4 [R]",
+        "source": "router lemma of P23, in this package's words",
     }
     return {
         "router_batch_size": Bound(n**2 / (1 - delta) ** 2, "samples per router batch", **shared),
@@ -242,14 +244,14 @@ def pruning_bounds() -> dict[str, Bound]:
 
     Notes
     -----
-    Source: P24; dossier §4 [S].
+    Source: stated in P24.
 
     Examples
     --------
     >>> {name: str(bound) for name, bound in pruning_bounds().items()}
     {'relevant': 'Ω(1)', 'irrelevant': 'O(1/√d)', 'kept': 'Ω(1 − γ)', 'kept_fine_tuned': 'Ω(1/k)'}
     """
-    shared: dict[str, Any] = {"architecture": "joint", "source": "P24; dossier §4 [S]"}
+    shared: dict[str, Any] = {"architecture": "joint", "source": "stated in P24"}
     ranked = ("experts pruned by smallest Δ_s",)
     entries: dict[str, tuple[sp.Expr, str, Kind, Order, tuple[str, ...]]] = {
         "relevant": (sp.Integer(1), "router-norm change Δ_s", "lower", "Ω", ("relevant expert",)),

@@ -36,8 +36,8 @@ def step_flops(architecture: str, loss: str = "logistic") -> Formula:
 
     Notes
     -----
-    Source: derived [D] in `moe_theory.costs`, which a twin that counts every scalar operation
-    confirms.
+    Source: derived in docs/theory/bounds.md, counted by `moe_theory.costs`, and confirmed by a twin
+    that counts every scalar operation.
 
     Examples
     --------

@@ -118,7 +118,7 @@ def complexity_table() -> Table:
 
     Notes
     -----
-    Source: P23; dossier §4 [S].
+    Source: the complexity table of P23; computation is derived in docs/theory/bounds.md.
 
     Examples
     --------

@@ -42,7 +42,8 @@ class DigitTasks:
 
     Notes
     -----
-    Source: dossier §2, digit patches [S], frequent and rare features [R, P26].
+    Source: the digit patches are those of P23's released code; frequent and rare features follow
+    P26, as a modelling choice.
 
     Examples
     --------

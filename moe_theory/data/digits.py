@@ -70,7 +70,7 @@ class DigitPatches:
 
     Notes
     -----
-    Source: dossier §2 [S, released code of P23].
+    Source: P23's released code, which takes 16 patches of MNIST.
 
     Examples
     --------

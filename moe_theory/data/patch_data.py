@@ -59,10 +59,6 @@ class PatchData:
     TypeError
         If something makes no array.
 
-    Notes
-    -----
-    Source: dossier §2.
-
     Examples
     --------
     >>> import numpy as np

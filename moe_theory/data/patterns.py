@@ -63,9 +63,11 @@ class PatchPatterns:
 
     Notes
     -----
-    Source: dossier §2 [R, P23]. o₁ and o₂ lie symmetric about the first basis vector, in the
-    plane of the first two. A centre closer to o₁ (o₂) is q = ±c·u + √(1−c²)·e, where
-    u = (o₁ − o₂)/‖o₁ − o₂‖, c = closeness·√((1 − δ_d)/2) and e is a basis vector of its own.
+    o₁ and o₂ lie symmetric about the first basis vector, in the plane of the first two. A centre
+    closer to o₁ (o₂) is q = ±c·u + √(1−c²)·e, where u = (o₁ − o₂)/‖o₁ − o₂‖,
+    c = closeness·√((1 − δ_d)/2) and e is a basis vector of its own.
+
+    Source: a modelling choice, after the data of P23.
 
     Examples
     --------
@@ -140,7 +142,9 @@ class PatchPatterns:
         """l*, the least l at which a router aligned with ±(o₁ − o₂) is sure to keep o₁ (o₂).
 
         Sure: for every input that can occur, however ties are broken. With ``spread`` > 0 it
-        speaks of the centres only: noise can lift any patch. Source: dossier §2 [R].
+        speaks of the centres only: noise can lift any patch.
+
+        Source: after l* of P23, in this package's words.
 
         Examples
         --------
@@ -157,7 +161,9 @@ class PatchPatterns:
         a relative error ε′ in its scores needs about δ′ = (1 − ε′)(1 − δ_d).
 
         Ties count, as they can displace a patch; the count comes from the parameters, so that
-        rounding of the dictionary cannot break a tie. Source: dossier §2 [R].
+        rounding of the dictionary cannot break a tie.
+
+        Source: after P23, in this package's words.
 
         Raises
         ------

@@ -21,10 +21,6 @@ SPLITS = ("train", "test")
 class DataModel(Protocol):
     """A law of labelled patch inputs from which independent samples can be drawn.
 
-    Notes
-    -----
-    Source: dossier §2.
-
     Examples
     --------
     >>> from moe_theory.data import PatchPatterns

@@ -45,8 +45,11 @@ class SpuriousPatch:
 
     Notes
     -----
-    Source: dossier §2 [S: spurious correlations, P23]. The discriminative patches, and the
-    irrelevant patches of patterns, are those that ``base`` draws from the same seed.
+    The discriminative patches, and the irrelevant patches of patterns, are those that ``base``
+    draws from the same seed.
+
+    Source: that routing can avoid spurious correlations is a claim of P23; this law is a modelling
+    choice.
 
     Examples
     --------

@@ -52,7 +52,8 @@ class TaskPatterns:
 
     Notes
     -----
-    Source: dossier §2, fine-tuning tasks [R, P24], frequent and rare features [R, P26].
+    Source: a modelling choice, after the fine-tuning tasks of P24 and the frequent and rare
+    features of P26.
 
     Examples
     --------

@@ -57,7 +57,7 @@ def sgd_path(
 
     Notes
     -----
-    Source: dossier §3 and §6 [D].
+    Source: derived in docs/theory/dynamics.md.
 
     Examples
     --------

@@ -44,7 +44,7 @@ class LawAverage:
     No expansion is made: neither n nor p need be large; the numerical error is about 1e-14
     in the slopes for outputs f of order 1, and below 1e-11 (loss: 1e-9) for outputs up to 100.
 
-    Source: dossier §5.4 [D]; derivation in docs/theory/dynamics.md.
+    Source: derived in docs/theory/dynamics.md.
 
     Examples
     --------

@@ -125,7 +125,7 @@ class PatternFlow:
 
     Notes
     -----
-    Source: dossier §6 and §5.4 [D]; derivation in docs/theory/dynamics.md.
+    Source: derived in docs/theory/dynamics.md.
     """
 
     def __init__(

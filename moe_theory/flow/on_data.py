@@ -91,7 +91,7 @@ def gradient_flow(
     top-l set the loss itself does. The adaptive solver finds these places by rejecting steps; the
     error of each is within the tolerances.
 
-    Source: dossier §5.4 and §6 [D]; derivation in docs/theory/dynamics.md.
+    Source: derived in docs/theory/dynamics.md.
 
     Examples
     --------

@@ -83,7 +83,7 @@ def population_flow(
 
     Notes
     -----
-    Source: dossier §5.4 [D]; derivation in docs/theory/dynamics.md.
+    Source: derived in docs/theory/dynamics.md.
 
     Examples
     --------

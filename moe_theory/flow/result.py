@@ -45,7 +45,7 @@ class Flow:
 
     Notes
     -----
-    Source: dossier §5.4.
+    Source: derived in docs/theory/dynamics.md.
 
     Examples
     --------

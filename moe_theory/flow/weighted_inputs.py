@@ -93,7 +93,7 @@ def enumerate_inputs(patterns: PatchPatterns) -> WeightedInputs:
 
     Notes
     -----
-    Source: dossier §2; derivation in docs/theory/dynamics.md.
+    Source: "The population" in docs/theory/dynamics.md.
 
     Examples
     --------

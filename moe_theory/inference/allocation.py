@@ -70,7 +70,7 @@ def allocate_bits(
 
     Notes
     -----
-    Source: dossier §4 [S: P26; R: the form of the ζ-threshold].
+    Source: the ranking is that of P26; the form of the threshold ζ is a modelling choice.
 
     Examples
     --------

@@ -65,7 +65,7 @@ def footprint(run: TrainingRun) -> Footprint:
 
     Notes
     -----
-    Source: dossier §3 for the operations; §4 [S: P24 and P26] for what is compressed.
+    Source: operations as derived in docs/theory/bounds.md; what is compressed as in P24 and P26.
 
     Examples
     --------

@@ -59,7 +59,7 @@ def rounding_noise(
     grid, its largest and smallest, are not rounded. With few bits neither
     holds. Since Δ falls as 1/(2ᵇ − 1), the bits that minimise the sum at a given average are
     b_s = const + ½ log₂ of what expert s causes at equal bits: large weights and large gates need
-    more. See docs/theory/inference.md. Source: dossier §4 [D].
+    more. Source: derived in docs/theory/inference.md.
 
     Examples
     --------

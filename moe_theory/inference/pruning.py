@@ -83,7 +83,7 @@ def prune(
     Notes
     -----
     Routers of separate training come in pairs, so that there pairs are pruned, by the sum of
-    their scores. Source: dossier §4 [S: P24].
+    their scores. Pruning by router norms is P24's.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def fine_tune(
 
     Notes
     -----
-    Source: dossier §2, fine-tuning tasks [R, P24].
+    Source: the order, train, prune, fine-tune, is that of P24; the tasks are a modelling choice.
 
     Examples
     --------

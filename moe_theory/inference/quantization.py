@@ -86,7 +86,8 @@ def quantize(
 
     Notes
     -----
-    Source: dossier §4 [S: P26].
+    Source: bit-widths that differ between experts are P26's; rounding to the nearest point of a
+    grid is a modelling choice.
 
     Examples
     --------

@@ -37,7 +37,8 @@ class Quantizer:
     Notes
     -----
     A symmetric grid has no point at 0, so that one bit leaves the sign: ±max|w|. Rounding moves a
-    weight by at most half a step, range/(2ᵇ − 1)/2. Source: dossier §4 [S: P26].
+    weight by at most half a step, range/(2ᵇ − 1)/2. Source: a modelling choice; P26's
+    released code uses other quantizers, GPTQ and HQQ.
 
     Examples
     --------

@@ -29,7 +29,8 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
     Returns
     -------
     array, shape (N, n, k)
-        G_js of the dossier; 1 for what a dense or separately trained network receives.
+        G_js of `JointMoE` and `TokenChoiceMoE`; 1 for what a dense or separately trained network
+        receives.
 
     Raises
     ------
@@ -37,10 +38,6 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
         If n or d of ``data`` are not those of the training.
     DivergenceError
         If the training diverged.
-
-    Notes
-    -----
-    Source: dossier §3 [S].
 
     Examples
     --------

@@ -72,7 +72,7 @@ def expert_scores(
 
     Notes
     -----
-    Source: dossier §4 [S: router-norm change and its competitors, P24 and P26].
+    Source: the change of router norms and its competitors are those of P24 and P26.
 
     Examples
     --------

@@ -36,7 +36,8 @@ def mean_squared_slopes(
 
     Notes
     -----
-    ∂f/∂w_rs = scale · a_rs Σ_j G_js 1[⟨w_rs, x⁽ʲ⁾⟩ > 0] x⁽ʲ⁾. Source: dossier §3 [D].
+    ∂f/∂w_rs = scale · a_rs Σ_j G_js 1[⟨w_rs, x⁽ʲ⁾⟩ > 0] x⁽ʲ⁾, from the f that
+    `JointMoE` states.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 Every patch is one of P patterns, so that a unit is known by its products z_rp = ⟨w_r, pattern_p⟩
 alone, and a step costs O(B·k·l + m·P) whatever the dimension d. The arithmetic is that of
-`kernels.fixed` up to rounding. Source: dossier §6 [D].
+`kernels.fixed` up to rounding. Source: derived in docs/theory/dynamics.md.
 """
 
 from typing import Any, NamedTuple

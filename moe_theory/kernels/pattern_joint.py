@@ -1,7 +1,8 @@
 """SGD in pattern space with routers and experts trained together through a softmax gate.
 
 As `kernels.pattern_fixed`, with the scores S_sp = ⟨w_s, pattern_p⟩ of the routers as further
-state. The arithmetic is that of `kernels.joint` up to rounding. Source: dossier §6 [D].
+state. The arithmetic is that of `kernels.joint` up to rounding. Source: derived in
+docs/theory/dynamics.md.
 """
 
 from typing import Any, NamedTuple

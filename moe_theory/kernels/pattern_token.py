@@ -2,7 +2,8 @@
 
 As `kernels.pattern_joint`. Which experts a patch chooses, and its gates, depend on its pattern
 alone, so that they are found once per pattern and step; only who finds room depends on the input.
-The arithmetic is that of `kernels.token` up to rounding. Source: dossier §6 [D].
+The arithmetic is that of `kernels.token` up to rounding. Source: derived in
+docs/theory/dynamics.md and token-choice.md.
 """
 
 from typing import Any, NamedTuple

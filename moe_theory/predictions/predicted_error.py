@@ -20,7 +20,7 @@ class PredictedError:
 
     Notes
     -----
-    Source: dossier §5.3 [D].
+    Source: derived in docs/theory/one-step.md, few-steps.md, trained.md and joint.md.
 
     Examples
     --------

@@ -96,7 +96,7 @@ def train(
 
     Notes
     -----
-    Source: dossier §3.
+    Source: the order of training, routers before experts or both together, is that of P23.
 
     Examples
     --------

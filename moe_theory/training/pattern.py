@@ -38,7 +38,8 @@ class PatternInputs:
 class PatternTrainee:
     """A network in training, known by the products of its weights with the patterns.
 
-    Its trajectory is that of `RawTrainee` up to rounding. Source: dossier §6 [D].
+    Its trajectory is that of `RawTrainee` up to rounding. Source: derived in
+    docs/theory/dynamics.md.
     """
 
     def __init__(self, model: Model, sgd: SGD, weights: Weights, data: PatchData) -> None:

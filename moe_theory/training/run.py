@@ -201,7 +201,7 @@ class TrainingRun:
 
     @cached_property
     def router_norm_change(self) -> Array:
-        """Δ_s, change of each router's ℓ₂ norm in training, shape (k,). Source: dossier §4."""
+        """Δ_s, change of each router's ℓ₂ norm in training, shape (k,). Source: P24."""
         before = np.linalg.norm(self._routers(self.initial), axis=1)
         return read_only(self.router_norm - before)
 

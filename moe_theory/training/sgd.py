@@ -61,7 +61,7 @@ class SGD:
 
     Notes
     -----
-    Source: dossier §1 and §3 [S: logistic loss, P23; R: hinge loss, P24].
+    Source: the logistic loss is that of P23; the hinge loss, after P24, is a modelling choice.
 
     Examples
     --------

@@ -30,7 +30,7 @@ architectures = st.sampled_from(ARCHITECTURES)
 
 
 @pytest.mark.parametrize("case", ratios)
-def test_savings_ratios_of_the_dossier(case):
+def test_savings_ratios(case):
     quantity, cheap, dear = case
     derivation = derive_savings(complexity(quantity, cheap), complexity(quantity, dear))
     assert str(derivation.result) == ratios[case]

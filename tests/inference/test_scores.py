@@ -58,7 +58,7 @@ def test_gates_and_averages(problem):
 @settings(max_examples=40)
 @given(problems(("dense", "separate", "joint", "token")))
 def test_curvature_is_the_squared_gradient(problem):
-    """E ℓ″·‖∂f/∂w‖² with the gradient by finite differences of the dossier's formula."""
+    """E ℓ″·‖∂f/∂w‖² with the gradient by finite differences of the network's formula."""
     model, data, loss = problem
     run = train(model, data, settings_of(loss=loss), seed=1)
     if np.abs(data.patches() @ run.weights.experts.T).min() < 1e-4:

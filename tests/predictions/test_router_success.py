@@ -366,7 +366,7 @@ def test_gaussian_success_is_far_too_good_where_patterns_are_rare():
     assert exact > 20 * gaussian
 
 
-def test_gaussian_success_tends_to_the_dossiers_formula():
+def test_gaussian_success_tends_to_that_of_many_patterns():
     n, p, n_routed, n_train, delta_d = 256, 20_000, 4, 6, 0.3
     patterns = PatchPatterns(n, p, p + 2, delta_d=delta_d)
     model = SeparateMoE(2, 2, n_routed, router_init_std=0.0)

@@ -1,4 +1,4 @@
-"""One SGD step against finite differences of the dossier's formulas, and against the twin."""
+"""One SGD step against finite differences of the networks' formulas, and against the twin."""
 
 from dataclasses import replace
 

@@ -89,7 +89,7 @@ def test_router_samples():
 
 
 def test_full_batch_routers_have_the_closed_form():
-    """w₁(T) = w₁(0) + η_r T_r ĝ and w₂(T) = w₂(0) − η_r T_r ĝ (dossier §5.1)."""
+    """w₁(T) = w₁(0) + η_r T_r ĝ and w₂(T) = w₂(0) − η_r T_r ĝ."""
     data = patterns_data(30, 4)
     sgd = settings_of(router_learning_rate=0.5, router_batch_size=30, router_n_steps=40)
     run = train(SeparateMoE(4, 4, 2), data, sgd, seed=0)

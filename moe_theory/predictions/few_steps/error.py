@@ -98,7 +98,7 @@ def few_steps_error(
     where the common mode is unstable, beyond a rate of about 32 p/m. Equal arguments give equal
     results. Deviations from the simulator are about 1 %, and more for ε < 0.001.
 
-    Source: dossier §5.3 [D]; derivation in docs/theory/few-steps.md.
+    Source: derived in docs/theory/few-steps.md.
 
     Examples
     --------

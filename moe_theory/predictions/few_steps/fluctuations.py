@@ -59,7 +59,7 @@ class GaussianSum:
 
     Notes
     -----
-    Source: dossier §5.3 [D]; derivation in docs/theory/few-steps.md.
+    Source: derived in docs/theory/few-steps.md.
 
     Examples
     --------

@@ -33,7 +33,7 @@ class FreshLaw:
 
     Notes
     -----
-    Source: dossier §5.3 [D]; derivation in docs/theory/few-steps.md.
+    Source: derived in docs/theory/few-steps.md.
 
     Examples
     --------

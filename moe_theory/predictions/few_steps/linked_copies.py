@@ -83,7 +83,7 @@ class LinkedCopies:
 
     Notes
     -----
-    Source: dossier §5.3 and §6 [D]; derivation in docs/theory/few-steps.md.
+    Source: derived in docs/theory/few-steps.md.
 
     Examples
     --------

@@ -65,7 +65,7 @@ class JointError(PredictedError):
 
     Notes
     -----
-    Source: dossier §5.3 and §7 [D].
+    Source: derived in docs/theory/joint.md.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def joint_error(
     Takes 2 to 5 ms per draw and core at k = 8, n = 64; more for large l and for N far above B.
     Equal arguments give equal results, and calls that differ in N share weights and samples.
 
-    Source: dossier §5.3, §6 and §7 [D]; derivation in docs/theory/joint.md.
+    Source: derived in docs/theory/joint.md.
 
     Examples
     --------

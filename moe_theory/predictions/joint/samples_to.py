@@ -39,7 +39,7 @@ class JointSamplesTo:
 
     Notes
     -----
-    Source: dossier §5.5 [D].
+    Source: derived in docs/theory/joint.md.
 
     Examples
     --------
@@ -85,8 +85,7 @@ def joint_samples_to(
 
     Notes
     -----
-    Takes about ten calls of `joint_error`. Source: dossier §5.5 [D]; derivation in
-    docs/theory/joint.md.
+    Takes about ten calls of `joint_error`. Source: derived in docs/theory/joint.md.
 
     Examples
     --------

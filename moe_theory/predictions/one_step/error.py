@@ -105,7 +105,7 @@ def one_step_error(
     noise are exact for even m. What is neglected is the shape of its law, whose tails are heavier
     where patterns are few or rare.
 
-    Source: dossier §5.3 [D]; derivation in docs/theory/one-step.md.
+    Source: derived in docs/theory/one-step.md.
 
     Examples
     --------

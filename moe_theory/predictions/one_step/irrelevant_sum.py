@@ -39,7 +39,7 @@ class IrrelevantSum:
     patches of pattern a in the samples of the class less that in the other, and κ_a the number of
     units of the sign of A_a that were active on a: Binomial(units, ½).
 
-    Source: dossier §5.3 [D]; derivation in docs/theory/one-step.md.
+    Source: derived in docs/theory/one-step.md.
 
     Examples
     --------

@@ -47,7 +47,7 @@ def one_step_error_asymptotic(n_patches: int, n_irrelevant: int, n_train: int) -
     -----
     The limit is m → ∞, p → ∞ and many patches of every pattern, with balanced classes: labels
     drawn at random, or an odd N, add a common mode that does not vanish.
-    Source: dossier §5.3 [D]; derivation in docs/theory/one-step.md.
+    Source: derived in docs/theory/one-step.md.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def one_step_samples_asymptotic(n_patches: int, n_irrelevant: int, epsilon: floa
 
     Notes
     -----
-    Source: dossier §5.3 [D]: an exponent of 2 in n, where the bound of P23 has 8.
+    Source: derived in docs/theory/one-step.md: an exponent of 2 in n, where the bound of P23 has 8.
 
     Examples
     --------

@@ -34,7 +34,7 @@ def tie_errors(noise: IrrelevantSum, carriers: Real) -> Real:
     in units of its mean: next to f is R = κ + Σ_a c_a sign(A_a) κ_a. The result is P(R < 0 | tie)
     for jointly Gaussian Y and R, whose moments follow from the fixed sum of the A_a.
 
-    Source: dossier §5.3 [D]; derivation in docs/theory/one-step.md.
+    Source: derived in docs/theory/one-step.md.
 
     Examples
     --------

@@ -52,7 +52,7 @@ def trained_routers(model: SeparateMoE, data: PatchData, sgd: SGD, initial: Weig
     -----
     The loss −y⟨w₁ − w₂, Σ_j x⁽ʲ⁾⟩ is linear, so that its gradient does not depend on the weights:
     an epoch of N/B_r steps moves w₁ by η_r N/B_r times the mean ĝ of the batch means, whatever
-    the order. Source: dossier §5.1 [D]; derivation in docs/theory/routers.md.
+    the order. Source: derived in docs/theory/routers.md.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def expected_router_gradient(patterns: PatchPatterns, n_train: int) -> Array:
 
     Notes
     -----
-    Source: dossier §5.1 [D]; derivation in docs/theory/routers.md.
+    Source: derived in docs/theory/routers.md.
 
     Examples
     --------

@@ -56,8 +56,7 @@ def aligned_success(patterns: PatchPatterns, n_routed: int) -> AlignedSuccess:
 
     Notes
     -----
-    Source: dossier §2 [R] and §4, router lemma, in the limit of an exact router [D]; derivation
-    in docs/theory/routers.md.
+    Source: derived in docs/theory/routers.md: P23's router lemma in the limit of an exact router.
 
     Examples
     --------
@@ -100,7 +99,7 @@ def certain_n_routed(patterns: PatchPatterns, certainty: float) -> int:
 
     Notes
     -----
-    Source: dossier §2 [R], l*; [D].
+    Source: derived in docs/theory/routers.md, with l* after P23.
 
     Examples
     --------

@@ -71,7 +71,7 @@ def trained_n_routed(
     success for all l; only the exact success on fresh inputs is solved anew for some log₂ n of
     them, each of which takes milliseconds.
 
-    Source: dossier §4, router lemma, as a question of l [D]; docs/theory/routers.md.
+    Source: derived in docs/theory/routers.md; P23's router lemma, asked for l.
 
     Examples
     --------

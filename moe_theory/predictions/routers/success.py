@@ -36,7 +36,7 @@ class RouterSuccess:
 
     Notes
     -----
-    Source: dossier §5.2 [D].
+    Source: derived in docs/theory/routers.md.
 
     Examples
     --------
@@ -124,11 +124,11 @@ def router_success(
     units of η_r T_r/N, the mean (n − 1)(N₊ − N₋)/p − (N₊ − δ_d N₋) and the variance
     (n − 1)(N/p)(1 − 1/p) + 2ν², ν = σ₀N/(η_r T_r). It goes ahead with the chance w, a Gaussian
     tail, and the success is Σ_b Binom(b; p, w)·BinomCDF(l − 1; n − 1, b/p), averaged over N₊ and
-    the initial score of o₁. For balanced classes, σ₀ = 0 and p → ∞ this is dossier §5.2 [D]:
+    the initial score of o₁. For balanced classes, σ₀ = 0 and p → ∞ this is
     BinomCDF(l − 1; n − 1, Q(½(1 − δ_d)/σ_u)), σ_u² = (n − 1)/(pN). On training inputs a pattern
     that stands c times in the input has the mean c + (n − 1)(N₊ − 1 − N₋)/p.
 
-    Source: dossier §5.2 [D]; derivation in docs/theory/routers.md.
+    Source: derived in docs/theory/routers.md.
 
     Examples
     --------

@@ -40,7 +40,7 @@ def place_success(n_patches: int, capacity: int, q: float) -> float:
     -----
     The same number is E min(C, Bin(n, q)) / (n q), near min(1, C/(n q)) if n is large.
 
-    Source: [D]; derivation in docs/theory/token-choice.md.
+    Source: derived in docs/theory/token-choice.md.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def ranked_success(n_patches: int, capacity: int, ahead: float, tied: float = 0.
 
     Notes
     -----
-    Source: dossier §5.2 [D]; derivation in docs/theory/token-choice.md.
+    Source: derived in docs/theory/token-choice.md.
 
     Examples
     --------

@@ -153,7 +153,7 @@ def token_choice_success(
 
     Notes
     -----
-    Source: [D]; derivation in docs/theory/token-choice.md.
+    Source: derived in docs/theory/token-choice.md.
 
     Examples
     --------
@@ -204,7 +204,7 @@ def expert_choice_success(
 
     Notes
     -----
-    Source: dossier §5.2 [D]; derivation in docs/theory/token-choice.md.
+    Source: derived in docs/theory/token-choice.md.
 
     Examples
     --------

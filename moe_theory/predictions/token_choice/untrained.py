@@ -40,7 +40,7 @@ def untrained_token_success(patterns: PatchPatterns, model: TokenChoiceMoE) -> f
     The priority makes no difference if p is large: the discriminative patch of untrained routers
     has a uniformly random rank in the queue of its expert, as it has a uniformly random place.
 
-    Source: [D]; derivation in docs/theory/token-choice.md.
+    Source: derived in docs/theory/token-choice.md.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def untrained_expert_success(patterns: PatchPatterns, n_experts: int, n_routed: 
     -----
     For large p it is 1 − Π_i (n − 1 − i)/(n − 1 − i + k) over i = 0 … l − 1.
 
-    Source: [D]; derivation in docs/theory/token-choice.md.
+    Source: derived in docs/theory/token-choice.md.
 
     Examples
     --------

@@ -108,7 +108,7 @@ def trained_error(
     Takes a second at N = 100, and up to ten at N = 1000; beyond, time grows with N, and N that do
     not fit into memory are refused. Equal arguments give equal results.
 
-    Source: dossier §5.3 and §7 [D]; derivation in docs/theory/trained.md.
+    Source: derived in docs/theory/trained.md.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def trained_samples_to(
 
     Notes
     -----
-    Takes some seconds. Source: dossier §5.3 [D]; derivation in docs/theory/trained.md.
+    Takes some seconds. Source: derived in docs/theory/trained.md.
 
     Examples
     --------

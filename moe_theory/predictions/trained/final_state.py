@@ -73,7 +73,7 @@ def final_state(data: TrainingSet) -> FinalState:
     Newton's method on α = Φ(F − Vα), with α rescaled to the loss in between: fields F are
     homogeneous in α while no unit changes its sign. Some four iterations suffice.
 
-    Source: dossier §5.3 [D]; derivation in docs/theory/trained.md.
+    Source: derived in docs/theory/trained.md.
 
     Examples
     --------

@@ -79,7 +79,7 @@ def draw_training_set(
 
     Notes
     -----
-    Source: dossier §5.3 [D]; derivation in docs/theory/trained.md.
+    Source: derived in docs/theory/trained.md.
 
     Examples
     --------
