@@ -7,18 +7,7 @@ from functools import cache
 from types import ModuleType
 
 from generator.freshness import FIGURES
-from generator.sources import MNIST, SPEED, Row, matching, only, read, row, table
-from generator.text import (
-    escape,
-    inline,
-    interval,
-    number,
-    percent,
-    plus_minus,
-    slope,
-    tabular,
-    whole,
-)
+from generator.text import escape, inline, tabular
 from moe_theory.bounds import (
     ARCHITECTURES,
     QUANTITIES,
@@ -29,6 +18,8 @@ from moe_theory.bounds import (
     savings_table,
 )
 from moe_theory.experiments.scripts import load_script
+from prose.tables import MNIST, SPEED, Row, read, row, table
+from prose.text import interval, number, percent, plus_minus, slope, whole
 
 LEVELS = (0.2, 0.1, 0.05, 0.02)
 RATIOS = (2, 4, 8, 16, 32, 64)
@@ -155,12 +146,11 @@ def savings_measured_table() -> str:
 
 def mnist_table() -> str:
     """Return test accuracy of the published digit experiment on MNIST."""
-    rows = read(MNIST / "digit_accuracy.csv")
+    accuracy = read(MNIST / "digit_accuracy.csv")
     sizes = (100, 300, 500, 700, 900, 1000)
     body = []
     for arm in NETWORKS:
-        cells = [only(matching(rows, {"arm": arm, "n_train": n}), "MNIST", {"arm": arm, "N": n})
-                 for n in sizes]  # fmt: skip
+        cells = [accuracy(arm=arm, n_train=n) for n in sizes]
         body.append(
             [arm, *(plus_minus(float(c["test_accuracy_mean"]), float(c["test_accuracy_std"]))
                     for c in cells)]
