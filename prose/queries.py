@@ -114,3 +114,19 @@ def misfit(found: Table, error: str = "se") -> float:
         if float(row[error]) > 0
     ]
     return math.sqrt(sum(squares) / len(squares))
+
+
+def cell(at: At, column: str) -> float:
+    """Return a number of a row."""
+    return float(at[column])
+
+
+def savings_cells(quantity: str, n_over_l: Sequence[int]) -> list[list[str]]:
+    """Return data, network, k and savings at each n/l, a row for each network."""
+    found = table("savings", quantity=quantity)
+    body = []
+    for data, arm, k in dict.fromkeys((r["data"], r["arm"], r["n_experts"]) for r in found):
+        here = found(data=data, arm=arm)
+        cells = {float(row["n_over_l"]): row["text"] for row in here}
+        body.append([data, arm, k, *(cells.get(at, "–") for at in n_over_l)])
+    return body

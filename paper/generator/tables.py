@@ -18,6 +18,7 @@ from moe_theory.bounds import (
     savings_table,
 )
 from moe_theory.experiments.scripts import load_script
+from prose.queries import savings_cells
 from prose.tables import MNIST, SPEED, Row, read, row, table
 from prose.text import interval, number, percent, plus_minus, slope, whole
 
@@ -128,18 +129,10 @@ def savings_measured_table() -> str:
     body: list[list[str]] = []
     names = {"joint_l2": r"joint, rate $\propto l^2$"}
     for quantity, title in (("N*", "samples"), ("operations", "operations")):
-        found = table("savings", quantity=quantity)
-        kinds = dict.fromkeys((r["data"], r["arm"], r["n_experts"]) for r in found)
         body += [[]] if body else []
         body.append([rf"\emph{{{title}}}", *[""] * len(RATIOS)])
-        for data, arm, k in kinds:
-            cells = {
-                float(r["n_over_l"]): r["text"]
-                for r in found
-                if (r["data"], r["arm"]) == (data, arm)
-            }
-            shown = [escape(cells.get(at, "–")) for at in RATIOS]
-            body.append([f"{data}, {names.get(arm, arm)}, $k={k}$", *shown])
+        for data, arm, k, *cells in savings_cells(quantity, RATIOS):
+            body.append([f"{data}, {names.get(arm, arm)}, $k={k}$", *map(escape, cells)])
     heads = ["data, network", *(f"$n/l={at}$" for at in RATIOS)]
     return tabular("l" + "c" * len(RATIOS), heads, body)
 
