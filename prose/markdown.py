@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
-from prose.queries import exponent_of, mean, savings_cells, span
+from prose.queries import (
+    exponent_of,
+    mean,
+    prediction_cells,
+    predictions_file,
+    savings_cells,
+    span,
+)
 from prose.tables import MNIST, Row, Table, read, table
-from prose.text import fixed, interval, number, percent
+from prose.text import interval, number, percent
 
 MNIST_ARMS = {
     "dense": "dense CNN, *m* = 40",
@@ -30,7 +38,8 @@ def savings_table(quantity: str, head: str) -> str:
     """Return measured savings against n/l, by data and network."""
     at = (2, 4, 8, 16, 32)
     body = [
-        [f"{data}, {arm}, *k* = {k}", *cells] for data, arm, k, *cells in savings_cells(quantity, at)
+        [f"{data}, {arm}, *k* = {k}", *cells]
+        for data, arm, k, *cells in savings_cells(quantity, at)
     ]
     return pipes([head, *map(str, at)], body)
 
@@ -52,9 +61,7 @@ def verdicts_table() -> str:
     for quantity, arm in kinds:
         rows = table("bounds", quantity=quantity, arm=arm).rows
         growth = "; ".join(_growth(row) for row in rows if row["measured"])
-        body.append(
-            [f"{quantity}, {arm}", rows[0]["bound"], growth, f"{rows[0]['bound_verdict']}"]
-        )
+        body.append([f"{quantity}, {arm}", rows[0]["bound"], growth, f"{rows[0]['bound_verdict']}"])
     return pipes(["bound", "", "measured growth", "verdict"], body)
 
 
@@ -76,32 +83,14 @@ def norms_table() -> str:
     return pipes(["experts", "theorem", "hinge loss", "logistic loss"], body)
 
 
-def units_table() -> str:
-    """Return how many hidden units each network takes."""
-    found = [row for row in table("units") if row["censored"] != "below"]
-    body = [
-        [
-            f"{row['arm']}, *k* = {row['n_experts']}" if row["n_experts"] else row["arm"],
-            row["n_patches"], row["n_routed"] or row["n_patches"], span(row, 2),
-        ]
-        for row in sorted(found, key=lambda row: row["arm"])
-    ]  # fmt: skip
-    return pipes(["network", "*n*", "*l*", "hidden units"], body)
-
-
 def predictions_table() -> str:
     """Return how many predictions are within the accuracy that is claimed, by network."""
-    body = []
-    for arm in dict.fromkeys(row["arm"] for row in table("predictions")):
-        cells = [arm]
-        for quantity in ("samples", "error"):
-            found = table("predictions", arm=arm, quantity=quantity)
-            counts = [len(found(verdict=v)) for v in ("within", "undecided", "outside")]
-            off = median(abs(ratio - 1) for ratio in found.numbers("ratio"))
-            cells += [*map(str, counts), percent(off, 1)]
-        body.append(cells)
-    verdicts = ["within", "undecided", "outside", "median deviation"]
-    heads = ["network", *(f"N\\*: {v}" for v in verdicts), *(f"error: {v}" for v in verdicts)]
+    body = [
+        [arm, percent(accuracy), *prediction_cells(arm)]
+        for arm, accuracy in predictions_file().ACCURACY.items()
+    ]
+    group = ["all", "within", "undecided", "outside", "median deviation"]
+    heads = ["network", "claimed", *(f"N\\*: {g}" for g in group), *(f"ε: {g}" for g in group)]
     return pipes(heads, body)
 
 
@@ -126,7 +115,7 @@ def departures_table() -> str:
     body = [
         [
             row["arm"], row["n_patches"], row["n_irrelevant"], row["n_routed"], row["epsilon"],
-            interval(row["ratio"], row["ratio_low"], row["ratio_high"]), row["reason"],
+            interval(row["ratio"], row["ratio_low"], row["ratio_high"], 3), row["reason"],
         ]
         for row in found
     ]  # fmt: skip
@@ -149,14 +138,19 @@ def flow_table() -> str:
     return pipes(heads, body)
 
 
-def tokens_table(routers: str) -> str:
-    """Return who receives the patch at n = 32 and k = 8, by capacity and rule."""
-    at = table("token_choice", n_patches=32, n_experts=8, routers=routers)
+def tokens_table(n_patches: int, capacities: Sequence[int]) -> str:
+    """Return who receives the patch before and after training, by capacity and rule; k = 8."""
     body = [
-        [str(capacity), *(mean(at(arm=arm, capacity=capacity), "simulated", 2) for arm in RULES)]
-        for capacity in (1, 2, 4, 8, 16)
+        [str(capacity), routers, *(_received(n_patches, capacity, routers, arm) for arm in RULES)]
+        for capacity in capacities
+        for routers in ("untrained", "trained")
     ]
-    return pipes(["*C* = *l*", *RULES.values()], body)
+    return pipes(["*C* = *l*", "routers", *RULES.values()], body)
+
+
+def _received(n_patches: int, capacity: int, routers: str, arm: str) -> str:
+    found = table("token_choice", n_patches=n_patches, n_experts=8, routers=routers, arm=arm)
+    return mean(found(capacity=capacity), "predicted", 2)
 
 
 RULES = {

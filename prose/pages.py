@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from prose import markdown, queries, text
-from prose.tables import FULL, MNIST, ROOT, SPEED, MissingNumberError, Table, read
+from prose.tables import FULL, MNIST, ROOT, SPEED, MissingNumberError, Table, read, setting
 
 COMMENT = re.compile(r"^ *<!-- numbers\s(.*?)-->", re.DOTALL | re.MULTILINE)
 LINE = re.compile(r"^ *(\S.*?) = (.*(?:\n +\S.*)*)$", re.MULTILINE)
@@ -44,7 +44,7 @@ class Names(dict[str, Any]):
     """What names in a query stand for."""
 
     def __init__(self) -> None:
-        super().__init__(min=min, max=max, len=len, sum=sum, sorted=sorted)
+        super().__init__(min=min, max=max, len=len, sum=sum, setting=setting)
         for module in (text, queries, markdown):
             self |= {k: v for k, v in vars(module).items() if callable(v) and k[0].islower()}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+from moe_theory.experiments.scripts import load_script
 from moe_theory.plotting import fit_rows
-from prose.tables import MissingNumberError, Row, Table, table
-from prose.text import fixed, interval, number, slope
+from prose.tables import ROOT, MissingNumberError, Row, Table, table
+from prose.text import fixed, interval, number, percent, slope
 
 At = Row | Table  # a table that has one row
 NORMAL = 1.96  # standard errors on each side of a mean hold 95 %
@@ -45,12 +46,13 @@ def mean_and_error(at: At, name: str) -> tuple[float, float]:
     return middle, NORMAL * float(at[f"{name}_std"]) / float(at["n_draws"]) ** 0.5
 
 
-def mean(at: At, name: str, decimals: int = 3, *, scale: float = 1, share: bool = True) -> str:
-    """Return a mean over draws with its interval, which for a share is cut at 0 and 1."""
+def mean(
+    at: At, name: str, decimals: int = 3, *, scale: float = 1, complement: bool = False
+) -> str:
+    """Return the mean over draws of a share, or of the rest of it, with its interval."""
     middle, wide = mean_and_error(at, name)
-    low, high = middle - wide, middle + wide
-    if share:
-        low, high = max(low, 0.0), min(high, 1.0)
+    middle = 1 - middle if complement else middle
+    low, high = max(middle - wide, 0.0), min(middle + wide, 1.0)
     return "{} [{}, {}]".format(*(fixed(scale * x, decimals) for x in (middle, low, high)))
 
 
@@ -130,3 +132,47 @@ def savings_cells(quantity: str, n_over_l: Sequence[int]) -> list[list[str]]:
         cells = {float(row["n_over_l"]): row["text"] for row in here}
         body.append([data, arm, k, *(cells.get(at, "–") for at in n_over_l)])
     return body
+
+
+def always(found: Table) -> str:
+    """Return from which number of samples on all trials succeed."""
+    rows = sorted(found, key=lambda row: float(row["n_train"]))
+    failed = [place for place, row in enumerate(rows) if float(row["success"]) < 1]
+    start = failed[-1] + 1 if failed else 0
+    if start == len(rows):
+        raise MissingNumberError(f"{found.name}: trials fail at the largest N")
+    return rows[start]["n_train"]
+
+
+def choices(found: Table) -> Table:
+    """Return the networks that advice put first: one for each goal and data model."""
+    first = {(r["goal"], r["n_patches"], r["n_irrelevant"]): r for r in reversed(found.rows)}
+    return Table(found.name, found.columns, (*first.values(),))
+
+
+@cache
+def predictions_file() -> ModuleType:
+    """Return the figure file of predictions, which holds the accuracy that is claimed."""
+    return load_script(ROOT / "figures" / "predictions.py", ("ACCURACY",))
+
+
+def claimed(network: str) -> float:
+    """Return the relative accuracy that is claimed for predictions of N*."""
+    return float(predictions_file().ACCURACY[network])
+
+
+def prediction_cells(arm: str) -> list[str]:
+    """Return how many predictions there are, within, undecided, outside, and how far off they are.
+
+    First of N*, then of the error; the last of each is the median relative deviation.
+    """
+    cells = []
+    for quantity in ("samples", "error"):
+        found = table("predictions", arm=arm, quantity=quantity)
+        counts = [len(found(verdict=verdict)) for verdict in VERDICTS]
+        off = sorted(abs(ratio - 1) for ratio in finite(found, "ratio"))
+        cells += [str(len(found)), *map(str, counts), percent(off[len(off) // 2], 1)]
+    return cells
+
+
+VERDICTS = ("within", "undecided", "outside")

@@ -11,10 +11,11 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from generator.tables import LEVELS, predictions_file
+from generator.tables import LEVELS
 from moe_theory.bounds import complexity
 from moe_theory.plotting import number_ticks
 from moe_theory.predictions import one_step_samples_asymptotic
+from prose.queries import predictions_file
 from prose.tables import Row, Table, row, setting, table
 
 WIDTH = 6.4

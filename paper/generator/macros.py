@@ -8,7 +8,6 @@ from statistics import mean
 
 import sympy as sp
 
-from generator.tables import predictions_file
 from generator.text import inline, latex
 from moe_theory.bounds import (
     complexity,
@@ -20,7 +19,17 @@ from moe_theory.bounds import (
 )
 from moe_theory.bounds.derivations import dominant_monomials
 from moe_theory.bounds.formula import Formula
-from prose.queries import exponent, exponent_of, mean_and_error, misfit, nstar, off_flow, ratio
+from prose.queries import (
+    choices,
+    exponent,
+    exponent_of,
+    mean_and_error,
+    misfit,
+    nstar,
+    off_flow,
+    predictions_file,
+    ratio,
+)
 from prose.tables import (
     MNIST,
     SPEED,
@@ -239,7 +248,6 @@ def predictions() -> Macros:
     late = [r for r in off if "late deaths" in r["reason"]]
     accuracy = predictions_file().ACCURACY
     success = table("router_success")
-    choices = {(r["goal"], r["n_patches"], r["n_irrelevant"]): r for r in table("advice")}
     return {
         "AccuracyOneStep": percent(accuracy["one step"]),
         "AccuracyTrained": percent(accuracy["joint"]),
@@ -256,8 +264,8 @@ def predictions() -> Macros:
         "FlowDeviation": number(off_flow(), 2),
         "RouterPoints": whole(sum(se > 0 for se in success.numbers("se"))),
         "RouterDeviation": number(misfit(success), 2),
-        "AdviceChoices": spelled(len(choices)),
-        "AdviceConfirmed": spelled(int(count(list(choices.values()), "confirmed"))),
+        "AdviceChoices": spelled(len(choices(table("advice")))),
+        "AdviceConfirmed": spelled(len(choices(table("advice"))(verdict="confirmed"))),
     }
 
 

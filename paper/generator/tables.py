@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from functools import cache
-from types import ModuleType
-
-from generator.freshness import FIGURES
 from generator.text import escape, inline, tabular
 from moe_theory.bounds import (
     ARCHITECTURES,
@@ -17,8 +12,7 @@ from moe_theory.bounds import (
     pruning_bounds,
     savings_table,
 )
-from moe_theory.experiments.scripts import load_script
-from prose.queries import savings_cells
+from prose.queries import prediction_cells, predictions_file, savings_cells
 from prose.tables import MNIST, SPEED, Row, read, row, table
 from prose.text import interval, number, percent, plus_minus, slope, whole
 
@@ -177,25 +171,12 @@ def _growth(line: Row) -> list[str]:
     ]
 
 
-@cache
-def predictions_file() -> ModuleType:
-    """Return the figure file of predictions, which holds the accuracy that is claimed."""
-    return load_script(FIGURES / "predictions.py", ("ACCURACY",))
-
-
 def predictions_table() -> str:
     """Return how many predictions are within the claimed accuracy."""
-    body = []
-    for arm, claimed in predictions_file().ACCURACY.items():
-        cells = [arm, percent(claimed)]
-        for quantity in ("samples", "error"):
-            found = table("predictions", arm=arm, quantity=quantity)
-            counts = [sum(r["verdict"] == v for r in found) for v in VERDICTS]
-            off = sorted(
-                abs(float(r["ratio"]) - 1) for r in found if math.isfinite(float(r["ratio"]))
-            )
-            cells += [str(len(found)), *map(str, counts), percent(off[len(off) // 2], 1)]
-        body.append(cells)
+    body = [
+        [arm, percent(accuracy), *prediction_cells(arm)]
+        for arm, accuracy in predictions_file().ACCURACY.items()
+    ]
     group = ["all", "within", "undecided", "outside", "median"]
     above = (
         r" & & \multicolumn{5}{c}{$N^*(\varepsilon)$} & \multicolumn{5}{c}{error at given $N$} \\"
@@ -203,9 +184,6 @@ def predictions_table() -> str:
         r"\cmidrule(lr){3-7}\cmidrule(l){8-12}"
     )
     return tabular("lr" + "r" * 10, ["network", "claimed", *group, *group], body, above)
-
-
-VERDICTS = ("within", "undecided", "outside")
 
 
 def norms_table() -> str:
