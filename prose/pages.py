@@ -1,15 +1,16 @@
 """Markdown pages whose numbers come from the committed tables.
 
-Below a paragraph, a list or a table stands a comment, which readers do not see, with a line for each
-number in it, in order, and the query that gives the number. A whole table has one line::
+Below a paragraph, a list or a table stands a comment, which readers do not see, with a line for
+each number in it, in order, and the query that gives the number::
 
     The dense network needs 90.3 [86.5, 96.7] samples at n = 64.
     <!-- numbers
     90.3 [86.5, 96.7] = nstar(0.05, arm=dense, n_patches=64)
     -->
 
-A query is Python with the functions of `queries`, `text` and `markdown`. A name of a full-scale figure
-is its table, and any other name is itself, as text. What is not known yet is written ``??``.
+A query is Python with the functions of `queries`, `text` and `markdown`. The name of a full-scale
+figure is its table, and any other name is itself, as text. A whole table has one line, such as
+``table = verdicts_table()``. A number that is not known yet is written ``??``.
 """
 
 from __future__ import annotations

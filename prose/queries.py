@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import cache
+from types import ModuleType
 
 from moe_theory.experiments.scripts import load_script
 from moe_theory.plotting import fit_rows

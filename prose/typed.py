@@ -22,7 +22,8 @@ ALLOWED = (
     r"95 %",  # the confidence of every interval
     r"(?:error|loss) of less than 1 %|or 15 %|labels ±1|10⁻⁶ of|at most 10⁻⁶",  # tolerances, types
     # Settings: what a simulation or a prediction was given.
-    r"(?:ε|η|η_r|α|ρ|σ|σ₀|L₀|δ_d|γ|rate|rate is|loss of|certainty of) ?[=≤≥<>]? ?−?\d*\.?\d+(?: %)?",
+    r"(?:ε|η|η_r|α|ρ|σ|σ₀|L₀|δ_d|γ|rate|rate is|loss of|certainty of) ?[=≤≥<>]? ?"
+    r"−?\d*\.?\d+(?: %)?",
     r"0\.2 ?\*?[nl]\*?",  # learning rates
     r"ε from 0\.02 to 0\.2|lie in \[0, 1\]|in \[[\d.n]+, [\d.n]+\]",
 )
