@@ -53,7 +53,7 @@ theory: install ## write the committed complexity, savings and cost tables, figu
 	$(BIN)/moe-theory theory --out figures/theory
 
 .PHONY: prose
-prose: install ## put the numbers of the committed tables into README, CONTRIBUTING and docs
+prose: install ## put the numbers of the committed tables into README and docs
 	$(BIN)/python -m prose
 
 test: install ## run the tests

@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from prose import markdown, queries, text
@@ -45,7 +46,7 @@ class Names(dict[str, Any]):
     """What names in a query stand for."""
 
     def __init__(self) -> None:
-        super().__init__(min=min, max=max, len=len, sum=sum, setting=setting)
+        super().__init__(min=min, max=max, len=len, sum=sum, median=median, setting=setting)
         for module in (text, queries, markdown):
             self |= {k: v for k, v in vars(module).items() if callable(v) and k[0].islower()}
 
@@ -115,6 +116,10 @@ def _pattern(shown: str) -> re.Pattern[str]:
 def renewed(page: str) -> tuple[str, list[str]]:
     """Return a page with the present numbers, and what was wrong in it, by line."""
     edits, wrong = [], []
+    for comment in COMMENT.finditer(page):
+        if left := LINE.sub("", comment[1]).strip():
+            line = page.count("\n", 0, comment.start()) + 1
+            wrong.append(f"{line}: not a number and its query: {left}")
     for number in quoted(page):
         line = page.count("\n", 0, number.label[0]) + 1
         try:

@@ -11,7 +11,9 @@ NO_PROSE = re.compile(
     r"^(```+|:::+).*?^\1$|<!--.*?-->|\$\$.*?\$\$|\$[^$\n]+(?:\n[^$\n]+)?\$|`[^`]+`|\]\([^)]*\)",
     re.DOTALL | re.MULTILINE,
 )
-MEASURED = re.compile(r"\d*\.\d+|±|\d ?%|\[−?\d[\d.]*, −?\d|\d of \d|\de[+-]?\d|\d·10|10⁻|\?\?")
+MEASURED = re.compile(
+    r"\d*\.\d+|±\s?\d|\d ?%|\[−?\d[\d.]*, −?\d|\d of \d|\de[+-]?\d|\d·10|10⁻|\?\?"
+)
 # What stands above is compared, number by number, by this test.
 CHECKED = re.compile(r"<!-- checked: (\S+)::(\w+) -->")
 # What stands below, up to the next heading, is to get its queries together with new tables.
@@ -20,7 +22,9 @@ PENDING = re.compile(r"<!-- pending -->.*?(?=^#|\Z)", re.DOTALL | re.MULTILINE)
 ALLOWED = (
     r"Python 3\.\d+",
     r"95 %",  # the confidence of every interval
-    r"(?:error|loss) of less than 1 %|or 15 %|labels ±1|10⁻⁶ of|at most 10⁻⁶",  # tolerances, types
+    # Tolerances, labels, sections.
+    r"(?:error|loss) of less than 1 %|or 15 %|10⁻⁶ of|at most 10⁻⁶|rejected at 1 %|by default 2 %",
+    r"±1\b|§\d\.\d",
     # Settings: what a simulation or a prediction was given.
     r"(?:ε|η|η_r|α|ρ|σ|σ₀|L₀|δ_d|γ|rate|rate is|loss of|certainty of) ?[=≤≥<>]? ?"
     r"−?\d*\.?\d+(?: %)?",
