@@ -38,7 +38,7 @@ OTHER_TABLES = {
 def pages() -> list[Path]:
     """Return the pages of the project that hold prose."""
     docs = ROOT / "docs"
-    folders = (docs, docs / "theory", docs / "howto")
+    folders = (docs, docs / "theory", docs / "howto", docs / "api")
     return [ROOT / "README.md", *(page for at in folders for page in sorted(at.glob("*.md")))]
 
 

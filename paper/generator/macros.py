@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from statistics import mean
 
 import sympy as sp
 
@@ -23,6 +22,7 @@ from prose.queries import (
     choices,
     exponent,
     exponent_of,
+    mean,
     mean_and_error,
     misfit,
     nstar,
@@ -41,10 +41,10 @@ from prose.tables import (
     table,
 )
 from prose.text import (
+    fixed,
     interval,
     number,
     percent,
-    plus_minus,
     slope,
     spelled,
     whole,
@@ -140,7 +140,7 @@ def router_error(routers: str, n_routed: int) -> str:
     """Return the test error at N = 160 with its 95 % interval."""
     labels = {"arm": "dense"} if routers == "dense" else {"n_routed": n_routed}
     at = row("router_samples", data="patterns", router_samples=routers, n_train=160, **labels)
-    return " ± ".join(number(x, 2) for x in mean_and_error(at, "test_error"))
+    return mean(at, "test_error", 4)
 
 
 def measured() -> Macros:
@@ -191,13 +191,16 @@ def _mnist(arm: str, n_train: int) -> Row:
 def gap(first: Row, second: Row) -> str:
     """Return a difference of accuracies in percentage points, with its 95 % interval."""
     (one, wide), (other, wider) = (mean_and_error(r, "test_accuracy") for r in (first, second))
-    return plus_minus(100 * (one - other), 100 * math.hypot(wide, wider), 1) + " points"
+    middle, wide = 100 * (one - other), 100 * math.hypot(wide, wider)
+    return "{} [{}, {}] points".format(
+        *(fixed(x, 1) for x in (middle, middle - wide, middle + wide))
+    )
 
 
 def reliance(arm: str, rho: float) -> str:
     """Return how far a network relies on the spurious patch, with its 95 % interval."""
     at = row("spurious", data="patterns", arm=arm, rho_train=rho)
-    return plus_minus(*mean_and_error(at, "reliance"), 2)
+    return mean(at, "reliance", 2)
 
 
 def verdicts() -> Macros:
@@ -283,8 +286,7 @@ def tokens() -> Macros:
             here = row("token_choice", arm=arm, capacity=4, routers=routers, **at)
             macros[f"Token{arm.title()}{name}"] = percent(here["simulated"])
         err = row("token_choice", arm=arm, capacity=1, routers="trained", **at)
-        error = plus_minus(*(100 * x for x in mean_and_error(err, "test_error")), 0)
-        macros[f"TokenError{arm.title()}"] = f"{error} %"
+        macros[f"TokenError{arm.title()}"] = mean(err, "test_error", 0, scale=100) + " %"
     macros["TokenIrrelevant"] = whole(setting("token_choice", "data")["n_irrelevant"])
     macros["TokenDraws"] = spelled(
         int(row("token_choice", arm="place", capacity=1, routers="trained", **at)["n_draws"])
@@ -394,7 +396,7 @@ def _mean_bits(routing: str, way: str) -> str:
     if not rows:
         raise MissingNumberError(f"figures/full/quantization.csv: no {way}, {routing}")
     found = [float(r["all_lowest_bits"]) for r in rows]
-    return "more than 3" if any(map(math.isnan, found)) else number(mean(found), 3)
+    return "more than 3" if any(map(math.isnan, found)) else number(sum(found) / len(found), 3)
 
 
 SECTIONS: tuple[Callable[[], Macros], ...] = (
