@@ -52,6 +52,10 @@ figure-%: install ## draw one figure of figures/, such as figure-savings, and ru
 theory: install ## write the committed complexity, savings and cost tables, figures/theory
 	$(BIN)/moe-theory theory --out figures/theory
 
+.PHONY: prose
+prose: install ## put the numbers of the committed tables into README and docs
+	$(BIN)/python -m prose
+
 test: install ## run the tests
 	$(BIN)/pytest -m "not slow" -n auto --dist worksteal
 
@@ -114,7 +118,7 @@ $(MATHJAX):
 
 .PHONY: paper
 paper: install ## write the article, paper/main.pdf (needs TeX; DRAFT=1 lets stale results pass)
-	cd paper && ../$(BIN)/python -m generator $(if $(DRAFT),--draft)
+	cd paper && PYTHONPATH=.. ../$(BIN)/python -m generator $(if $(DRAFT),--draft)
 	cd paper && latexmk -pdf -interaction=nonstopmode -halt-on-error -silent main.tex
 	@! grep -E "undefined|multiply defined" paper/main.log
 

@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from generator import checks, claims, figures, freshness, sources
+from generator import checks, claims, figures, freshness
 from generator.macros import all_macros
-from generator.sources import MissingNumberError
 from generator.tables import TABLES
+from prose import tables as committed
 
 GENERATED = checks.PAPER / "generated"
 
@@ -25,7 +25,7 @@ def main() -> int:
         macros = all_macros()
         tables = {name: make() for name, make in TABLES.items()}
         wrong = claims.failed()
-    except MissingNumberError as error:
+    except committed.MissingNumberError as error:
         return report([str(error)])
     write(GENERATED, macros, tables)
     figures.write(GENERATED)
@@ -47,7 +47,7 @@ def write(folder: Path, macros: dict[str, str], tables: dict[str, str]) -> None:
 
 def used_figures() -> list[str]:
     """Return the full-scale figures whose tables were read."""
-    return sorted(path.stem for path in sources.files_read() if path.parent == sources.FULL)
+    return sorted(path.stem for path in committed.files_read() if path.parent == committed.FULL)
 
 
 def report(lines: list[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from generator.sources import Row, row, table
+from prose.tables import Row, row, table
 
 
 def failed() -> list[str]:

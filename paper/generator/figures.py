@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from generator.sources import Row, row, setting, table
-from generator.tables import LEVELS, predictions_file
+from generator.tables import LEVELS
 from moe_theory.bounds import complexity
 from moe_theory.plotting import number_ticks
 from moe_theory.predictions import one_step_samples_asymptotic
+from prose.queries import predictions_file
+from prose.tables import Row, Table, row, setting, table
 
 WIDTH = 6.4
 STYLE: dict[Any, float] = {
@@ -30,8 +31,9 @@ LOOKS = {
 RULES = {"place": "tokens, by place", "score": "tokens, by score", "expert": "experts choose"}
 
 
-def points(ax: Axes, rows: list[Row], x: str, label: str, arm: str) -> None:
+def points(ax: Axes, rows: Iterable[Row], x: str, label: str, arm: str) -> None:
     """Draw thresholds or savings with their intervals."""
+    rows = list(rows)
     names = "saving" if "saving" in rows[0] else "value"
     found = [r for r in rows if r[names] and np.isfinite(float(r["high"]))]
     at, middle, low, high = (
@@ -51,7 +53,7 @@ def logarithmic(ax: Axes, ticks: list[float], x: str, y: str) -> None:
     ax.grid(alpha=0.3)
 
 
-def bound_line(ax: Axes, arm: str, name: str, rows: list[Row], start: float) -> None:
+def bound_line(ax: Axes, arm: str, name: str, rows: Table, start: float) -> None:
     """Draw the slope of a sample bound through what was measured at one size."""
     power = float(complexity("sample complexity", arm).exponent(name))
     value = next(float(r["value"]) for r in rows if float(r[name]) == start)
@@ -142,7 +144,7 @@ def routers() -> Figure:
     return figure
 
 
-def errors(ax: Axes, rows: list[Row], label: str, colour: str, marker: str) -> None:
+def errors(ax: Axes, rows: Table, label: str, colour: str, marker: str) -> None:
     """Draw mean test errors with 95 % intervals."""
     first = {float(r["n_train"]): r for r in rows}
     at = sorted(first)

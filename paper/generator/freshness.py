@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from generator.sources import FULL, MNIST, ROOT, made_of
 from moe_theory.experiments.scripts import load_script
+from prose.tables import FULL, MNIST, ROOT, made_of
 
 FIGURES = ROOT / "figures"
 # Changes of a function's source, by the first digits of its hash, that leave these results alone.

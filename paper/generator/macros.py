@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from statistics import mean
+from collections.abc import Callable, Iterable
 
 import sympy as sp
 
-from generator.sources import (
-    MNIST,
-    SPEED,
-    MissingNumberError,
-    Row,
-    matching,
-    only,
-    read,
-    row,
-    setting,
-    table,
-)
-from generator.tables import predictions_file
-from generator.text import fixed, inline, interval, number, percent, slope, whole, words
+from generator.text import inline, latex
 from moe_theory.bounds import (
     complexity,
     cost_table,
@@ -32,7 +18,38 @@ from moe_theory.bounds import (
 )
 from moe_theory.bounds.derivations import dominant_monomials
 from moe_theory.bounds.formula import Formula
-from moe_theory.plotting import fit_rows
+from prose.queries import (
+    choices,
+    exponent,
+    exponent_of,
+    mean,
+    mean_and_error,
+    misfit,
+    nstar,
+    off_flow,
+    predictions_file,
+    ratio,
+)
+from prose.tables import (
+    MNIST,
+    SPEED,
+    MissingNumberError,
+    Row,
+    read,
+    row,
+    setting,
+    table,
+)
+from prose.text import (
+    fixed,
+    interval,
+    number,
+    percent,
+    slope,
+    spelled,
+    whole,
+    words,
+)
 
 Macros = dict[str, str]
 TIGHT, LEVEL, LOOSE = 0.02, 0.05, 0.2
@@ -79,7 +96,7 @@ def derived() -> Macros:
         "DominantSeparate": Formula(sp.Add(*terms["separate"])).latex(),
         "DominantJoint": "$ and $".join(Formula(term).latex() for term in terms["joint"]),
         "JointCondition": relation(condition.relation),
-        "RouterShare": cost_table().rows[2][3].replace(" %", r"\,\%"),
+        "RouterShare": cost_table().rows[2][3],
         "RouterTraining": inline(derive_router_training().result.latex()),
         "JointBeatsSeparate": wins(samples["joint"], samples["separate"]).latex(),
         "JointCheaperSeparate": wins(flops["joint"], flops["separate"]).latex(),
@@ -108,38 +125,9 @@ def speed() -> Macros:
     return macros
 
 
-def exponent(epsilon: float) -> str:
-    """Return the exponent of N* of the dense network in n, with its interval."""
-    rows = [
-        {
-            k: float(r[k]) if k != "censored" else r[k]
-            for k in ("n_patches", "value", "low", "high", "censored")
-        }
-        for r in table("sample_complexity", arm="dense", epsilon=epsilon)
-    ]
-    fit = fit_rows(rows, "n_patches")
-    if fit is None:
-        raise MissingNumberError("sample_complexity.csv: too few sizes for an exponent")
-    return slope(fit.exponent[0], fit.low[0], fit.high[0])
-
-
-def nstar(**labels: object) -> str:
-    """Return N* at ε = 0.05 with its interval."""
-    at = row("sample_complexity", epsilon=LEVEL, **labels)
-    return interval(at["value"], at["low"], at["high"], 3)
-
-
 def saving(quantity: str, arm: str, n_over_l: float, data: str = "patterns") -> Row:
     """Return a row of the measured savings."""
     return row("savings", data=data, quantity=quantity, arm=arm, n_over_l=n_over_l)
-
-
-def ratio(at: Row, *, inverse: bool = False) -> str:
-    """Return a saving with its interval, or how many times more is needed."""
-    numbers = [float(at[name]) for name in ("saving", "low", "high")]
-    if inverse:
-        numbers = [1 / numbers[0], 1 / numbers[2], 1 / numbers[1]]
-    return interval(numbers[0], numbers[1], numbers[2])
 
 
 def best(quantity: str, arm: str) -> Row:
@@ -152,8 +140,7 @@ def router_error(routers: str, n_routed: int) -> str:
     """Return the test error at N = 160 with its 95 % interval."""
     labels = {"arm": "dense"} if routers == "dense" else {"n_routed": n_routed}
     at = row("router_samples", data="patterns", router_samples=routers, n_train=160, **labels)
-    mean_, std = float(at["test_error_mean"]), float(at["test_error_std"])
-    return rf"{number(mean_, 2)}\,$\pm$\,{number(1.96 * std / float(at['n_draws']) ** 0.5, 2)}"
+    return mean(at, "test_error", 4)
 
 
 def measured() -> Macros:
@@ -164,13 +151,13 @@ def measured() -> Macros:
     return {
         "ExponentLoose": exponent(LOOSE),
         "ExponentTight": exponent(TIGHT),
-        "NstarDense": nstar(arm="dense", n_patches=64),
-        "NstarSeparateOne": nstar(arm="separate", n_routed=1),
-        "NstarSeparateLarge": nstar(arm="separate", n_routed=32),
-        "NstarJointTwo": nstar(arm="joint", n_routed=2, n_experts=8),
-        "NstarJointLarge": nstar(arm="joint", n_routed=32, n_experts=8),
-        "NstarJointFewExperts": nstar(arm="joint", n_routed=4, n_experts=2),
-        "NstarJointManyExperts": nstar(arm="joint", n_routed=4, n_experts=20),
+        "NstarDense": nstar(LEVEL, arm="dense", n_patches=64),
+        "NstarSeparateOne": nstar(LEVEL, arm="separate", n_routed=1),
+        "NstarSeparateLarge": nstar(LEVEL, arm="separate", n_routed=32),
+        "NstarJointTwo": nstar(LEVEL, arm="joint", n_routed=2, n_experts=8),
+        "NstarJointLarge": nstar(LEVEL, arm="joint", n_routed=32, n_experts=8),
+        "NstarJointFewExperts": nstar(LEVEL, arm="joint", n_routed=4, n_experts=2),
+        "NstarJointManyExperts": nstar(LEVEL, arm="joint", n_routed=4, n_experts=20),
         "ErrorRoutersTrain": router_error("train", 16),
         "ErrorRoutersHeld": router_error("held_out", 16),
         "ErrorRoutersHeldLarge": router_error("held_out", 32),
@@ -198,23 +185,22 @@ def measured() -> Macros:
 
 
 def _mnist(arm: str, n_train: int) -> Row:
-    labels = {"arm": arm, "n_train": n_train}
-    return only(matching(read(MNIST / "digit_accuracy.csv"), labels), "MNIST", labels)
+    return read(MNIST / "digit_accuracy.csv")(arm=arm, n_train=n_train).one()
 
 
 def gap(first: Row, second: Row) -> str:
     """Return a difference of accuracies in percentage points, with its 95 % interval."""
-    means = [float(r["test_accuracy_mean"]) for r in (first, second)]
-    errors = [float(r["test_accuracy_std"]) / float(r["n_draws"]) ** 0.5 for r in (first, second)]
-    wide = 1.96 * math.hypot(*errors)
-    return rf"{fixed(100 * (means[0] - means[1]), 1)}\,$\pm$\,{fixed(100 * wide, 1)} points"
+    (one, wide), (other, wider) = (mean_and_error(r, "test_accuracy") for r in (first, second))
+    middle, wide = 100 * (one - other), 100 * math.hypot(wide, wider)
+    return "{} [{}, {}] points".format(
+        *(fixed(x, 1) for x in (middle, middle - wide, middle + wide))
+    )
 
 
 def reliance(arm: str, rho: float) -> str:
     """Return how far a network relies on the spurious patch, with its 95 % interval."""
     at = row("spurious", data="patterns", arm=arm, rho_train=rho)
-    wide = 1.96 * float(at["reliance_std"]) / float(at["n_draws"]) ** 0.5
-    return rf"{fixed(at['reliance_mean'])}\,$\pm$\,{fixed(wide)}"
+    return mean(at, "reliance", 2)
 
 
 def verdicts() -> Macros:
@@ -223,7 +209,7 @@ def verdicts() -> Macros:
     names = {(r["quantity"], r["arm"]): r["bound_verdict"] for r in rows}
     counts = {v: sum(found == v for found in names.values()) for v in VERDICTS}
     held = row("bounds", quantity="computational complexity", arm="joint", size="k")
-    iterations = table("bounds", quantity="iteration complexity", arm="joint")[0]
+    iterations = table("bounds", quantity="iteration complexity", arm="joint").rows[0]
     at_one = row("units", arm="dense", n_patches=64, epsilon=LEVEL)
     large = row("units", arm="dense", n_patches=128, epsilon=LEVEL)
     return {
@@ -257,13 +243,6 @@ def looseness(name: str, quantity: str) -> Macros:
     return {f"Loose{name}Low": number(min(found), 2), f"Loose{name}High": number(max(found), 2)}
 
 
-def spelled(count: int) -> str:
-    """Return a small count in words."""
-    names = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-             "eleven", "twelve")  # fmt: skip
-    return names[count] if count < len(names) else whole(count)
-
-
 def predictions() -> Macros:
     """Return how well the predictions do, and why they fail."""
     samples, errors = (table("predictions", quantity=q) for q in ("samples", "error"))
@@ -271,11 +250,7 @@ def predictions() -> Macros:
     tail = [r for r in off if r["reason"].startswith("tail")]
     late = [r for r in off if "late deaths" in r["reason"]]
     accuracy = predictions_file().ACCURACY
-    success = [r for r in table("router_success") if float(r["se"]) > 0]
-    rms = mean(
-        ((float(r["simulated"]) - float(r["predicted"])) / float(r["se"])) ** 2 for r in success
-    )
-    choices = {(r["goal"], r["n_patches"], r["n_irrelevant"]): r for r in table("advice")}
+    success = table("router_success")
     return {
         "AccuracyOneStep": percent(accuracy["one step"]),
         "AccuracyTrained": percent(accuracy["joint"]),
@@ -289,22 +264,15 @@ def predictions() -> Macros:
         "ReasonTail": whole(len(tail)),
         "ReasonTailOutside": count(tail, "outside"),
         "ReasonTies": spelled(sum("ties" in r["reason"] for r in off)),
-        "FlowDeviation": number(max(map(_off_flow, table("flow"))), 2),
-        "RouterPoints": whole(len(success)),
-        "RouterDeviation": number(rms**0.5, 2),
-        "AdviceChoices": spelled(len(choices)),
-        "AdviceConfirmed": spelled(int(count(list(choices.values()), "confirmed"))),
+        "FlowDeviation": number(off_flow(), 2),
+        "RouterPoints": whole(sum(se > 0 for se in success.numbers("se"))),
+        "RouterDeviation": number(misfit(success), 2),
+        "AdviceChoices": spelled(len(choices(table("advice")))),
+        "AdviceConfirmed": spelled(len(choices(table("advice"))(verdict="confirmed"))),
     }
 
 
-def _off_flow(line: Row) -> float:
-    """Return how far the mean of SGD is from gradient flow, in standard deviations over seeds."""
-    names = [name.removesuffix("_off_flow") for name in line if name.endswith("_off_flow")]
-    pairs = [(line[f"{name}_off_flow"], line[f"{name}_seed_std"]) for name in names]
-    return max(float(off) / float(std) for off, std in pairs if off and std and float(std))
-
-
-def count(rows: list[Row], verdict: str) -> str:
+def count(rows: Iterable[Row], verdict: str) -> str:
     """Return how many rows have a verdict."""
     return whole(sum(r["verdict"] == verdict for r in rows))
 
@@ -318,10 +286,7 @@ def tokens() -> Macros:
             here = row("token_choice", arm=arm, capacity=4, routers=routers, **at)
             macros[f"Token{arm.title()}{name}"] = percent(here["simulated"])
         err = row("token_choice", arm=arm, capacity=1, routers="trained", **at)
-        wide = 1.96 * float(err["test_error_std"]) / float(err["n_draws"]) ** 0.5
-        macros[f"TokenError{arm.title()}"] = (
-            rf"{fixed(100 * float(err['test_error']), 0)}\,$\pm$\,{fixed(100 * wide, 0)}\,\%"
-        )
+        macros[f"TokenError{arm.title()}"] = mean(err, "test_error", 0, scale=100) + " %"
     macros["TokenIrrelevant"] = whole(setting("token_choice", "data")["n_irrelevant"])
     macros["TokenDraws"] = spelled(
         int(row("token_choice", arm="place", capacity=1, routers="trained", **at)["n_draws"])
@@ -343,18 +308,14 @@ def norms() -> Macros:
         "NormDraws": between["n_draws"],
         "SeldomShare": percent(seldom),
         "OftenShare": percent(often),
-        **{f"NormCarries{loss.title()}": _slope(r) for loss, r in carries.items()},
-        **{f"NormNever{loss.title()}": _slope(r) for loss, r in never.items()},
-        "NormReceives": _slope(between),
+        **{f"NormCarries{loss.title()}": exponent_of(r) for loss, r in carries.items()},
+        **{f"NormNever{loss.title()}": exponent_of(r) for loss, r in never.items()},
+        "NormReceives": exponent_of(between),
         "VerdictReceives": between["verdict"],
         **{f"VerdictKept{loss.title()}": r["verdict"] for loss, r in kept.items()},
         "KeptHeld": whole(sum(int(r["n_held"]) for r in kept.values())),
         "KeptTrainings": whole(sum(int(r["n_trainings"]) for r in kept.values())),
     }
-
-
-def _slope(line: Row) -> str:
-    return slope(line["measured"], line["low"], line["high"])
 
 
 def pruning() -> Macros:
@@ -418,7 +379,7 @@ def bits() -> Macros:
             macros[f"Bits{name}{routing.title()}"] = _mean_bits(f"{routing} choice", way)
     alphas = sorted({float(r["alpha"]) for r in table("quantization", data="digits")})
     middle = alphas[len(alphas) // 2]
-    at = table("quantization", data="digits", routing="token choice", alpha=middle)[0]
+    at = table("quantization", data="digits", routing="token choice", alpha=middle).rows[0]
     return macros | {
         "BitExperts": whole(setting("quantization", "model", data="digits")["n_experts"]),
         "AlphaMiddle": number(middle),
@@ -435,7 +396,7 @@ def _mean_bits(routing: str, way: str) -> str:
     if not rows:
         raise MissingNumberError(f"figures/full/quantization.csv: no {way}, {routing}")
     found = [float(r["all_lowest_bits"]) for r in rows]
-    return "more than 3" if any(map(math.isnan, found)) else number(mean(found), 3)
+    return "more than 3" if any(map(math.isnan, found)) else number(sum(found) / len(found), 3)
 
 
 SECTIONS: tuple[Callable[[], Macros], ...] = (
@@ -457,5 +418,5 @@ def all_macros() -> Macros:
         wrong = [name for name in found if name in macros or not name.isalpha()]
         if wrong:
             raise ValueError(f"macros defined twice, or not of letters alone: {wrong}")
-        macros |= found
+        macros |= {name: latex(text) for name, text in found.items()}
     return macros

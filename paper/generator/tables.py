@@ -2,23 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from functools import cache
-from types import ModuleType
-
-from generator.freshness import FIGURES
-from generator.sources import MNIST, SPEED, Row, matching, only, read, row, table
-from generator.text import (
-    escape,
-    inline,
-    interval,
-    number,
-    percent,
-    plus_minus,
-    slope,
-    tabular,
-    whole,
-)
+from generator.text import escape, inline, tabular
 from moe_theory.bounds import (
     ARCHITECTURES,
     QUANTITIES,
@@ -28,7 +12,9 @@ from moe_theory.bounds import (
     pruning_bounds,
     savings_table,
 )
-from moe_theory.experiments.scripts import load_script
+from prose.queries import prediction_cells, predictions_file, savings_cells
+from prose.tables import MNIST, SPEED, Row, read, row, table
+from prose.text import interval, number, percent, plus_minus, slope, whole
 
 LEVELS = (0.2, 0.1, 0.05, 0.02)
 RATIOS = (2, 4, 8, 16, 32, 64)
@@ -137,30 +123,21 @@ def savings_measured_table() -> str:
     body: list[list[str]] = []
     names = {"joint_l2": r"joint, rate $\propto l^2$"}
     for quantity, title in (("N*", "samples"), ("operations", "operations")):
-        found = table("savings", quantity=quantity)
-        kinds = dict.fromkeys((r["data"], r["arm"], r["n_experts"]) for r in found)
         body += [[]] if body else []
         body.append([rf"\emph{{{title}}}", *[""] * len(RATIOS)])
-        for data, arm, k in kinds:
-            cells = {
-                float(r["n_over_l"]): r["text"]
-                for r in found
-                if (r["data"], r["arm"]) == (data, arm)
-            }
-            shown = [escape(cells.get(at, "–")) for at in RATIOS]
-            body.append([f"{data}, {names.get(arm, arm)}, $k={k}$", *shown])
+        for data, arm, k, *cells in savings_cells(quantity, RATIOS):
+            body.append([f"{data}, {names.get(arm, arm)}, $k={k}$", *map(escape, cells)])
     heads = ["data, network", *(f"$n/l={at}$" for at in RATIOS)]
     return tabular("l" + "c" * len(RATIOS), heads, body)
 
 
 def mnist_table() -> str:
     """Return test accuracy of the published digit experiment on MNIST."""
-    rows = read(MNIST / "digit_accuracy.csv")
+    accuracy = read(MNIST / "digit_accuracy.csv")
     sizes = (100, 300, 500, 700, 900, 1000)
     body = []
     for arm in NETWORKS:
-        cells = [only(matching(rows, {"arm": arm, "n_train": n}), "MNIST", {"arm": arm, "N": n})
-                 for n in sizes]  # fmt: skip
+        cells = [accuracy(arm=arm, n_train=n) for n in sizes]
         body.append(
             [arm, *(plus_minus(float(c["test_accuracy_mean"]), float(c["test_accuracy_std"]))
                     for c in cells)]
@@ -194,25 +171,12 @@ def _growth(line: Row) -> list[str]:
     ]
 
 
-@cache
-def predictions_file() -> ModuleType:
-    """Return the figure file of predictions, which holds the accuracy that is claimed."""
-    return load_script(FIGURES / "predictions.py", ("ACCURACY",))
-
-
 def predictions_table() -> str:
     """Return how many predictions are within the claimed accuracy."""
-    body = []
-    for arm, claimed in predictions_file().ACCURACY.items():
-        cells = [arm, percent(claimed)]
-        for quantity in ("samples", "error"):
-            found = table("predictions", arm=arm, quantity=quantity)
-            counts = [sum(r["verdict"] == v for r in found) for v in VERDICTS]
-            off = sorted(
-                abs(float(r["ratio"]) - 1) for r in found if math.isfinite(float(r["ratio"]))
-            )
-            cells += [str(len(found)), *map(str, counts), percent(off[len(off) // 2], 1)]
-        body.append(cells)
+    body = [
+        [arm, percent(accuracy), *prediction_cells(arm)]
+        for arm, accuracy in predictions_file().ACCURACY.items()
+    ]
     group = ["all", "within", "undecided", "outside", "median"]
     above = (
         r" & & \multicolumn{5}{c}{$N^*(\varepsilon)$} & \multicolumn{5}{c}{error at given $N$} \\"
@@ -220,9 +184,6 @@ def predictions_table() -> str:
         r"\cmidrule(lr){3-7}\cmidrule(l){8-12}"
     )
     return tabular("lr" + "r" * 10, ["network", "claimed", *group, *group], body, above)
-
-
-VERDICTS = ("within", "undecided", "outside")
 
 
 def norms_table() -> str:

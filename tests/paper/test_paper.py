@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-PAPER = Path(__file__).parents[2] / "paper"
-sys.path.insert(0, str(PAPER))
+ROOT = Path(__file__).parents[2]
+PAPER = ROOT / "paper"
+sys.path[:0] = [str(PAPER), str(ROOT)]
 
-from generator import checks, claims, figures, freshness, sources, text  # noqa: E402
+from generator import checks, claims, figures, freshness, text  # noqa: E402
 from generator.__main__ import write  # noqa: E402
 from generator.macros import all_macros  # noqa: E402
 from generator.tables import TABLES  # noqa: E402
+
+from prose import tables as committed  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,7 @@ def test_figure_is_drawn(name):
 
 def test_committed_figure_is_compared_with_its_simulation(monkeypatch):
     assert freshness.differences("one_step") == []
-    made = sources.made_of(sources.FULL / "one_step.json")
+    made = committed.made_of(committed.FULL / "one_step.json")
     other = {"experiment": {**made["experiment"], "n_test": -1}}
     monkeypatch.setattr(freshness, "made_of", lambda path: other)
     (line,) = freshness.differences("one_step")
@@ -74,13 +77,6 @@ def test_first_difference():
         "a[1].b: 2 then, 3 now"
     )
     assert freshness.first_difference({"a": 1}, {}) == ".a (removed)"
-
-
-def test_missing_number_is_named():
-    with pytest.raises(sources.MissingNumberError, match=r"units\.csv: 0 rows"):
-        sources.row("units", arm="nobody")
-    with pytest.raises(sources.MissingNumberError, match="draw its figure"):
-        sources.read(sources.FULL / "nothing.csv")
 
 
 def test_checks_find_what_is_wrong():
@@ -104,7 +100,4 @@ def test_checks_find_what_is_wrong():
 
 def test_numbers_as_latex():
     assert doctest.testmod(text).failed == 0
-    assert text.interval(1 / 3, 0.1, 2) == "0.33 [0.1, 2]"
-    assert text.number(128_000) == r"128\,000"
-    assert text.fixed(-0.001) == "0.00"
-    assert text.percent(0.05) == r"5\,\%"
+    assert text.latex("128,000 samples, 5 %") == r"128\,000 samples, 5\,\%"

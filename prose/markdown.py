@@ -1,0 +1,160 @@
+"""Tables of README and site, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from prose.queries import (
+    exponent_of,
+    mean,
+    prediction_cells,
+    predictions_file,
+    savings_cells,
+    span,
+)
+from prose.tables import MNIST, Row, Table, read, table
+from prose.text import interval, number, percent
+
+MNIST_ARMS = {
+    "dense": "dense CNN, *m* = 40",
+    "separate": "pMoE, separate, *k* = 2, *l* = 2",
+    "joint": "pMoE, joint, *k* = 8, *l* = 6",
+}
+CARRIES = {
+    "carries_change": "carry the task",
+    "receives_change": "receive it with less than half of the gate",
+    "never_change": "never receive it",
+}
+
+
+def pipes(header: list[str], body: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *body]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines).replace(" |  |", " | |")
+
+
+def savings_table(quantity: str, head: str) -> str:
+    """Return measured savings against n/l, by data and network."""
+    at = (2, 4, 8, 16, 32)
+    body = [
+        [f"{data}, {arm}, *k* = {k}", *cells]
+        for data, arm, k, *cells in savings_cells(quantity, at)
+    ]
+    return pipes([head, *map(str, at)], body)
+
+
+def mnist_table(sizes: tuple[int, ...]) -> str:
+    """Return test accuracy on MNIST, by network and number of samples."""
+    accuracy = read(MNIST / "digit_accuracy.csv")
+    body = [
+        [name, *(mean(accuracy(arm=arm, n_train=n), "test_accuracy") for n in sizes)]
+        for arm, name in MNIST_ARMS.items()
+    ]
+    return pipes(["MNIST, test accuracy", *(f"N = {n}" for n in sizes)], body)
+
+
+def verdicts_table() -> str:
+    """Return what became of the bounds: measured growth in every size, and the verdict."""
+    kinds = dict.fromkeys((row["quantity"], row["arm"]) for row in table("bounds"))
+    body = []
+    for quantity, arm in kinds:
+        rows = table("bounds", quantity=quantity, arm=arm).rows
+        growth = "; ".join(_growth(row) for row in rows if row["measured"])
+        body.append([f"{quantity}, {arm}", rows[0]["bound"], growth, f"{rows[0]['bound_verdict']}"])
+    return pipes(["bound", "", "measured growth", "verdict"], body)
+
+
+def _growth(row: Row) -> str:
+    star = "*" if row["curved"] == "True" else ""
+    return f"{row['size']}{star}: {exponent_of(row)}, bound {number(row['bound_exponent'])}"
+
+
+def norms_table() -> str:
+    """Return growth in d of the change of router norms, by what an expert gets of the task."""
+    body = []
+    for quantity, experts in CARRIES.items():
+        hinge, logistic = (
+            table("router_norms", quantity=quantity, loss=loss).one()
+            for loss in ("hinge", "logistic")
+        )
+        cells = [f"{exponent_of(row)}, {row['verdict']}" for row in (hinge, logistic)]
+        body.append([experts, hinge["bound"], *cells])
+    return pipes(["experts", "theorem", "hinge loss", "logistic loss"], body)
+
+
+def predictions_table() -> str:
+    """Return how many predictions are within the accuracy that is claimed, by network."""
+    body = [
+        [arm, percent(accuracy), *prediction_cells(arm)]
+        for arm, accuracy in predictions_file().ACCURACY.items()
+    ]
+    group = ["all", "within", "undecided", "outside", "median deviation"]
+    heads = ["network", "claimed", *(f"N\\*: {g}" for g in group), *(f"ε: {g}" for g in group)]
+    return pipes(heads, body)
+
+
+def predicted_table(found: Table) -> str:
+    """Return predictions beside what was simulated, one row for each setting."""
+    body = [
+        [
+            row["n_patches"], row["n_irrelevant"], row["n_routed"], row["n_experts"],
+            row["epsilon"], span(row, 3), number(row["predicted"]),
+            interval(row["ratio"], row["ratio_low"], row["ratio_high"], 3),
+        ]
+        for row in found
+    ]  # fmt: skip
+    heads = ["*n*", "*p*", "*l*", "*k*", "ε", "simulated N\\*", "predicted", "ratio"]
+    return pipes(heads, body)
+
+
+def departures_table() -> str:
+    """Return predicted N* that deviate by more than their noise, and why."""
+    known = ("", "equality lies within the interval", "the interval reaches the bound")
+    found = [row for row in table("predictions", quantity="samples") if row["reason"] not in known]
+    body = [
+        [
+            row["arm"], row["n_patches"], row["n_irrelevant"], row["n_routed"], row["epsilon"],
+            interval(row["ratio"], row["ratio_low"], row["ratio_high"], 3), row["reason"],
+        ]
+        for row in found
+    ]  # fmt: skip
+    return pipes(["network", "*n*", "*p*", "*l*", "ε", "predicted / simulated", "reason"], body)
+
+
+def flow_table() -> str:
+    """Return how far the mean of SGD gets from gradient flow, as medians over draws."""
+    body = []
+    for arm in dict.fromkeys(row["arm"] for row in table("flow")):
+        found = table("flow", arm=arm)
+        cells = [
+            number(median(found.numbers(f"{curve}_{part}")), 2)
+            for curve in ("loss", "contrast")
+            for part in ("off_flow", "off_corrected", "std")
+        ]
+        body.append([arm, *cells])
+    parts = ["from the flow", "from the corrected flow", "std"]
+    heads = ["network", *(f"loss: {p}" for p in parts), *(f"h(o₁) − h(o₂): {p}" for p in parts)]
+    return pipes(heads, body)
+
+
+def tokens_table(n_patches: int, capacities: Sequence[int]) -> str:
+    """Return who receives the patch before and after training, by capacity and rule; k = 8."""
+    body = [
+        [str(capacity), routers, *(_received(n_patches, capacity, routers, arm) for arm in RULES)]
+        for capacity in capacities
+        for routers in ("untrained", "trained")
+    ]
+    return pipes(["*C* = *l*", "routers", *RULES.values()], body)
+
+
+def _received(n_patches: int, capacity: int, routers: str, arm: str) -> str:
+    found = table("token_choice", n_patches=n_patches, n_experts=8, routers=routers, arm=arm)
+    return mean(found(capacity=capacity), "predicted", 2)
+
+
+RULES = {
+    "place": "token choice, by place",
+    "score": "token choice, by score",
+    "expert": "expert choice, best expert",
+}

@@ -1,0 +1,181 @@
+"""What texts ask the committed tables for: numbers with their 95 % intervals, low to high."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from types import ModuleType
+
+from moe_theory.experiments.scripts import load_script
+from moe_theory.plotting import fit_rows
+from prose.tables import ROOT, MissingNumberError, Row, Table, table
+from prose.text import fixed, interval, number, percent, slope
+
+At = Row | Table  # a table that has one row
+NORMAL = 1.96  # standard errors on each side of a mean hold 95 %
+MIDDLES = ("value", "saving", "measured", "simulated", "largest_ratio")
+STANDARD_ERRORS = ("{}_se", "{}_error", "standard_error", "se")
+
+
+def span(at: At, digits: int = 3, *, scale: float = 1) -> str:
+    """Return the number of a row with the interval that stands beside it."""
+    middle = next((name for name in MIDDLES if name in at), "")
+    for low, high in (("low", "high"), (f"{middle}_low", f"{middle}_high"), ("milder", "harsher")):
+        if middle and low in at:
+            return interval(*(scale * float(at[name]) for name in (middle, low, high)), digits)
+    raise MissingNumberError("a row without an interval")
+
+
+def exponent_of(at: At) -> str:
+    """Return a measured exponent with its interval."""
+    return slope(at["measured"], at["low"], at["high"])
+
+
+def ratio(at: At, *, inverse: bool = False) -> str:
+    """Return a saving with its interval, or how many times more is needed."""
+    numbers = [float(at[name]) for name in ("saving", "low", "high")]
+    if inverse:
+        numbers = [1 / numbers[0], 1 / numbers[2], 1 / numbers[1]]
+    return interval(numbers[0], numbers[1], numbers[2])
+
+
+def mean_and_error(at: At, name: str) -> tuple[float, float]:
+    """Return the mean of a column over draws, and half the width of its interval."""
+    middle = float(at[f"{name}_mean"] if f"{name}_mean" in at else at[name])
+    for column in (pattern.format(name) for pattern in STANDARD_ERRORS):
+        if column in at and (name in column or name == "simulated"):
+            return middle, NORMAL * float(at[column])
+    return middle, NORMAL * float(at[f"{name}_std"]) / float(at["n_draws"]) ** 0.5
+
+
+def mean(
+    at: At, name: str, decimals: int = 3, *, scale: float = 1, complement: bool = False
+) -> str:
+    """Return the mean over draws of a share, or of the rest of it, with its interval."""
+    middle, wide = mean_and_error(at, name)
+    middle = 1 - middle if complement else middle
+    low, high = max(middle - wide, 0.0), min(middle + wide, 1.0)
+    return "{} [{}, {}]".format(*(fixed(scale * x, decimals) for x in (middle, low, high)))
+
+
+def nstar(epsilon: float, **labels: object) -> str:
+    """Return N* with its interval."""
+    return span(table("sample_complexity", epsilon=epsilon, **labels))
+
+
+def exponent(epsilon: float) -> str:
+    """Return the exponent of N* of the dense network in n, with its interval."""
+    rows = [
+        {
+            k: float(r[k]) if k != "censored" else r[k]
+            for k in ("n_patches", "value", "low", "high", "censored")
+        }
+        for r in table("sample_complexity", arm="dense", epsilon=epsilon)
+    ]
+    fit = fit_rows(rows, "n_patches")
+    if fit is None:
+        raise MissingNumberError("sample_complexity.csv: too few sizes for an exponent")
+    return slope(fit.exponent[0], fit.low[0], fit.high[0])
+
+
+def extent(found: Table, column: str, digits: int = 2, scale: float = 1) -> str:
+    """Return the least and the largest number of a column, such as 3.4 to 8."""
+    least, largest = (number(scale * f(finite(found, column)), digits) for f in (min, max))
+    return least if least == largest else f"{least} to {largest}"
+
+
+def finite(found: Table, column: str) -> list[float]:
+    """Return the finite numbers of a column."""
+    numbers = [x for x in found.numbers(column) if math.isfinite(x)]
+    if not numbers:
+        raise MissingNumberError(f"{found.name}: no {column}")
+    return numbers
+
+
+def looseness(found: Table, digits: int = 2) -> str:
+    """Return by how many powers bounds exceed what was measured, from least to most."""
+    powers = [float(row["bound_exponent"]) - float(row["measured"]) for row in found]
+    least, largest = (number(f(powers), digits) for f in (min, max))
+    return least if least == largest else f"{least} to {largest}"
+
+
+def off_flow() -> float:
+    """Return how far the mean of SGD gets from gradient flow, in deviations over seeds."""
+    return max(map(_off_flow, table("flow")))
+
+
+def _off_flow(line: Row) -> float:
+    names = [name.removesuffix("_off_flow") for name in line if name.endswith("_off_flow")]
+    pairs = [(line[f"{name}_off_flow"], line[f"{name}_seed_std"]) for name in names]
+    return max(float(off) / float(std) for off, std in pairs if off and std and float(std))
+
+
+def misfit(found: Table, error: str = "se") -> float:
+    """Return the rms deviation of simulated from predicted numbers, in standard errors."""
+    squares = [
+        ((float(row["simulated"]) - float(row["predicted"])) / float(row[error])) ** 2
+        for row in found
+        if float(row[error]) > 0
+    ]
+    return math.sqrt(sum(squares) / len(squares))
+
+
+def cell(at: At, column: str) -> float:
+    """Return a number of a row."""
+    return float(at[column])
+
+
+def savings_cells(quantity: str, n_over_l: Sequence[int]) -> list[list[str]]:
+    """Return data, network, k and savings at each n/l, a row for each network."""
+    found = table("savings", quantity=quantity)
+    body = []
+    for data, arm, k in dict.fromkeys((r["data"], r["arm"], r["n_experts"]) for r in found):
+        here = found(data=data, arm=arm)
+        cells = {float(row["n_over_l"]): row["text"] for row in here}
+        body.append([data, arm, k, *(cells.get(at, "–") for at in n_over_l)])
+    return body
+
+
+def always(found: Table) -> str:
+    """Return from which number of samples on all trials succeed."""
+    rows = sorted(found, key=lambda row: float(row["n_train"]))
+    failed = [place for place, row in enumerate(rows) if float(row["success"]) < 1]
+    start = failed[-1] + 1 if failed else 0
+    if start == len(rows):
+        raise MissingNumberError(f"{found.name}: trials fail at the largest N")
+    return rows[start]["n_train"]
+
+
+def choices(found: Table) -> Table:
+    """Return the networks that advice put first: one for each goal and data model."""
+    first = {(r["goal"], r["n_patches"], r["n_irrelevant"]): r for r in reversed(found.rows)}
+    return Table(found.name, found.columns, (*first.values(),))
+
+
+@cache
+def predictions_file() -> ModuleType:
+    """Return the figure file of predictions, which holds the accuracy that is claimed."""
+    return load_script(ROOT / "figures" / "predictions.py", ("ACCURACY",))
+
+
+def claimed(network: str) -> float:
+    """Return the relative accuracy that is claimed for predictions of N*."""
+    return float(predictions_file().ACCURACY[network])
+
+
+def prediction_cells(arm: str) -> list[str]:
+    """Return how many predictions there are, within, undecided, outside, and how far off they are.
+
+    First of N*, then of the error; the last of each is the median relative deviation.
+    """
+    cells = []
+    for quantity in ("samples", "error"):
+        found = table("predictions", arm=arm, quantity=quantity)
+        counts = [len(found(verdict=verdict)) for verdict in VERDICTS]
+        off = sorted(abs(ratio - 1) for ratio in finite(found, "ratio"))
+        cells += [str(len(found)), *map(str, counts), percent(off[len(off) // 2], 1)]
+    return cells
+
+
+VERDICTS = ("within", "undecided", "outside")
