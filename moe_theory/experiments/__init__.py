@@ -2,8 +2,9 @@
 
 from moe_theory.experiments.crossing import crossing
 from moe_theory.experiments.files import LockWarning, StoreError
+from moe_theory.experiments.mean_std import MeanStd
 from moe_theory.experiments.ratios import Ratio, ratio
-from moe_theory.experiments.results import MeanStd, Results
+from moe_theory.experiments.results import Results
 from moe_theory.experiments.runner import DivergenceWarning
 from moe_theory.experiments.samples import SampleStudy, sample_complexity, threshold_table
 from moe_theory.experiments.search import Search

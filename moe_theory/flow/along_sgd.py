@@ -15,9 +15,9 @@ from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import discriminative_rows, of_data
 from moe_theory.models import DenseCNN, Model, SeparateMoE, Weights
 from moe_theory.training.batches import Block, blocks
+from moe_theory.training.failures import DivergenceError
 from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.routers import train_routers
-from moe_theory.training.run import DivergenceError
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[np.float64]

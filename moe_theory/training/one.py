@@ -15,19 +15,15 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
 from moe_theory.models import Model, SeparateMoE, Weights
 from moe_theory.training.arguments import check_fit, check_initial, check_ties
+from moe_theory.training.failures import DivergenceError, warn_if_dead
 from moe_theory.training.flops import expert_flops
 from moe_theory.training.gram import suits_pattern_space
+from moe_theory.training.history import History
 from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.raw import RawTrainee
 from moe_theory.training.recording import Trainee
 from moe_theory.training.routers import train_routers
-from moe_theory.training.run import (
-    DivergenceError,
-    History,
-    TrainingRun,
-    check_shapes,
-    warn_if_dead,
-)
+from moe_theory.training.run import TrainingRun, check_shapes
 from moe_theory.training.sgd import SGD
 from moe_theory.training.steps import run_steps
 from moe_theory.training.work import largest_call

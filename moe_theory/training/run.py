@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -21,67 +20,13 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.files import plain, read, restored, write
 from moe_theory.models import DenseCNN, Model, TokenChoiceMoE, Weights
 from moe_theory.routing import RoutingMetrics, routing_metrics, token_routing_metrics
+from moe_theory.training.failures import DivergenceError, warn_if_dead
+from moe_theory.training.history import History
 from moe_theory.training.inputs import prepare
 from moe_theory.training.outputs import outputs
 from moe_theory.training.sgd import SGD, steps_per_epoch
 
 Array = NDArray[Any]
-
-
-class DivergenceError(ArithmeticError):
-    """Training produced a weight or an output that is not finite."""
-
-
-class DeadNetworkWarning(RuntimeWarning):
-    """The outputs of a network are exactly 0 on most inputs, which its error counts as wrong."""
-
-
-def warn_if_dead(f: Array) -> None:
-    """Warn if more than half of the outputs ``f`` are exactly 0.
-
-    Examples
-    --------
-    >>> warn_if_dead(np.array([0.0, 0.1]))
-    """
-    if (dead := int(np.sum(f == 0))) > len(f) / 2:
-        warnings.warn(
-            f"the outputs are exactly 0 on {dead} of {len(f)} inputs, which count as errors: the "
-            "network is dead there, as too large a learning_rate or too much pruning make it",
-            DeadNetworkWarning,
-            stacklevel=3,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class History:
-    """Loss and error at the recorded steps.
-
-    Attributes
-    ----------
-    steps : integer array, shape (R,)
-        SGD steps done.
-    train_loss, train_error : array, shape (R,)
-        Mean loss and fraction with y f ≤ 0 over the samples that train the experts.
-    test_loss, test_error : array, shape (R,), or None
-        The same over the test samples, where they were given.
-    """
-
-    steps: Array
-    train_loss: Array
-    train_error: Array
-    test_loss: Array | None
-    test_error: Array | None
-
-    def __post_init__(self) -> None:
-        for name, value in self.arrays().items():
-            if value.shape != self.steps.shape or value.ndim != 1:
-                raise reject(f"{name}.shape", value.shape, f"{self.steps.shape}, one per step")
-            object.__setattr__(self, name, read_only(value))
-
-    def arrays(self) -> dict[str, Array]:
-        """Return the arrays that there are, by name."""
-        named = {part.name: getattr(self, part.name) for part in fields(self)}
-        return {name: array for name, array in named.items() if array is not None}
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,8 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED, SCAN
 from moe_theory.models import Weights
 from moe_theory.training.batches import Block, blocks
+from moe_theory.training.history import History
 from moe_theory.training.recording import Trainee, history, is_finite, measure
-from moe_theory.training.run import History
 from moe_theory.training.work import Call
 
 
