@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE, Weights
     from moe_theory.routing import (
         RoutingMetrics,
-        route,
-        route_tokens,
+        choose_experts,
+        choose_patches,
         routing_metrics,
         token_routing_metrics,
     )
@@ -58,12 +58,12 @@ else:
             ".experiments": "Results SampleStudy Search Setting Sweep Threshold TrainingStudy "
             "flops_to_error grid sample_complexity steps_to_error threshold_table",
             ".flow": "",
-            ".forward_costs": "",
             ".inference": "",
             ".models": "DenseCNN JointMoE SeparateMoE TokenChoiceMoE Weights",
             ".plotting": "",
             ".predictions": "",
-            ".routing": "RoutingMetrics route route_tokens routing_metrics token_routing_metrics",
+            ".routing": "RoutingMetrics choose_experts choose_patches routing_metrics "
+            "token_routing_metrics",
             ".statistics": "",
             ".training": "SGD DeadNetworkWarning DivergenceError FileError "
             "TrainingRun train train_many",
@@ -96,10 +96,10 @@ __all__ = [
     "TrainingRun",
     "TrainingStudy",
     "Weights",
+    "choose_experts",
+    "choose_patches",
     "flops_to_error",
     "grid",
-    "route",
-    "route_tokens",
     "routing_metrics",
     "sample_complexity",
     "steps_to_error",

@@ -187,7 +187,7 @@ def test_predict(model, capsys):
         "separate": SeparateMoE(2, 40, 2, init_std=0.01),
         "joint": JointMoE(2, 40, 2),
     }[model]
-    sgd = SGD(0.2 * network.routed(16), 20, n_steps=20_000, stop_loss=0.03)
+    sgd = SGD(0.2 * network.patches_per_expert(16), 20, n_steps=20_000, stop_loss=0.03)
     known = (joint_error if model == "joint" else trained_error)(patterns, network, sgd, 10)
     assert said["rows"][0] == {
         "n_train": 10,

@@ -216,7 +216,7 @@ def cost_table(
     for model in models:
         name = architecture_of(model)
         values = sizes | {
-            "n_routed": model.routed(n_patches),
+            "n_routed": model.patches_per_expert(n_patches),
             "n_experts": model.n_experts,
             "n_hidden": model.n_hidden,
         }

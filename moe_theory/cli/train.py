@@ -159,14 +159,13 @@ def _prune(options: argparse.Namespace) -> None:
 
 def _trained(made: Made, options: argparse.Namespace) -> tuple[TrainingRun, PatchData]:
     from moe_theory._random import substream
-    from moe_theory.models import SeparateMoE
     from moe_theory.training import DeadNetworkWarning, train
 
     data, seed = made.data, options.seed
     own = data.sample(options.n_train, seed)
     test = data.sample(options.n_test, seed, split="test")
     others = None
-    if isinstance(made.model, SeparateMoE) and made.sgd.router_samples == "held_out":
+    if made.model.routers_first and made.sgd.router_samples == "held_out":
         others = data.sample(options.n_train, substream(seed, "router samples"))
     hint = f"try a learning rate below {made.sgd.learning_rate:g}"
     # What has failed, although its numbers are finite, is no result either.

@@ -16,7 +16,6 @@ from moe_theory.data import PatchData
 from moe_theory.experiments.describe import describe
 from moe_theory.experiments.settings import RESERVED, Setting
 from moe_theory.experiments.store import Row
-from moe_theory.models import DenseCNN, JointMoE, TokenChoiceMoE
 from moe_theory.training import TrainingRun, train
 
 Measure = Callable[[TrainingRun, PatchData, PatchData], Mapping[str, Any]]
@@ -42,11 +41,11 @@ def measurements(run: TrainingRun, test: PatchData, train: PatchData) -> dict[st
         "router_success": None,
         "router_gate": None,
     }
-    if isinstance(run.model, DenseCNN) or test.positions is None:
+    if not run.model.has_routers or test.positions is None:
         return row
     metrics = run.routing(test)
     row["router_success"] = metrics.own
-    if isinstance(run.model, JointMoE | TokenChoiceMoE):
+    if run.model.learns_routers:
         share = float(np.mean(test.labels == 1))
         shares = (share, 1.0 - share)
         for name, positive, negative in (
@@ -77,7 +76,7 @@ def gates_per_expert(run: TrainingRun, test: PatchData) -> dict[str, Any]:
     >>> gates_per_expert(train(DenseCNN(4), data, SGD(1.0, 10, n_steps=5), seed=0), data)
     {'gates_positive': None, 'gates_negative': None}
     """
-    if not isinstance(run.model, JointMoE | TokenChoiceMoE):
+    if not run.model.learns_routers:
         return {"gates_positive": None, "gates_negative": None}
     metrics = run.routing(test)
     # Of a class without inputs gates are not known; the other one orders the experts.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -24,7 +22,7 @@ from moe_theory.flow.ode import (
 )
 from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import discriminative_rows, of_data
-from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE, Weights
+from moe_theory.models import Model, SeparateMoE, Weights
 from moe_theory.predictions.routers.after_training import trained_routers
 from moe_theory.training.arguments import check_fit as check_training
 from moe_theory.training.arguments import check_ties
@@ -124,7 +122,7 @@ def gradient_flow(
         )
         when = flow_times(sgd, data.n_samples) if times is None else check_times(times)
         states, count = system.solve(when)
-    shown = None if isinstance(model, DenseCNN) else inputs
+    shown = inputs if model.has_routers else None
     return Observer(rows, shown, test, None, sgd.loss).flow(system, when, states, count)
 
 
@@ -132,12 +130,7 @@ def initial_weights(model: Model, n_patches: int, patch_dim: int, sgd: SGD, seed
     """Return the weights with which `train` starts, rounded to its type, in float64."""
     drawn = model.initial_weights(patch_dim, seed)
     check_ties(model, drawn, n_patches)
-
-    def rounded(array: NDArray[Any]) -> NDArray[Any]:
-        return array.astype(sgd.dtype).astype(np.float64)
-
-    routers = None if drawn.routers is None else rounded(drawn.routers)
-    return Weights(rounded(drawn.experts), rounded(drawn.output), routers)
+    return drawn.astype(sgd.dtype).astype(np.float64)
 
 
 def flow_times(sgd: SGD, n_samples: int) -> NDArray[np.float64]:
@@ -164,7 +157,7 @@ def departure(
         return Departure()
     if correction == "step" or sgd.batch_size >= n_samples:
         return Departure(look=half)
-    if isinstance(model, JointMoE) or not patterns.orthogonal:
+    if model.learns_routers or not patterns.orthogonal:
         allowed = '"none" or "step": "batch" is for fixed routing and orthogonal patterns'
         raise reject("correction", correction, allowed)
     if n_samples % sgd.batch_size:

@@ -13,7 +13,7 @@ from moe_theory._validation import boolean, choice
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
-from moe_theory.models import Model, SeparateMoE, Weights
+from moe_theory.models import Model, Weights
 from moe_theory.training.arguments import check_fit, check_initial, check_ties
 from moe_theory.training.failures import DivergenceError, warn_if_dead
 from moe_theory.training.flops import expert_flops
@@ -118,10 +118,10 @@ def train(
             initial = model.initial_weights(data.patch_dim, seed)
         else:
             check_shapes("initial", initial, model, data.patch_dim)
-        initial = _cast(initial, sgd)
+        initial = initial.astype(sgd.dtype)
         check_ties(model, initial, data.n_patches)
         weights, own, spent = initial, data, Flops(0)
-        if isinstance(model, SeparateMoE):
+        if model.routers_first:
             weights, own, spent = train_routers(
                 model, initial, data, sgd, seed, router_data=router_data
             )
@@ -169,15 +169,6 @@ def _warn_if_dead(trainee: Trainee, recorded: History, test: PatchData | None) -
 
 def _in_pattern_space(engine: Engine, data: PatchData) -> bool:
     return engine == "pattern" or (engine == "auto" and suits_pattern_space(data))
-
-
-def _cast(weights: Weights, sgd: SGD) -> Weights:
-    routers = weights.routers
-    return Weights(
-        weights.experts.astype(sgd.dtype),
-        weights.output.astype(sgd.dtype),
-        None if routers is None else routers.astype(sgd.dtype),
-    )
 
 
 def _step(trainee: Trainee, entry: int) -> int | None:

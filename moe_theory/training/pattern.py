@@ -17,14 +17,20 @@ from moe_theory.kernels.pattern_joint import train_pattern_joint
 from moe_theory.kernels.pattern_step import pattern_values
 from moe_theory.kernels.pattern_token import train_pattern_token
 from moe_theory.kernels.state import new_state
-from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights
+from moe_theory.models import Model, Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.gram import gram
-from moe_theory.training.inputs import Inputs, prepare, received_rows, rule, steps_of
+from moe_theory.training.inputs import Inputs, prepare, received_rows, steps_of
 from moe_theory.training.outputs import outputs, pooled
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
+
+TRAIN = {
+    "fixed": train_pattern_fixed,
+    "joint": train_pattern_joint,
+    "token": train_pattern_token,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +53,7 @@ class PatternTrainee:
         self.scale = model.output_scale(data.n_patches)
         self._n_patches = data.n_patches
         self.state = new_state()
-        self._rule = rule(model, data.n_patches)
+        self._rule = model.rule(data.n_patches)
         self._start = weights
         self._source = data.dictionary
         dtype = weights.experts.dtype
@@ -57,7 +63,7 @@ class PatternTrainee:
         self._orthonormal = matrix.orthonormal
         self._z = self._products(weights.experts)
         self._scores = np.empty((0, 0), dtype)
-        if isinstance(model, JointMoE | TokenChoiceMoE) and weights.routers is not None:
+        if model.learns_routers and weights.routers is not None:
             self._scores = self._products(weights.routers)
         self._first = (self._z.copy(), self._scores.copy())
         shapes = ((0, 0), (0, 0)) if self._orthonormal else (self._z.shape, self._scores.shape)
@@ -72,7 +78,7 @@ class PatternTrainee:
         n_patterns = len(self._dictionary)
         experts = self._start.experts + combine(learned[0][:, :n_patterns], self._dictionary)
         routers = self._start.routers
-        if isinstance(self.model, JointMoE | TokenChoiceMoE) and routers is not None:
+        if self.model.learns_routers and routers is not None:
             routers = routers + combine(learned[1][:, :n_patterns], self._dictionary)
         return Weights(experts, self._start.output, routers)
 
@@ -98,11 +104,7 @@ class PatternTrainee:
             self._start.output, self.scale, self._rule, self._gram,
         )  # fmt: skip
         samples = Samples(self._z[:0], self.inputs.rows, self.inputs.labels)
-        kernel = train_pattern_fixed
-        if isinstance(self.model, JointMoE):
-            kernel = train_pattern_joint
-        elif isinstance(self.model, TokenChoiceMoE):
-            kernel = train_pattern_token
+        kernel = TRAIN[self.model.kernel]
         finite = kernel(network, samples, steps_of(self.sgd, block, n_looked), self.state)
         return bool(finite) and self.finite()
 

@@ -18,7 +18,7 @@ from moe_theory._versions import versions
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.files import plain, read, restored, write
-from moe_theory.models import DenseCNN, Model, TokenChoiceMoE, Weights
+from moe_theory.models import Model, TokenChoiceMoE, Weights
 from moe_theory.routing import RoutingMetrics, routing_metrics, token_routing_metrics
 from moe_theory.training.failures import DivergenceError, warn_if_dead
 from moe_theory.training.history import History
@@ -101,7 +101,7 @@ class TrainingRun:
         Examples
         --------
         >>> import tempfile
-        >>> from moe_theory import PatchPatterns, train
+        >>> from moe_theory import DenseCNN, PatchPatterns, train
         >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
         >>> run = train(DenseCNN(4), data, SGD(1.0, 10, n_steps=50))
         >>> path = tempfile.mkdtemp() + "/run.npz"
@@ -188,7 +188,7 @@ class TrainingRun:
         self.check_fits(data)
         if isinstance(self.model, TokenChoiceMoE):
             return token_routing_metrics(data, routers, self.model)
-        return routing_metrics(data, routers, self.model.routed(self.n_patches))
+        return routing_metrics(data, routers, self.model.patches_per_expert(self.n_patches))
 
     def __repr__(self) -> str:
         return f"TrainingRun({self.model}, N={self.n_train}, steps={self._ending()})"
@@ -221,7 +221,7 @@ class TrainingRun:
         return f"{self.n_steps}"
 
     def _routers(self, weights: Weights) -> Array:
-        if isinstance(self.model, DenseCNN) or weights.routers is None:
+        if weights.routers is None:
             raise reject("model", self.model, "a network with routers")
         return weights.routers
 
@@ -262,7 +262,7 @@ def _run(content: dict[str, Any], arrays: dict[str, Array]) -> TrainingRun:
 
 def check_shapes(name: str, weights: Weights, model: Model, patch_dim: int) -> None:
     """Raise ``ValueError`` if ``weights`` are not those of a ``model`` on patches of d numbers."""
-    n_routers = 0 if isinstance(model, DenseCNN) else model.n_experts
+    n_routers = model.n_experts if model.has_routers else 0
     shapes = {
         "experts": (model.n_hidden, patch_dim),
         "output": (model.n_hidden,),

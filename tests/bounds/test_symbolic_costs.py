@@ -16,7 +16,6 @@ from moe_theory import (
     SeparateMoE,
     TokenChoiceMoE,
     costs,
-    forward_costs,
     train,
 )
 from moe_theory.bounds import (
@@ -28,7 +27,6 @@ from moe_theory.bounds import (
 )
 from moe_theory.bounds.symbolic_costs import architecture_of
 from moe_theory.training.batches import n_visits
-from moe_theory.training.flops import token_step
 
 PATTERNS = PatchPatterns(n_patches=5, n_irrelevant=7, patch_dim=9)
 
@@ -42,13 +40,14 @@ def formula_of(model, sgd, n_train, router_n_train=None):
     n_steps = sgd.steps(n_own)
     if isinstance(model, TokenChoiceMoE):
         return costs.over_steps(
-            lambda size: token_step(model, size, 5, 9, sgd.loss),
+            lambda size: model.step_flops(size, 5, 9, sgd.loss),
             n_visits=n_visits(n_own, sgd.batch_size, n_steps),
             n_steps=n_steps,
         )
     sizes = {"n_patches": 5, "patch_dim": 9, "n_hidden": model.n_hidden,
-             "n_experts": model.n_experts, "n_routed": model.routed(5), "n_train": n_own,
-             "n_steps": n_steps, "n_visits": n_visits(n_own, sgd.batch_size, n_steps)}  # fmt: skip
+             "n_experts": model.n_experts, "n_routed": model.patches_per_expert(5),
+             "n_train": n_own, "n_steps": n_steps,
+             "n_visits": n_visits(n_own, sgd.batch_size, n_steps)}  # fmt: skip
     if isinstance(model, SeparateMoE):
         n_steps = sgd.router_steps(n_theirs)
         sizes |= {"router_n_train": n_theirs, "router_n_steps": n_steps,
@@ -103,7 +102,7 @@ def test_bad_requests():
 def test_memory_counts_arrays(model):
     """The arrays that one step of the algorithm works on, made and counted."""
     batch, n, d = 4, 5, 9
-    name, l = architecture_of(model), model.routed(n)
+    name, l = architecture_of(model), model.patches_per_expert(n)
     weights = model.initial_weights(d, seed=0)
     arrays = [weights.experts, weights.output, np.empty_like(weights.experts)]
     arrays += [np.empty((batch, n, d)), np.empty(batch)]
@@ -133,9 +132,7 @@ def test_one_step_is_a_training_of_one_step(architecture, loss):
     assert whole - step == (extra if architecture == "separate" else 0)
 
 
-COSTS = [f for m in (costs, forward_costs) for n, f in vars(m).items()
-         if inspect.isfunction(f) and f.__module__ == m.__name__ and n[0] != "_"
-         and n != "over_steps"]  # fmt: skip
+COSTS = [getattr(costs, n) for n in costs.__all__ if n not in ("Flops", "over_steps")]
 
 
 @pytest.mark.parametrize("function", COSTS)

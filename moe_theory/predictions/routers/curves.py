@@ -62,7 +62,7 @@ def typical_scores(
     n_train = integer("n_train", n_train, 1, None if gaussian else MOST_SAMPLES)
     check_neutral(patterns)
     check_router_training(sgd, n_train)
-    model.routed(patterns.n_patches)
+    model.patches_per_expert(patterns.n_patches)
     reach = sgd.router_rate * sgd.router_steps(n_train)
     positive = round(n_train * patterns.positive_fraction)
     scores = RouterScores(

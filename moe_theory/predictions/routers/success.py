@@ -142,7 +142,7 @@ def router_success(
     training = choice("inputs", inputs, ("fresh", "training")) == "training"
     gaussian = choice("method", method, ("exact", "gaussian")) == "gaussian"
     scores = typical_scores(patterns, model, sgd, n_train, training=training, gaussian=gaussian)
-    n_routed = model.routed(patterns.n_patches)
+    n_routed = model.patches_per_expert(patterns.n_patches)
     if training or gaussian or patterns.spread > 0:
         return _at(n_routed, patterns, scores, n_train)
     law = Overtaking(scores.n, scores.p, n_routed, scores.delta_d, scores.noise)
