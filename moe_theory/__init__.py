@@ -23,11 +23,8 @@ if TYPE_CHECKING:
         Sweep,
         Threshold,
         TrainingStudy,
-        flops_to_error,
         grid,
         sample_complexity,
-        steps_to_error,
-        threshold_table,
     )
     from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE, Weights
     from moe_theory.routing import (
@@ -56,7 +53,7 @@ else:
             ".data": "DataModel DigitPatches DigitTasks PatchData PatchPatterns SpuriousPatch "
             "TaskPatterns",
             ".experiments": "Results SampleStudy Search Setting Sweep Threshold TrainingStudy "
-            "flops_to_error grid sample_complexity steps_to_error threshold_table",
+            "grid sample_complexity",
             ".flow": "",
             ".inference": "",
             ".models": "DenseCNN JointMoE SeparateMoE TokenChoiceMoE Weights",
@@ -98,12 +95,9 @@ __all__ = [
     "Weights",
     "choose_experts",
     "choose_patches",
-    "flops_to_error",
     "grid",
     "routing_metrics",
     "sample_complexity",
-    "steps_to_error",
-    "threshold_table",
     "token_routing_metrics",
     "train",
     "train_many",

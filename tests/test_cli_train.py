@@ -29,7 +29,7 @@ from moe_theory._random import substream
 from moe_theory.cli import main
 from moe_theory.cli.flags import convert, described, hints_of, own_fields, written
 from moe_theory.cli.kinds import DATA, MODELS, flags_of
-from moe_theory.cli.sweep import SEARCH
+from moe_theory.cli.many_trainings import SEARCH
 from moe_theory.inference import prune
 from moe_theory.predictions import joint_error, trained_error
 

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moe_theory.cli.console import CommandError, aligned, plain
+from moe_theory.cli.console import CommandError, aligned, without_nan
 from moe_theory.cli.kinds import DATA
 from moe_theory.cli.specs import Specs
 
@@ -93,7 +93,7 @@ def _train(options: argparse.Namespace) -> None:
         "wall_time": run.wall_time,
     }
     if options.json:
-        print(json.dumps(plain({**_config(made, options), **said}), indent=1))
+        print(json.dumps(without_nan({**_config(made, options), **said}), indent=1))
         return
     print(made.model)
     spread = said["test_error_spread"]
@@ -139,7 +139,7 @@ def _prune(options: argparse.Namespace) -> None:
                 }
             )
     if options.json:
-        print(json.dumps(plain({**config, "rows": rows}), indent=1))
+        print(json.dumps(without_nan({**config, "rows": rows}), indent=1))
         return
     print(run.model)
     table = [["score", "left out", "experts", "test error", "kB", "operations"]]

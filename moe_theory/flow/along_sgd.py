@@ -10,14 +10,14 @@ from moe_theory._random import Seed, seed_sequence, stream
 from moe_theory.data.patch_data import PatchData
 from moe_theory.flow.measure import Observer, average_over
 from moe_theory.flow.ode import PatternFlow, Patterns
-from moe_theory.flow.on_data import check_fit, initial_weights
+from moe_theory.flow.on_data import check_flow, initial_weights
 from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import discriminative_rows, of_data
 from moe_theory.models import Model, Weights
 from moe_theory.training.batches import Block, blocks
 from moe_theory.training.failures import DivergenceError
 from moe_theory.training.pattern import PatternTrainee
-from moe_theory.training.routers import train_routers
+from moe_theory.training.router_training import train_routers
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[np.float64]
@@ -68,7 +68,7 @@ def sgd_path(
     >>> bool(np.allclose(path.loss, run.history.train_loss, rtol=0, atol=1e-12))
     True
     """
-    check_fit(model, data, sgd, test, router_data)
+    check_flow(model, data, sgd, test, router_data)
     seed_sequence(seed)
     if batch_seed is not None:
         seed_sequence(batch_seed)

@@ -24,8 +24,7 @@ from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import discriminative_rows, of_data
 from moe_theory.models import Model, SeparateMoE, Weights
 from moe_theory.predictions.routers.after_training import trained_routers
-from moe_theory.training.arguments import check_fit as check_training
-from moe_theory.training.arguments import check_ties
+from moe_theory.training.checks import check_fit, check_ties
 from moe_theory.training.sgd import SGD
 
 N_TIMES = 101
@@ -101,7 +100,7 @@ def gradient_flow(
     >>> bool(np.abs(flow.loss - run.history.train_loss).max() < 1e-3)
     True
     """
-    check_fit(model, data, sgd, test, router_data)
+    check_flow(model, data, sgd, test, router_data)
     seed_sequence(seed)
     inputs = of_data(data)
     rows = discriminative_rows(inputs)
@@ -167,11 +166,11 @@ def departure(
     return Departure(look=half * (1 - share), spread=half * share)
 
 
-def check_fit(
+def check_flow(
     model: Model, data: PatchData, sgd: SGD, test: PatchData | None, router_data: PatchData | None
 ) -> None:
     """Raise an error unless network, data and settings fit together."""
-    check_training(model, data, sgd, test, router_data)
+    check_fit(model, data, sgd, test, router_data)
     check_dictionary(data.dictionary)
     if test is not None:
         check_same_dictionary("test", test, data.dictionary)

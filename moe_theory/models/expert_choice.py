@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from moe_theory import costs
 from moe_theory._validation import choice, integer, reject, set_fields
-from moe_theory.models.experts import Experts, Outputs
+from moe_theory.models.experts import ExpertNetwork, Outputs
 from moe_theory.models.network import UNIT, Kernel
 
 Pooling = Literal["routed", "all"]
@@ -15,7 +15,7 @@ CHOSEN = r"\frac{1}{POOLED}\sum_s \sum_r a_{rs} \sum_{j \in J_s}"
 
 
 @dataclass(frozen=True)
-class ExpertChoice(Experts):
+class ExpertChoice(ExpertNetwork):
     """What the two architectures with expert-choice routing share: shapes and pooling."""
 
     n_experts: int

@@ -14,7 +14,7 @@ from moe_theory.models.weights import Weights, alternating, draw_gaussian, draw_
 Outputs = Literal["signs", "gaussian", "expert_signs"]
 
 
-class Experts(Network):
+class ExpertNetwork(Network):
     """The sizes and the initial weights of k experts and their routers."""
 
     n_experts: int

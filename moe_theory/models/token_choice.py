@@ -8,14 +8,14 @@ from typing import ClassVar, Literal
 from moe_theory import costs
 from moe_theory._validation import choice, integer, set_fields
 from moe_theory.kernels.arguments import Rule
-from moe_theory.models.experts import Experts, Outputs
+from moe_theory.models.experts import ExpertNetwork, Outputs
 from moe_theory.models.network import UNIT, Kernel
 
 Priority = Literal["place", "score"]
 
 
 @dataclass(frozen=True)
-class TokenChoiceMoE(Experts):
+class TokenChoiceMoE(ExpertNetwork):
     """Patch-level MoE in which patches choose experts, trained together with its routers.
 
     f(x) = (1/n) Σ_j Σ_s G_js Σ_r a_rs relu⟨w_rs, x⁽ʲ⁾⟩, where s runs over the experts that patch j
@@ -53,7 +53,7 @@ class TokenChoiceMoE(Experts):
     routers that start at 0, as for `JointMoE`.
 
     Source: dossier §3, token-choice routing; [R] Fedus, Zoph, Shazeer, Switch Transformers, 2022;
-    Riquelme et al., Scaling Vision with Sparse Mixture of Experts, 2021.
+    Riquelme et al., Scaling Vision with Sparse Mixture of ExpertNetwork, 2021.
 
     Examples
     --------

@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
+class RoutedInputs:
     """Samples as the kernels take them: read-only, since Numba compiles anew for other arrays.
 
     ``table`` (P, d) holds the patches that occur, `padded`, in the dtype of the training; ``rows``
@@ -44,11 +44,11 @@ class Inputs:
         return Samples(self.table, self.rows, self.labels)
 
 
-def prepare(model: Model, weights: Weights, data: PatchData) -> Inputs:
+def prepare(model: Model, weights: Weights, data: PatchData) -> RoutedInputs:
     """Gather the patches that occur in ``data`` and apply fixed routing."""
     table, indices = occurring(data, weights.experts.dtype)
     rows = received_rows(model, weights.routers, table, indices)
-    return Inputs(padded(table), rows, data.labels, data.n_patches)
+    return RoutedInputs(padded(table), rows, data.labels, data.n_patches)
 
 
 def received_rows(model: Model, routers: Array | None, table: Array, indices: Array) -> Array:

@@ -14,7 +14,7 @@ from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
 from moe_theory.models import Model, Weights
-from moe_theory.training.arguments import check_fit, check_initial, check_ties
+from moe_theory.training.checks import check_fit, check_initial, check_ties
 from moe_theory.training.failures import DivergenceError, warn_if_dead
 from moe_theory.training.flops import expert_flops
 from moe_theory.training.gram import suits_pattern_space
@@ -22,7 +22,7 @@ from moe_theory.training.history import History
 from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.raw import RawTrainee
 from moe_theory.training.recording import Trainee
-from moe_theory.training.routers import train_routers
+from moe_theory.training.router_training import train_routers
 from moe_theory.training.run import TrainingRun, check_shapes
 from moe_theory.training.sgd import SGD
 from moe_theory.training.steps import run_steps

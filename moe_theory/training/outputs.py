@@ -15,13 +15,13 @@ from moe_theory.kernels.pattern_token import outputs_pattern_token
 from moe_theory.kernels.table import write_choices, write_values
 from moe_theory.kernels.token_routing import new_choices
 from moe_theory.models import Model, Weights
-from moe_theory.training.inputs import Inputs, raw_network
+from moe_theory.training.inputs import RoutedInputs, raw_network
 from moe_theory.training.work import choice_work, pieces, routing_work
 
 Array = NDArray[Any]
 
 
-def outputs(model: Model, weights: Weights, inputs: Inputs) -> Array:
+def outputs(model: Model, weights: Weights, inputs: RoutedInputs) -> Array:
     """Return f of every input, shape (N,)."""
     routers = None if weights.routers is None else read_only(padded(weights.routers))
     experts = read_only(padded(weights.experts))
@@ -38,7 +38,7 @@ def outputs(model: Model, weights: Weights, inputs: Inputs) -> Array:
 def pooled(model: Model, values: Array, scores: Array, rows: Array, n_patches: int) -> Array:
     """Return f of every input, shape (N,), given what patches add in experts, and their scores.
 
-    ``values`` and ``scores`` have shape (k, P), ``rows`` is that of `Inputs`.
+    ``values`` and ``scores`` have shape (k, P), ``rows`` is that of `RoutedInputs`.
     """
     f, own = np.empty(len(rows), values.dtype), model.rule(n_patches)
     choices: Any = None

@@ -20,7 +20,7 @@ from moe_theory.kernels.state import new_state
 from moe_theory.models import Model, Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.gram import gram
-from moe_theory.training.inputs import Inputs, prepare, received_rows, steps_of
+from moe_theory.training.inputs import RoutedInputs, prepare, received_rows, steps_of
 from moe_theory.training.outputs import outputs, pooled
 from moe_theory.training.sgd import SGD
 
@@ -35,7 +35,7 @@ TRAIN = {
 
 @dataclass(frozen=True, eq=False)
 class PatternInputs:
-    """Samples made of the patterns trained on; ``rows`` as for `Inputs`."""
+    """Samples made of the patterns trained on; ``rows`` as for `RoutedInputs`."""
 
     rows: Array
     labels: Array
@@ -82,16 +82,16 @@ class PatternTrainee:
             routers = routers + combine(learned[1][:, :n_patterns], self._dictionary)
         return Weights(experts, self._start.output, routers)
 
-    def prepare(self, data: PatchData) -> PatternInputs | Inputs:
+    def prepare(self, data: PatchData) -> PatternInputs | RoutedInputs:
         """Return other samples in the form that `outputs` takes."""
         same = data.dictionary.shape == self._source.shape
         if same and np.array_equal(data.dictionary, self._source):
             return PatternInputs(self._rows(data), data.labels)
         return prepare(self.model, self._start, data)
 
-    def outputs(self, inputs: PatternInputs | Inputs) -> Array:
+    def outputs(self, inputs: PatternInputs | RoutedInputs) -> Array:
         """Return f of every input under the present weights."""
-        if isinstance(inputs, Inputs):
+        if isinstance(inputs, RoutedInputs):
             return outputs(self.model, self.weights(), inputs)
         values = np.empty((self.model.n_experts, self._z.shape[1]), self._z.dtype)
         pattern_values(self._z, self._start.output, values)

@@ -16,7 +16,7 @@ from moe_theory.kernels.state import new_state
 from moe_theory.kernels.token import train_token
 from moe_theory.models import Model, Weights
 from moe_theory.training.batches import Block
-from moe_theory.training.inputs import Inputs, prepare, raw_network, steps_of
+from moe_theory.training.inputs import RoutedInputs, prepare, raw_network, steps_of
 from moe_theory.training.outputs import outputs
 from moe_theory.training.sgd import SGD
 
@@ -45,11 +45,11 @@ class RawTrainee:
         routers = None if self._routers is None else self._routers[:, : self._dim].copy()
         return Weights(self._experts[:, : self._dim].copy(), self._output, routers)
 
-    def prepare(self, data: PatchData) -> Inputs:
+    def prepare(self, data: PatchData) -> RoutedInputs:
         """Return other samples in the form that `outputs` takes."""
         return prepare(self.model, self.weights(), data)
 
-    def outputs(self, inputs: Inputs) -> Array:
+    def outputs(self, inputs: RoutedInputs) -> Array:
         """Return f of every input under the present weights."""
         return outputs(self.model, Weights(self._experts, self._output, self._routers), inputs)
 

@@ -17,14 +17,14 @@ from moe_theory._validation import finite, read_only, reject
 from moe_theory._versions import versions
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
-from moe_theory.files import plain, read, restored, write
+from moe_theory.files import as_plain, read, restored, write
 from moe_theory.models import Model, TokenChoiceMoE, Weights
 from moe_theory.routing import RoutingMetrics, routing_metrics, token_routing_metrics
 from moe_theory.training.failures import DivergenceError, warn_if_dead
 from moe_theory.training.history import History
 from moe_theory.training.inputs import prepare
 from moe_theory.training.outputs import outputs
-from moe_theory.training.sgd import SGD, steps_per_epoch
+from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
 
@@ -115,8 +115,8 @@ class TrainingRun:
             arrays |= own.pop(name).arrays(f"{name}.")
         entropy, key = own.pop("seed")
         entropy = entropy.tolist() if isinstance(entropy, np.ndarray) else entropy
-        content = {"seed": plain((entropy, key)), "versions": dict(own.pop("versions"))}
-        content |= {name: plain(value) for name, value in own.items()}
+        content = {"seed": as_plain((entropy, key)), "versions": dict(own.pop("versions"))}
+        content |= {name: as_plain(value) for name, value in own.items()}
         write(path, "TrainingRun", content, arrays)
 
     @classmethod
@@ -131,13 +131,6 @@ class TrainingRun:
             If it cannot be read.
         """
         return read(path, "TrainingRun", _run)
-
-    @property
-    def epochs_to_zero_error(self) -> float | None:
-        """Passes over the training samples to zero training error, or None."""
-        if self.steps_to_zero_error is None:
-            return None
-        return self.steps_to_zero_error / steps_per_epoch(self.n_train, self.sgd.batch_size)
 
     @cached_property
     def router_norm(self) -> Array:

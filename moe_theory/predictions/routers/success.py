@@ -13,9 +13,9 @@ from moe_theory._validation import choice
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE
 from moe_theory.predictions.assumptions import NoiseLaw, positive_counts
-from moe_theory.predictions.routers.curves import over_classes, success_curves, typical_scores
 from moe_theory.predictions.routers.patterns_ahead import Overtaking
-from moe_theory.predictions.routers.scores import RouterScores
+from moe_theory.predictions.routers.router_scores import RouterScores
+from moe_theory.predictions.routers.success_mean import over_classes, success_curves, typical_scores
 from moe_theory.training.sgd import SGD
 
 RoutedInputs = Literal["fresh", "training"]

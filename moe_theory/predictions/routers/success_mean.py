@@ -21,7 +21,7 @@ from moe_theory.predictions.assumptions import (
     positive_counts,
 )
 from moe_theory.predictions.fixed_totals import Real
-from moe_theory.predictions.routers.scores import RouterScores
+from moe_theory.predictions.routers.router_scores import RouterScores
 from moe_theory.training.sgd import SGD
 
 # κ, up to which the laws with spread agree with simulations, as docs/theory/routers.md shows.

@@ -224,20 +224,3 @@ def sample_complexity(
     study = SampleStudy([family], epsilon, search or Search(), **options)
     how: dict[str, Any] = {"n_workers": n_workers, "mix_versions": mix_versions}
     return study.thresholds(path, progress=progress, **how)[0]
-
-
-@typed
-def threshold_table(
-    families: Sequence[Family],
-    epsilon: float | Sequence[float],
-    search: Search | None = None,
-    *,
-    path: str | os.PathLike[str] | None = None,
-    n_workers: int | None = None,
-    progress: bool = True,
-    mix_versions: bool = False,
-    **options: Any,
-) -> Results:
-    """Return N*(ε) of many families as a table; see `SampleStudy`, which takes the ``options``."""
-    study = SampleStudy(families, epsilon, search or Search(), **options)
-    return study.run(path, n_workers=n_workers, progress=progress, mix_versions=mix_versions)

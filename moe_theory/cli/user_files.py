@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from moe_theory.cli.console import CommandError
 
 if TYPE_CHECKING:
-    from moe_theory.experiments.tables import Comparison
+    from moe_theory.experiments.table_files import Comparison
 
 
 def add_run(own: argparse.ArgumentParser) -> None:
