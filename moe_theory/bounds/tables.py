@@ -14,12 +14,7 @@ from moe_theory._display import table
 from moe_theory._validation import instance, integer, reject
 from moe_theory.bounds.derivations import derive_computation, derive_savings, wins
 from moe_theory.bounds.published import ARCHITECTURES, QUANTITIES, TITLES, complexity
-from moe_theory.bounds.symbolic_costs import (
-    architecture_of,
-    router_share,
-    step_flops,
-    step_memory,
-)
+from moe_theory.bounds.symbolic_costs import architecture_of, router_share, step_flops, step_memory
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
 
 # The operations of computation are derived; the other rows are as stated.

@@ -89,12 +89,7 @@ def _advise(options: argparse.Namespace) -> None:
 
 
 def _theory(options: argparse.Namespace) -> None:
-    from moe_theory.bounds import (
-        complexity_table,
-        cost_table,
-        savings_table,
-        write_tables,
-    )
+    from moe_theory.bounds import complexity_table, cost_table, savings_table, write_tables
 
     for table in (complexity_table(), savings_table(), cost_table()):
         print(table, end="\n\n")

@@ -94,10 +94,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _comparisons(options: argparse.Namespace) -> Iterator[Comparison]:
-    from moe_theory.experiments.verify import (
-        compare_folders,
-        verify_figures,
-    )
+    from moe_theory.experiments.verify import compare_folders, verify_figures
 
     where = {"out": options.out, "committed": options.committed}
     yield from verify_figures(options.files, options.scale, **where)

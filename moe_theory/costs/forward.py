@@ -31,13 +31,7 @@ def fixed_forward(*, batch_size: Any, n_routed: Any, n_hidden: Any, patch_dim: A
 
 @counted
 def joint_forward(
-    *,
-    batch_size: Any,
-    n_patches: Any,
-    n_routed: Any,
-    n_experts: Any,
-    n_hidden: Any,
-    patch_dim: Any,
+    *, batch_size: Any, n_patches: Any, n_routed: Any, n_experts: Any, n_hidden: Any, patch_dim: Any
 ) -> Any:
     """Operations of a network whose experts choose patches through a softmax gate.
 

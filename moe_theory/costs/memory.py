@@ -30,13 +30,7 @@ def fixed_memory(
 
 @counted
 def joint_memory(
-    *,
-    batch_size: Any,
-    n_patches: Any,
-    n_routed: Any,
-    n_experts: Any,
-    n_hidden: Any,
-    patch_dim: Any,
+    *, batch_size: Any, n_patches: Any, n_routed: Any, n_experts: Any, n_hidden: Any, patch_dim: Any
 ) -> Any:
     """Count the numbers that one step of joint training holds.
 

@@ -16,6 +16,7 @@ from moe_theory.data import PatchData
 from moe_theory.experiments.describe import describe
 from moe_theory.experiments.settings import RESERVED, Setting
 from moe_theory.experiments.store import Row
+from moe_theory.models import DenseCNN, JointMoE, TokenChoiceMoE
 from moe_theory.training import TrainingRun, train
 
 Measure = Callable[[TrainingRun, PatchData, PatchData], Mapping[str, Any]]
@@ -41,11 +42,11 @@ def measurements(run: TrainingRun, test: PatchData, train: PatchData) -> dict[st
         "router_success": None,
         "router_gate": None,
     }
-    if not run.model.has_routers or test.positions is None:
+    if isinstance(run.model, DenseCNN) or test.positions is None:
         return row
     metrics = run.routing(test)
     row["router_success"] = metrics.own
-    if run.model.learns_routers:
+    if isinstance(run.model, JointMoE | TokenChoiceMoE):
         share = float(np.mean(test.labels == 1))
         shares = (share, 1.0 - share)
         for name, positive, negative in (
@@ -112,9 +113,7 @@ class Trial:
 
     def __post_init__(self) -> None:
         set_fields(
-            self,
-            n_test=integer("n_test", self.n_test, 2),
-            seed=integer("seed", self.seed, 0),
+            self, n_test=integer("n_test", self.n_test, 2), seed=integer("seed", self.seed, 0)
         )
         if not callable(self.measure):
             raise reject("measure", self.measure, "a callable")

@@ -26,11 +26,7 @@ from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
 
-TRAIN = {
-    "fixed": train_pattern_fixed,
-    "joint": train_pattern_joint,
-    "token": train_pattern_token,
-}
+TRAIN = {"fixed": train_pattern_fixed, "joint": train_pattern_joint, "token": train_pattern_token}
 
 
 @dataclass(frozen=True, eq=False)
