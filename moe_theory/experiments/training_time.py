@@ -134,18 +134,8 @@ class TrainingStudy:
         rows = level([threshold.row() for threshold in self._found(trained.rows)])
         return Results({**self.config(), "versions": trained.config["versions"]}, rows)
 
-    def thresholds(
-        self,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        n_workers: int | None = None,
-        batch_size: int | None = None,
-        progress: bool = True,
-        mix_versions: bool = False,
-    ) -> list[Threshold]:
-        """Return what `run` does, as objects: by setting, then ε, then quantity."""
-        how: dict[str, Any] = {"n_workers": n_workers, "batch_size": batch_size}
-        how |= {"progress": progress, "mix_versions": mix_versions}
+    def thresholds(self, path: str | os.PathLike[str] | None = None, **how: Any) -> list[Threshold]:
+        """Return what `run` does, which takes ``how``, as objects: by setting, ε, quantity."""
         return self._found(self.sweep().run(path, **how).rows)
 
     def _found(self, rows: list[Row]) -> list[Threshold]:
