@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_theory import SGD, DenseCNN, JointMoE, PatchPatterns, SeparateMoE, route
+from moe_theory import SGD, DenseCNN, JointMoE, PatchPatterns, SeparateMoE, choose_patches
 from moe_theory._random import stream
 from moe_theory.training.batches import blocks
 
@@ -73,5 +73,5 @@ def _received(seed, routers, model, data, patches):
     signs = np.where(np.arange(len(routers)) % 2 == 0, 1, -1)[:, None]
     trained = (routers + RATE * signs * mean).astype(np.float32)
     dictionary = data.dictionary.astype(np.float32)
-    positions, _ = route(dictionary, data.indices, trained, model.n_routed)
+    positions, _ = choose_patches(dictionary, data.indices, trained, model.n_routed)
     return patches[np.arange(len(patches))[:, None, None], positions]

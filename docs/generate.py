@@ -14,7 +14,7 @@ from moe_theory.cli import COMMANDS, parser
 
 FIGURES = Path(__file__).parents[1] / "figures"
 PACKAGES = (
-    "data", "models", "routing", "training", "costs", "forward_costs",
+    "data", "models", "routing", "training", "costs",
     "bounds", "predictions", "flow", "advice",
     "inference", "experiments", "plotting", "statistics",
 )  # fmt: skip

@@ -23,17 +23,14 @@ if TYPE_CHECKING:
         Sweep,
         Threshold,
         TrainingStudy,
-        flops_to_error,
         grid,
         sample_complexity,
-        steps_to_error,
-        threshold_table,
     )
     from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE, Weights
     from moe_theory.routing import (
         RoutingMetrics,
-        route,
-        route_tokens,
+        choose_experts,
+        choose_patches,
         routing_metrics,
         token_routing_metrics,
     )
@@ -56,14 +53,14 @@ else:
             ".data": "DataModel DigitPatches DigitTasks PatchData PatchPatterns SpuriousPatch "
             "TaskPatterns",
             ".experiments": "Results SampleStudy Search Setting Sweep Threshold TrainingStudy "
-            "flops_to_error grid sample_complexity steps_to_error threshold_table",
+            "grid sample_complexity",
             ".flow": "",
-            ".forward_costs": "",
             ".inference": "",
             ".models": "DenseCNN JointMoE SeparateMoE TokenChoiceMoE Weights",
             ".plotting": "",
             ".predictions": "",
-            ".routing": "RoutingMetrics route route_tokens routing_metrics token_routing_metrics",
+            ".routing": "RoutingMetrics choose_experts choose_patches routing_metrics "
+            "token_routing_metrics",
             ".statistics": "",
             ".training": "SGD DeadNetworkWarning DivergenceError FileError "
             "TrainingRun train train_many",
@@ -96,14 +93,11 @@ __all__ = [
     "TrainingRun",
     "TrainingStudy",
     "Weights",
-    "flops_to_error",
+    "choose_experts",
+    "choose_patches",
     "grid",
-    "route",
-    "route_tokens",
     "routing_metrics",
     "sample_complexity",
-    "steps_to_error",
-    "threshold_table",
     "token_routing_metrics",
     "train",
     "train_many",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class Formula(Protocol):
+class Rendered(Protocol):
     """What notebooks typeset."""
 
     def latex(self) -> str:
@@ -76,7 +76,7 @@ def table(
     )
 
 
-def card(title: str, rows: Mapping[str, object], *, formula: Formula | None = None) -> str:
+def card(title: str, rows: Mapping[str, object], *, formula: Rendered | None = None) -> str:
     """Return what is known of one object: its formula, then a line for each entry.
 
     Examples

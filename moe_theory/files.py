@@ -124,7 +124,7 @@ def write_whole(path: PathLike, content: bytes) -> None:
         raise type(error)(error.errno, error.strerror, str(path)) from error
 
 
-def plain(value: Any) -> Any:
+def as_plain(value: Any) -> Any:
     """Return configurations, numbers and text as JSON values; `restored` undoes it.
 
     Raises
@@ -135,7 +135,7 @@ def plain(value: Any) -> Any:
     Examples
     --------
     >>> from moe_theory.costs import Flops
-    >>> plain((Flops(7), 0.5, None))
+    >>> as_plain((Flops(7), 0.5, None))
     [{'type': 'Flops', 'experts': 7, 'routers': 0, 'routing': 0}, 0.5, None]
     """
     if isinstance(value, np.generic):
@@ -143,18 +143,18 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [as_plain(item) for item in value]
     name = type(value).__name__
     if is_dataclass(value) and name in HOMES and type(value) is _known(name):
         return {
             "type": name,
-            **{field.name: plain(getattr(value, field.name)) for field in fields(value)},
+            **{field.name: as_plain(getattr(value, field.name)) for field in fields(value)},
         }
     raise TypeError(f"a file cannot hold {value!r}; it describes {', '.join(HOMES)} and numbers")
 
 
 def restored(value: Any) -> Any:
-    """Return what `plain` described; sequences become tuples.
+    """Return what `as_plain` described; sequences become tuples.
 
     Examples
     --------

@@ -200,7 +200,7 @@ print("  N   " + "".join(f"{arm:^34}" for arm in ARMS))
 table = {}
 for arm, model in ARMS.items():
     theory = joint_error if arm == "joint" else trained_error
-    found = [theory(patterns, model, training(model.routed(32)), n) for n in sizes]
+    found = [theory(patterns, model, training(model.patches_per_expert(32)), n) for n in sizes]
     error, spread = (np.array([getattr(f, c) for f in found]) for c in ("error", "standard_error"))
     colour, _ = look(arm, list(ARMS))
     ax.errorbar(sizes, error, 2 * spread, color=colour, linestyle="--", capsize=3, linewidth=1)

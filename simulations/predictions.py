@@ -78,7 +78,7 @@ def measure(run, test, train):
 def predicted(model, sgd, n: int, p: int, n_train: int) -> tuple[float, float, float]:
     """Return ε, its uncertainty and the steps, from the table where it holds them."""
     arm = "dense" if isinstance(model, DenseCNN) else "separate"
-    sizes = n, p // n, arm, model.routed(n), model.n_experts
+    sizes = n, p // n, arm, model.patches_per_expert(n), model.n_experts
     if n in N_PATCHES and p in {n * ratio for ratio in RATIOS}:
         for point in predicted_curve(*sizes):
             if point.n_train == n_train:

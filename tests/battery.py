@@ -34,8 +34,8 @@ from moe_theory import (
     TaskPatterns,
     TokenChoiceMoE,
     TrainingStudy,
-    route,
-    route_tokens,
+    choose_experts,
+    choose_patches,
     train,
 )
 from moe_theory._versions import versions
@@ -98,8 +98,8 @@ def trainings():
 
 def trained(model, data, loss="logistic", dtype="float64", engine="auto", n_steps=40):
     """Return a run and the inputs that it was tested on."""
-    sgd = SGD(0.3 * model.routed(7), 10, n_steps=n_steps, loss=loss, record=13, dtype=dtype,
-              router_learning_rate=0.5, router_n_epochs=3)  # fmt: skip
+    sgd = SGD(0.3 * model.patches_per_expert(7), 10, n_steps=n_steps, loss=loss, record=13,
+              dtype=dtype, router_learning_rate=0.5, router_n_epochs=3)  # fmt: skip
     test = data.sample(40, 2, split="test")
     return train(model, data.sample(33, 1), sgd, 3, test=test, engine=engine), test
 
@@ -111,9 +111,9 @@ def routings():
     found = {}
     for dtype in TYPES:
         at = data.dictionary.astype(dtype), data.indices, routers.astype(dtype)
-        found[f"route {dtype}"] = digest(*route(*at, 4))
+        found[f"route {dtype}"] = digest(*choose_patches(*at, 4))
         for priority in ("place", "score"):
-            chosen = route_tokens(*at, 2, capacity=3, priority=priority)
+            chosen = choose_experts(*at, 2, capacity=3, priority=priority)
             found[f"route_tokens {priority} {dtype}"] = digest(*chosen)
     return found
 

@@ -34,8 +34,8 @@ from moe_theory.flow import FlowError
 from moe_theory.statistics import fit_exponents
 
 MODULES = (
-    "", ".advice", ".bounds", ".costs", ".data", ".experiments", ".flow", ".forward_costs",
-    ".inference", ".models", ".plotting", ".predictions", ".routing", ".statistics", ".training",
+    "", ".advice", ".bounds", ".costs", ".data", ".experiments", ".flow", ".inference",
+    ".models", ".plotting", ".predictions", ".routing", ".statistics", ".training",
 )  # fmt: skip
 
 LAW = PatchPatterns(n_patches=8, n_irrelevant=32, patch_dim=34)
@@ -122,10 +122,6 @@ WRONG = (
 )  # fmt: skip
 
 
-# Functions of modules that have no list of public names.
-EXPLICIT = {".routing": ("route", "route_tokens", "routing_metrics", "token_routing_metrics")}
-
-
 def public():
     """Return every public function, and every class whose docstring has parameters, by name."""
     found = {}
@@ -138,8 +134,6 @@ def public():
         for key in names:
             value = getattr(module, key)
             spec = inspect.isclass(value) and "Parameters\n" in (inspect.getdoc(value) or "")
-            if name and key not in EXPLICIT.get(name, (key,)):
-                continue
             if inspect.isfunction(value) or spec:
                 found[f"{value.__module__.removeprefix('moe_theory.')}.{key}"] = value
     return {name: value for name, value in found.items() if inspect.signature(value).parameters}
@@ -157,7 +151,7 @@ def hints_of(function):
         name for name, one in inspect.signature(function).parameters.items()
         if one.kind not in (kinds.VAR_KEYWORD, kinds.VAR_POSITIONAL)
     ]  # fmt: skip
-    counts = function.__module__.endswith("costs")
+    counts = function.__module__.startswith("moe_theory.costs")
     return {
         name: sp.Expr | float if counts and hints[name] is typing.Any else hints[name]
         for name in names

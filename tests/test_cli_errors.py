@@ -349,7 +349,7 @@ def test_notes_of_an_error_are_told_but_for_the_trace_of_a_worker(capsys, monkey
         error.add_note("Traceback (most recent call last):\n  of a worker")
         raise error
 
-    monkeypatch.setattr("moe_theory.cli.sweep._sweep", fail)
+    monkeypatch.setattr("moe_theory.cli.many_trainings._sweep", fail)
     assert main(["sweep"]) == 2
     assert told(capsys) == (
         "n_train must be even; got 3; in draw 3 of the setting {'arm': 'dense'}"

@@ -29,7 +29,7 @@ from moe_theory._random import substream
 from moe_theory.cli import main
 from moe_theory.cli.flags import convert, described, hints_of, own_fields, written
 from moe_theory.cli.kinds import DATA, MODELS, flags_of
-from moe_theory.cli.sweep import SEARCH
+from moe_theory.cli.many_trainings import SEARCH
 from moe_theory.experiments import kept
 from moe_theory.inference import prune
 from moe_theory.predictions import joint_error, trained_error
@@ -203,7 +203,7 @@ def test_predict(model, capsys):
         "separate": SeparateMoE(2, 40, 2, init_std=0.01),
         "joint": JointMoE(2, 40, 2),
     }[model]
-    sgd = SGD(0.2 * network.routed(16), 20, n_steps=20_000, stop_loss=0.03)
+    sgd = SGD(0.2 * network.patches_per_expert(16), 20, n_steps=20_000, stop_loss=0.03)
     known = (joint_error if model == "joint" else trained_error)(patterns, network, sgd, 10)
     assert said["rows"][0] == {
         "n_train": 10,

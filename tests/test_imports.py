@@ -13,8 +13,8 @@ ROOT = Path(moe_theory.__file__).parent
 # know each other. Private modules of the top folder serve all; they may only not close a circle.
 LAYERS = (
     ("files",),
-    ("kernels", "statistics", "weights", "forward_costs"),
-    ("data", "costs", "models"),
+    ("kernels", "statistics", "costs"),
+    ("data", "models"),
     ("routing",),
     ("training",),
     ("bounds", "inference", "experiments"),

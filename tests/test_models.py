@@ -110,7 +110,7 @@ def test_output_scale():
 def test_patches_that_experts_receive():
     for capacity, routed, pairs in ((None, 8, 8), (3, 3, 6), (5, 5, 8), (9, 8, 8)):
         model = TokenChoiceMoE(**TOKEN, capacity=capacity)
-        assert (model.routed(8), model.n_pairs(8)) == (routed, pairs)
+        assert (model.patches_per_expert(8), model.n_pairs(8)) == (routed, pairs)
     assert TokenChoiceMoE(**TOKEN, n_chosen=2).n_pairs(8) == 16
     weights = TokenChoiceMoE(**TOKEN).initial_weights(3, seed=1)
     joint = JointMoE(**GOOD).initial_weights(3, seed=1)

@@ -42,7 +42,9 @@ def test_errors_by_l():
                 errors.append("")
                 work.append("")
                 continue
-            sgd = SGD(0.2 * model.routed(32), batch_size=20, n_steps=3000, dtype="float64")
+            sgd = SGD(
+                0.2 * model.patches_per_expert(32), batch_size=20, n_steps=3000, dtype="float64"
+            )
             runs = train_many(model, patterns, sgd, range(20), n_train=40, n_test=1000)
             found = np.array([run.history.test_error[-1] for run in runs])
             wide = 1.96 * found.std(ddof=1) / 20**0.5

@@ -10,8 +10,8 @@ from moe_theory import (
     PatchData,
     PatchPatterns,
     TokenChoiceMoE,
-    route,
-    route_tokens,
+    choose_experts,
+    choose_patches,
     routing_metrics,
     token_routing_metrics,
     train,
@@ -26,7 +26,7 @@ def test_route_is_a_stable_sort(seed, n_patches, n_experts, n_samples):
     indices = rng.integers(4, size=(n_samples, n_patches)).astype(np.int32)
     routers = rng.integers(-1, 2, size=(n_experts, 2)).astype(float)
     for n_routed in range(1, n_patches + 1):
-        positions, gates = route(dictionary, indices, routers, n_routed)
+        positions, gates = choose_patches(dictionary, indices, routers, n_routed)
         for i, s in np.ndindex(n_samples, n_experts):
             scores = dictionary[indices[i]] @ routers[s]
             expected = twins.top_l(scores, n_routed)
@@ -36,7 +36,7 @@ def test_route_is_a_stable_sort(seed, n_patches, n_experts, n_samples):
 
 def test_gates_of_extreme_scores_are_finite():
     indices = np.array([[0, 1]], dtype=np.int32)
-    _, gates = route(np.array([[1e4], [-1e4]]), indices, np.array([[1e4]]), 2)
+    _, gates = choose_patches(np.array([[1e4], [-1e4]]), indices, np.array([[1e4]]), 2)
     np.testing.assert_array_equal(gates[0, 0], [1.0, 0.0])
 
 
@@ -90,7 +90,7 @@ def test_patches_choose_and_queue_as_in_the_twin(data, seed, n_patches, n_sample
     dictionary = rng.integers(-2, 3, size=(4, 2)).astype(float)
     indices = rng.integers(4, size=(n_samples, n_patches)).astype(np.int32)
     routers = rng.integers(-1, 2, size=(model.n_experts, 2)).astype(float)
-    experts, gates, kept = route_tokens(
+    experts, gates, kept = choose_experts(
         dictionary, indices, routers, model.n_chosen,
         capacity=model.capacity, priority=model.priority,
     )  # fmt: skip
@@ -103,7 +103,7 @@ def test_patches_choose_and_queue_as_in_the_twin(data, seed, n_patches, n_sample
         found = {(j, experts[i, j, q]) for j, q in np.argwhere(kept[i])}
         assert found == set(twins.choices(model, scores))
         received = np.bincount(experts[i][kept[i]], minlength=model.n_experts)
-        assert received.max() <= model.routed(n_patches)
+        assert received.max() <= model.patches_per_expert(n_patches)
         assert received.sum() <= model.n_pairs(n_patches)
 
 
@@ -119,14 +119,14 @@ def test_who_is_dropped():
         (1, "score"): [False, False, True, True, False],
     }
     for (capacity, priority), expected in cases.items():
-        _, _, kept = route_tokens(data, indices, np.eye(2), capacity=capacity, priority=priority)
+        _, _, kept = choose_experts(data, indices, np.eye(2), capacity=capacity, priority=priority)
         np.testing.assert_array_equal(kept[0, :, 0], expected)
 
 
 def test_a_queue_knows_no_first_and_second_choices():
     """Patch 0 takes expert 0 as its second choice, and is still ahead of patch 1."""
     scores = np.array([[1.0, 2.0], [2.0, 1.0]])
-    experts, _, kept = route_tokens(scores, np.array([[0, 1]]), np.eye(2), 2, capacity=1)
+    experts, _, kept = choose_experts(scores, np.array([[0, 1]]), np.eye(2), 2, capacity=1)
     np.testing.assert_array_equal(experts[0], [[1, 0], [0, 1]])
     np.testing.assert_array_equal(kept[0], [[True, True], [False, False]])
 
@@ -185,11 +185,11 @@ def test_a_run_routes_by_its_own_rule():
 def test_bad_token_routing():
     arguments = (np.eye(3), np.array([[0, 1]]), np.ones((2, 3)))
     with pytest.raises(ValueError, match=r"n_chosen must be an integer in \[1, 2\]; got 3"):
-        route_tokens(*arguments, 3)
+        choose_experts(*arguments, 3)
     with pytest.raises(ValueError, match="capacity must be an integer >= 1; got 0"):
-        route_tokens(*arguments, capacity=0)
+        choose_experts(*arguments, capacity=0)
     with pytest.raises(ValueError, match="priority must be one of 'place', 'score'; got 'first'"):
-        route_tokens(*arguments, priority="first")
+        choose_experts(*arguments, priority="first")
     blind = PatchData.from_patches(np.ones((2, 3, 1)), [1, -1])
     with pytest.raises(ValueError, match=r"data\.positions must be given"):
         token_routing_metrics(blind, np.ones((2, 1)), TokenChoiceMoE(2, 2))
@@ -201,7 +201,7 @@ GOOD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("function", [route, route_tokens])
+@pytest.mark.parametrize("function", [choose_patches, choose_experts])
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -234,12 +234,12 @@ def test_arrays_are_checked_before_the_kernel(function, change, error, message):
         function(*arrays.values(), 1)
 
 
-@pytest.mark.parametrize("function", [route, route_tokens])
+@pytest.mark.parametrize("function", [choose_patches, choose_experts])
 def test_numbers_of_any_type(function):
     """Lists and integers are taken as numbers, so that gates are no integers."""
     whole = {"dictionary": 2 * np.eye(3), "indices": GOOD["indices"], "routers": np.eye(3)[:2]}
     expected = function(*whole.values(), 1)
-    assert ((expected[1] == 1).all()) == (function is route)
+    assert ((expected[1] == 1).all()) == (function is choose_patches)
     for kind in (np.int8, np.int64, np.uint16, np.float16, np.float32):
         arrays = {name: array.astype(kind) for name, array in whole.items() if name != "indices"}
         for numbers in (np.int64, np.uint8, np.int32):

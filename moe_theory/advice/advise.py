@@ -161,5 +161,5 @@ def flops_of(patterns: PatchPatterns, known: Predicted) -> float:
         router = costs.router_step(batch_size=batch, n_experts=known.n_experts, patch_dim=d)
         sizes = {"n_samples": known.samples, "n_patches": n, "patch_dim": d}
         total += float(n_steps * router + costs.patch_sums(**sizes))
-        total += float(costs.routing(n_experts=known.n_experts, **sizes))
+        total += float(costs.patch_scores(n_experts=known.n_experts, **sizes))
     return total

@@ -6,8 +6,6 @@ from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, JointMoE, SeparateMoE
 from moe_theory.training.sgd import SGD
 
-Network = DenseCNN | SeparateMoE | JointMoE
-
 # n, p/n and ε of the table; l and k of its networks.
 N_PATCHES, RATIOS = (16, 32, 64, 128), (2, 4, 8)
 EPSILON = (0.2, 0.1, 0.05, 0.02)
@@ -24,7 +22,7 @@ def patterns_of(n: int, p: int) -> PatchPatterns:
     return PatchPatterns(n_patches=n, n_irrelevant=p, patch_dim=p + 2)
 
 
-def network_of(arm: str, n_routed: int, n_experts: int) -> Network:
+def network_of(arm: str, n_routed: int, n_experts: int) -> DenseCNN | SeparateMoE | JointMoE:
     """Return the network with m = 40 units of an arm."""
     if arm == "dense":
         return DenseCNN(N_HIDDEN, init_std=0.01)

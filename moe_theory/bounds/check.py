@@ -123,11 +123,7 @@ class Check:
 
 
 def check(
-    bound: Bound,
-    measurements: Measurements,
-    *,
-    confidence: float = 0.95,
-    resolution: float = 1.0,
+    bound: Bound, measurements: Measurements, *, confidence: float = 0.95, resolution: float = 1.0
 ) -> Check:
     """Hold ``bound`` against ``measurements``.
 

@@ -81,7 +81,7 @@ def training_flops(architecture: str, loss: str = "logistic") -> Formula:
         total += costs.patch_sums(
             n_samples=SYMBOL["router_n_train"], **_symbols("n_patches", "patch_dim")
         )
-        total += costs.routing(
+        total += costs.patch_scores(
             n_samples=SYMBOL["n_train"], **_symbols("n_patches", "n_experts", "patch_dim")
         )
     return Formula(total.expand())

@@ -14,12 +14,7 @@ from moe_theory._display import table
 from moe_theory._validation import instance, integer, reject
 from moe_theory.bounds.derivations import derive_computation, derive_savings, wins
 from moe_theory.bounds.published import ARCHITECTURES, QUANTITIES, TITLES, complexity
-from moe_theory.bounds.symbolic_costs import (
-    architecture_of,
-    router_share,
-    step_flops,
-    step_memory,
-)
+from moe_theory.bounds.symbolic_costs import architecture_of, router_share, step_flops, step_memory
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
 
 # The operations of computation are derived; the other rows are as stated.
@@ -216,7 +211,7 @@ def cost_table(
     for model in models:
         name = architecture_of(model)
         values = sizes | {
-            "n_routed": model.routed(n_patches),
+            "n_routed": model.patches_per_expert(n_patches),
             "n_experts": model.n_experts,
             "n_hidden": model.n_hidden,
         }

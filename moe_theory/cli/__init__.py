@@ -17,13 +17,13 @@ from moe_theory.cli.console import reported
 ABOUT = "The command line: `moe-theory`, or `python -m moe_theory`."
 # Module and purpose of every command.
 COMMANDS = {
-    "run": ("scripts", "run simulation files, or what is missing of them"),
-    "draw": ("scripts", "draw figure files, running what they need"),
-    "verify": ("scripts", "compute tables anew, compare them with the committed ones"),
+    "run": ("user_files", "run simulation files, or what is missing of them"),
+    "draw": ("user_files", "draw figure files, running what they need"),
+    "verify": ("user_files", "compute tables anew, compare them with the committed ones"),
     "train": ("train", "train one network and say how it did"),
     "prune": ("train", "train one network, leave out experts, and say what it costs"),
-    "sweep": ("sweep", "train networks at every combination of the values given"),
-    "samples": ("sweep", "search for the fewest samples that reach a test error"),
+    "sweep": ("many_trainings", "train networks at every combination of the values given"),
+    "samples": ("many_trainings", "search for the fewest samples that reach a test error"),
     "predict": ("theory", "predict test error and steps without training"),
     "advise": ("theory", "say which network, l and k take least to reach ε"),
     "theory": ("theory", "write the complexity, savings and cost tables"),

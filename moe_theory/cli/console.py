@@ -97,18 +97,18 @@ def add_mixing(own: argparse.ArgumentParser) -> None:
     own.add_argument("--mix-versions", action="store_true", help=text)
 
 
-def plain(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
     """Return ``value`` with None for numbers that JSON does not know.
 
     Examples
     --------
-    >>> plain({"value": float("inf"), "draws": [1, 2.5]})
+    >>> without_nan({"value": float("inf"), "draws": [1, 2.5]})
     {'value': None, 'draws': [1, 2.5]}
     """
     if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
+        return {name: without_nan(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [without_nan(item) for item in value]
     if isinstance(value, float) and value - value != 0.0:
         return None
     return value

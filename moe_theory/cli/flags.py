@@ -76,17 +76,17 @@ def convert(name: str, hint: Any, text: str) -> Any:
     >>> convert("balanced", bool, "no"), convert("stop_loss", float | None, "none")
     (False, None)
     """
-    if NoneType in members(hint) and text.lower() == "none":
+    if NoneType in choices_of(hint) and text.lower() == "none":
         return None
-    for member in members(hint):
+    for member in choices_of(hint):
         try:
             return _value(member, text)
         except ValueError:
             continue
-    raise reject(flag(name), text, " or ".join(_allowed(member) for member in members(hint)))
+    raise reject(flag(name), text, " or ".join(_allowed(member) for member in choices_of(hint)))
 
 
-def members(hint: Any) -> tuple[Any, ...]:
+def choices_of(hint: Any) -> tuple[Any, ...]:
     """Return the types that a type allows."""
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
@@ -99,7 +99,7 @@ def shown(hint: Any) -> str:
     >>> shown(int | None), shown(int | tuple[float, ...]), shown(Literal["signs", "gaussian"])
     ('INT', 'INT|FLOAT,...', '{signs,gaussian}')
     """
-    return "|".join(_shown(member) for member in members(hint) if member is not NoneType)
+    return "|".join(_shown(member) for member in choices_of(hint) if member is not NoneType)
 
 
 def _shown(member: Any) -> str:

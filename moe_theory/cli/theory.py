@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-from moe_theory.cli.console import aligned, plain
+from moe_theory.cli.console import aligned, without_nan
 from moe_theory.cli.specs import Specs
 
 # What the predictions are stated for, see docs/theory/trained.md.
@@ -69,7 +69,7 @@ def _predict(options: argparse.Namespace) -> None:
         )
     if options.json:
         parts = {name: describe(getattr(made, name)) for name in ("data", "model", "sgd")}
-        print(json.dumps(plain({**parts, "rows": rows}), indent=1))
+        print(json.dumps(without_nan({**parts, "rows": rows}), indent=1))
         return
     print(made.model)
     table = [["N", "predicted test error", "steps"]]
@@ -89,12 +89,7 @@ def _advise(options: argparse.Namespace) -> None:
 
 
 def _theory(options: argparse.Namespace) -> None:
-    from moe_theory.bounds import (
-        complexity_table,
-        cost_table,
-        savings_table,
-        write_tables,
-    )
+    from moe_theory.bounds import complexity_table, cost_table, savings_table, write_tables
 
     for table in (complexity_table(), savings_table(), cost_table()):
         print(table, end="\n\n")

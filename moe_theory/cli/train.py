@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moe_theory.cli.console import CommandError, aligned, plain
+from moe_theory.cli.console import CommandError, aligned, without_nan
 from moe_theory.cli.kinds import DATA
 from moe_theory.cli.specs import Specs
 
@@ -93,7 +93,7 @@ def _train(options: argparse.Namespace) -> None:
         "wall_time": run.wall_time,
     }
     if options.json:
-        print(json.dumps(plain({**_config(made, options), **said}), indent=1))
+        print(json.dumps(without_nan({**_config(made, options), **said}), indent=1))
         return
     print(made.model)
     spread = said["test_error_spread"]
@@ -139,7 +139,7 @@ def _prune(options: argparse.Namespace) -> None:
                 }
             )
     if options.json:
-        print(json.dumps(plain({**config, "rows": rows}), indent=1))
+        print(json.dumps(without_nan({**config, "rows": rows}), indent=1))
         return
     print(run.model)
     table = [["score", "left out", "experts", "test error", "kB", "operations"]]
@@ -159,14 +159,13 @@ def _prune(options: argparse.Namespace) -> None:
 
 def _trained(made: Made, options: argparse.Namespace) -> tuple[TrainingRun, PatchData]:
     from moe_theory._random import substream
-    from moe_theory.models import SeparateMoE
     from moe_theory.training import DeadNetworkWarning, train
 
     data, seed = made.data, options.seed
     own = data.sample(options.n_train, seed)
     test = data.sample(options.n_test, seed, split="test")
     others = None
-    if isinstance(made.model, SeparateMoE) and made.sgd.router_samples == "held_out":
+    if made.model.routers_first and made.sgd.router_samples == "held_out":
         others = data.sample(options.n_train, substream(seed, "router samples"))
     hint = f"try a learning rate below {made.sgd.learning_rate:g}"
     # What has failed, although its numbers are finite, is no result either.

@@ -97,7 +97,7 @@ class Words:
         network = _construct(kind, self._values(flags_of(kind), texts, used), f"--model {model}")
         law = self._values(flags_of(*DATA[self.data]), texts, used)
         data = self._law(law)
-        network.routed(data.n_patches)
+        network.patches_per_expert(data.n_patches)
         known = {
             name: place
             for name, place in flags_of(SGD).items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from moe_theory._random import stream
-from moe_theory._validation import reject
+from moe_theory._validation import choice, integer, reject
 from moe_theory.data.digit_images import read_digits, read_pixels
 from moe_theory.data.protocol import SPLITS
 
@@ -28,6 +29,17 @@ class DigitPools:
     images: dict[str, NDArray[np.float32]]
     rows: dict[str, tuple[NDArray[np.int32], ...]]
     image_shape: tuple[int, int]
+
+    def showing(self, split: str, digits: Sequence[int]) -> NDArray[np.int32]:
+        """Return the numbers of the images of one pool that show one of ``digits``."""
+        pool = self.rows[choice("split", split, SPLITS)]
+        found = [pool[integer("digits", digit, 0, 9)] for digit in digits]
+        if not found:
+            raise reject("digits", digits, "at least one digit")
+        for digit, rows in zip(digits, found, strict=True):
+            if not len(rows):
+                raise ValueError(f"the {split} pool must have an image of each digit; no {digit}")
+        return np.concatenate(found)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{split}={len(images)}" for split, images in self.images.items())
@@ -72,33 +84,24 @@ def make_pools(
 
 
 def split_pool(
-    images: Any,
-    labels: Any,
-    *,
-    max_pixel: float | None,
-    image_shape: Any,
-    test_fraction: float,
-    split_seed: int,
+    images: Any, labels: Any, test_fraction: float, split_seed: int, reading: Mapping[str, Any]
 ) -> DigitPools:
-    """Return pools of images of which some are chosen for testing."""
-    pixels, shape = read_pixels("images", images, max_pixel, image_shape)
+    """Return pools of images of which some are chosen for testing.
+
+    ``reading`` holds ``max_pixel`` and ``image_shape``, as `read_pixels` takes them.
+    """
+    pixels, shape = read_pixels("images", images, **reading)
     digits = read_digits("labels", labels, len(pixels))
     to_test = choose_test(pixels, digits, test_fraction, split_seed)
     return make_pools(pixels, digits, to_test, shape)
 
 
 def given_pools(
-    images: Any,
-    labels: Any,
-    test_images: Any,
-    test_labels: Any,
-    *,
-    max_pixel: float | None,
-    image_shape: Any,
+    images: Any, labels: Any, test_images: Any, test_labels: Any, reading: Mapping[str, Any]
 ) -> DigitPools:
     """Return pools that were given, the second without the images that are also in the first."""
-    pixels, shape = read_pixels("images", images, max_pixel, image_shape)
-    test_pixels, test_shape = read_pixels("test_images", test_images, max_pixel, image_shape)
+    pixels, shape = read_pixels("images", images, **reading)
+    test_pixels, test_shape = read_pixels("test_images", test_images, **reading)
     if test_shape != shape:
         raise reject("test_images", test_shape, f"of the size {shape} of images")
     digits = read_digits("labels", labels, len(pixels))

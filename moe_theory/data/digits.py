@@ -12,15 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._paths import PathLike
 from moe_theory._random import Seed
-from moe_theory._validation import (
-    boolean,
-    choice,
-    countable,
-    integer,
-    read_only,
-    reject,
-    set_fields,
-)
+from moe_theory._validation import boolean, countable, integer, read_only, reject, set_fields
 from moe_theory.data.digit_files import fetch_openml, read_npz
 from moe_theory.data.digit_images import digit_tuple
 from moe_theory.data.digit_pools import (
@@ -163,21 +155,15 @@ class DigitPatches:
         DigitPools(5x4 pixels, train=20, test=20)
         """
         settings = cls(**options, pools=ANY_POOLS)
-        reading: dict[str, Any] = {"max_pixel": max_pixel, "image_shape": image_shape}
-        if test_images is not None:
+        reading = {"max_pixel": max_pixel, "image_shape": image_shape}
+        if test_images is None:
+            if test_labels is not None:
+                raise ValueError("test_labels must be left out where test_images are")
+            pools = split_pool(images, labels, settings.test_fraction, settings.split_seed, reading)
+        else:
             for name in sorted({"test_fraction", "split_seed"} & options.keys()):
                 raise reject(name, options[name], "left out where test_images are given")
-            pools = given_pools(images, labels, test_images, test_labels, **reading)
-        elif test_labels is not None:
-            raise ValueError("test_labels must be left out where test_images are")
-        else:
-            pools = split_pool(
-                images,
-                labels,
-                test_fraction=settings.test_fraction,
-                split_seed=settings.split_seed,
-                **reading,
-            )
+            pools = given_pools(images, labels, test_images, test_labels, reading)
         return replace(settings, pools=pools)
 
     @classmethod
@@ -263,14 +249,7 @@ class DigitPatches:
         ValueError
             If there is no such split or digit, or the pool has no image of one of them.
         """
-        pool = _made(self.pools).rows[choice("split", split, SPLITS)]
-        found = [pool[integer("digits", digit, 0, 9)] for digit in digits]
-        if not found:
-            raise reject("digits", digits, "at least one digit")
-        for digit, rows in zip(digits, found, strict=True):
-            if not len(rows):
-                raise ValueError(f"the {split} pool must have an image of each digit; no {digit}")
-        return np.concatenate(found)
+        return _made(self.pools).showing(split, digits)
 
     def sample(self, n_samples: int, seed: Seed, *, split: str = "train") -> PatchData:
         """Draw N inputs from the pool of ``split`` as `DataModel.sample` says.

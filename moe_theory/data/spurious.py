@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from moe_theory._random import Seed
 from moe_theory._validation import integer, read_only, real, reject, set_fields
+from moe_theory.data.dictionary import check_dimension, pattern_basis
 from moe_theory.data.digit_images import digit_tuple
 from moe_theory.data.digit_pools import draw_by_sign
 from moe_theory.data.digits import DigitPatches
 from moe_theory.data.patch_data import PatchData
-from moe_theory.data.patterns import PatchPatterns, check_dimension, pattern_basis
+from moe_theory.data.patterns import PatchPatterns
 from moe_theory.data.protocol import split_stream
 
 

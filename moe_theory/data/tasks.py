@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from moe_theory._random import Seed, normals
 from moe_theory._validation import boolean, countable, integer, read_only, real, reject, set_fields
+from moe_theory.data.dictionary import check_dimension, pattern_basis
 from moe_theory.data.patch_data import PatchData
-from moe_theory.data.patterns import check_dimension, pattern_basis
 from moe_theory.data.protocol import check_fraction, check_spread, draw_layout, split_stream
 
 

@@ -13,14 +13,7 @@ from moe_theory.experiments.describe import describe_settings
 from moe_theory.experiments.identity import PARTS, Identities, present
 from moe_theory.experiments.schedule import Done
 from moe_theory.experiments.settings import Setting
-from moe_theory.experiments.store import (
-    OWN,
-    Row,
-    RowStore,
-    StoreError,
-    difference,
-    read_store,
-)
+from moe_theory.experiments.store import OWN, Row, RowStore, StoreError, difference, read_store
 from moe_theory.experiments.trial import Trial
 
 

@@ -4,67 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
-from moe_theory._arithmetic import rounded
 from moe_theory._display import table
 from moe_theory._paths import PathLike
-from moe_theory._validation import real, reject
+from moe_theory._validation import reject
 from moe_theory.experiments.frames import data_frame, data_set, is_nested
 from moe_theory.experiments.kept import read_rows
+from moe_theory.experiments.mean_std import MeanStd
 from moe_theory.experiments.store import Row
 from moe_theory.files import write_whole
 
 # Rows that a notebook shows, and values that an error names.
 SHOWN, NAMED = 10, 20
-
-
-class MeanStd(NamedTuple):
-    """Mean, sample standard deviation and number of the values of a column.
-
-    Examples
-    --------
-    >>> found = MeanStd(mean=0.5, std=0.1, n=25)
-    >>> found.mean, found.standard_error
-    (0.5, 0.02)
-    """
-
-    mean: float
-    std: float
-    n: int
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of the mean; NaN for a single value."""
-        return self.std / math.sqrt(self.n)
-
-    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Return Student's confidence interval of the mean; NaN for a single value.
-
-        Raises
-        ------
-        ValueError
-            If ``confidence`` is not in (0, 1).
-
-        Examples
-        --------
-        >>> low, high = MeanStd(mean=0.5, std=0.1, n=25).interval()
-        >>> round(low, 4), round(high, 4)
-        (0.4587, 0.5413)
-        """
-        confidence = real("confidence", confidence, 0, 1, open_low=True, open_high=True)
-        if self.n < 2:
-            return math.nan, math.nan
-        width = rounded(stdtrit(self.n - 1, (1 + confidence) / 2)) * self.standard_error
-        return self.mean - width, self.mean + width
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,10 +33,10 @@ class Runner:
         settings: Iterable[Setting],
         path: str | os.PathLike[str] | None,
         *,
-        n_workers: int | None,
-        batch_size: int | None,
-        progress: bool,
-        mix_versions: bool,
+        n_workers: int | None = None,
+        batch_size: int | None = None,
+        progress: bool = True,
+        mix_versions: bool = False,
     ) -> None:
         self.trial, self.names = trial, label_names(settings)
         self._how = (n_workers, batch_size)

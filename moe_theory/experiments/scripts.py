@@ -21,7 +21,7 @@ from joblib.parallel import get_active_backend
 from moe_theory._paths import expanded
 from moe_theory._validation import choice, reject
 from moe_theory.experiments.results import Results
-from moe_theory.experiments.tables import write_table
+from moe_theory.experiments.table_files import write_table
 
 SCALES = ("quick", "full")
 

@@ -24,7 +24,7 @@ from moe_theory.experiments.points import (
     points,
     short,
 )
-from moe_theory.models import Model, SeparateMoE
+from moe_theory.models import Model
 from moe_theory.training import SGD
 
 Label = str | int | float | bool | None
@@ -95,23 +95,23 @@ class Setting:
                 allowed = 'None unless a SeparateMoE has router_samples="held_out"'
                 raise reject("n_router", self.n_router, allowed)
             set_fields(self, n_router=integer("n_router", self.n_router, 1))
-        self.model.routed(self.data.n_patches)
+        self.model.patches_per_expert(self.data.n_patches)
 
     @property
     def holds_out_routers(self) -> bool:
         """Whether routers are trained on samples of their own."""
-        return isinstance(self.model, SeparateMoE) and self.sgd.router_samples == "held_out"
+        return self.model.routers_first and self.sgd.router_samples == "held_out"
 
     @property
     def holds_out_part(self) -> bool:
         """Whether routers are trained on a part of the training samples."""
-        return isinstance(self.model, SeparateMoE) and self.sgd.router_samples == "split"
+        return self.model.routers_first and self.sgd.router_samples == "split"
 
     @property
     def cost(self) -> float:
         """Size of one training, to schedule long ones first."""
         samples = self.sgd.steps(self.n_train) * min(self.sgd.batch_size, self.n_train)
-        patches = self.model.routed(self.data.n_patches)
+        patches = self.model.patches_per_expert(self.data.n_patches)
         return float(samples * patches * self.model.n_hidden)
 
     def at(self, n_train: int) -> Setting:

@@ -13,7 +13,7 @@ from typing import Any
 
 from moe_theory._paths import expanded
 from moe_theory._validation import instance, reject
-from moe_theory.experiments.files import AppendFile, StoreError, read_file
+from moe_theory.experiments.append_file import AppendFile, StoreError, read_file
 from moe_theory.experiments.lines import Lines, encode, is_foreign, read_lines
 
 __all__ = ["Row", "RowStore", "Salvage", "StoreError", "difference", "read_store", "salvage"]

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from moe_theory._random import stream
-from moe_theory._typed import typed
 from moe_theory._validation import integer, real, reject, set_fields
 from moe_theory.data import DataModel
 from moe_theory.experiments.crossing import Array, expanded_interval, resampled_means
@@ -135,18 +134,8 @@ class TrainingStudy:
         rows = level([threshold.row() for threshold in self._found(trained.rows)])
         return Results({**self.config(), "versions": trained.config["versions"]}, rows)
 
-    def thresholds(
-        self,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        n_workers: int | None = None,
-        batch_size: int | None = None,
-        progress: bool = True,
-        mix_versions: bool = False,
-    ) -> list[Threshold]:
-        """Return what `run` does, as objects: by setting, then ε, then quantity."""
-        how: dict[str, Any] = {"n_workers": n_workers, "batch_size": batch_size}
-        how |= {"progress": progress, "mix_versions": mix_versions}
+    def thresholds(self, path: str | os.PathLike[str] | None = None, **how: Any) -> list[Threshold]:
+        """Return what `run` does, which takes ``how``, as objects: by setting, ε, quantity."""
         return self._found(self.sweep().run(path, **how).rows)
 
     def _found(self, rows: list[Row]) -> list[Threshold]:
@@ -220,27 +209,6 @@ class TrainingStudy:
             n_diverged=curves.n_diverged,
             labels={**curves.setting.labels, "n_train": curves.setting.n_train},
         )
-
-
-@typed
-def steps_to_error(setting: Setting, epsilon: float, **options: Any) -> Threshold:
-    """Return the steps that reach ε in one setting; see `TrainingStudy` for the ``options``.
-
-    Examples
-    --------
-    >>> from moe_theory import SGD, DenseCNN, PatchPatterns
-    >>> data = PatchPatterns(n_patches=8, n_irrelevant=32, patch_dim=34)
-    >>> setting = Setting({}, data, DenseCNN(8), SGD(2.0, 20, n_steps=200, record=10), 60)
-    >>> steps_to_error(setting, 1e-6).censored
-    'above'
-    """
-    return TrainingStudy([setting], epsilon, **options).thresholds(progress=False)[0]
-
-
-@typed
-def flops_to_error(setting: Setting, epsilon: float, **options: Any) -> Threshold:
-    """Return the operations that reach ε in one setting; see `TrainingStudy`."""
-    return TrainingStudy([setting], epsilon, **options).thresholds(progress=False)[1]
 
 
 def _same(data: DataModel, other: DataModel) -> bool:

@@ -88,7 +88,7 @@ def gates_per_expert(run: TrainingRun, test: PatchData) -> dict[str, Any]:
     {'gates_positive': None, 'gates_negative': None}
     """
     _check(run, test=test)
-    if not isinstance(run.model, JointMoE | TokenChoiceMoE):
+    if not run.model.learns_routers:
         return {"gates_positive": None, "gates_negative": None}
     metrics = run.routing(test)
     # Of a class without inputs gates are not known; the other one orders the experts.
@@ -130,9 +130,7 @@ class Trial:
 
     def __post_init__(self) -> None:
         set_fields(
-            self,
-            n_test=integer("n_test", self.n_test, 2),
-            seed=integer("seed", self.seed, 0),
+            self, n_test=integer("n_test", self.n_test, 2), seed=integer("seed", self.seed, 0)
         )
         if not callable(self.measure):
             raise reject("measure", self.measure, "a callable")

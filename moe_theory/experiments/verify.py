@@ -15,7 +15,7 @@ from moe_theory._validation import choice, reject
 from moe_theory._versions import versions
 from moe_theory.experiments.scripts import SCALES, draw_figure, load_script, simulations_of
 from moe_theory.experiments.store import difference
-from moe_theory.experiments.tables import Comparison, compare_tables
+from moe_theory.experiments.table_files import Comparison, compare_tables
 
 # Variables that choose code paths in the libraries, and so may change bits.
 CHOOSE_CODE = ("BLIS_", "GLIBC_", "MKL_", "MOE_THEORY_", "NPY_", "NUMBA_", "OPENBLAS_")

@@ -10,14 +10,14 @@ from moe_theory._random import Seed, seed_sequence, stream
 from moe_theory.data.patch_data import PatchData
 from moe_theory.flow.measure import Observer, average_over
 from moe_theory.flow.ode import PatternFlow, Patterns
-from moe_theory.flow.on_data import check_fit, initial_weights
+from moe_theory.flow.on_data import check_flow, initial_weights
 from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import discriminative_rows, of_data
-from moe_theory.models import DenseCNN, Model, SeparateMoE, Weights
+from moe_theory.models import Model, Weights
 from moe_theory.training.batches import Block, blocks
+from moe_theory.training.failures import DivergenceError
 from moe_theory.training.pattern import PatternTrainee
-from moe_theory.training.routers import train_routers
-from moe_theory.training.run import DivergenceError
+from moe_theory.training.router_training import train_routers
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[np.float64]
@@ -68,14 +68,14 @@ def sgd_path(
     >>> bool(np.allclose(path.loss, run.history.train_loss, rtol=0, atol=1e-12))
     True
     """
-    check_fit(model, data, sgd, test, router_data)
+    check_flow(model, data, sgd, test, router_data)
     seed_sequence(seed)
     if batch_seed is not None:
         seed_sequence(batch_seed)
     with single_blas_thread():
         start, own = initial_weights(model, data.n_patches, data.patch_dim, sgd, seed), data
-        typed = _cast(start, sgd)
-        if isinstance(model, SeparateMoE):
+        typed = start.astype(sgd.dtype)
+        if model.routers_first:
             typed, own, _ = train_routers(model, typed, data, sgd, seed, router_data=router_data)
         inputs = of_data(own)
         rows = discriminative_rows(inputs)
@@ -89,7 +89,7 @@ def sgd_path(
             stream(seed if batch_seed is None else batch_seed, "batches"),
             own.n_samples,
         )
-    shown = None if isinstance(model, DenseCNN) else inputs
+    shown = inputs if model.has_routers else None
     observer = Observer(rows, shown, test, None, sgd.loss)
     return observer.flow(system, sgd.learning_rate * steps, states, int(steps[-1]))
 
@@ -121,10 +121,3 @@ def _project(weights: Weights, system: PatternFlow) -> Array:
         parts.append(weights.routers)
     products = [part.astype(np.float64) @ system.patterns.dictionary.T for part in parts]
     return np.concatenate([product.ravel() for product in products])
-
-
-def _cast(weights: Weights, sgd: SGD) -> Weights:
-    """Return the weights in the type of the training."""
-    routers = None if weights.routers is None else weights.routers.astype(sgd.dtype)
-    experts, output = weights.experts.astype(sgd.dtype), weights.output.astype(sgd.dtype)
-    return Weights(experts, output, routers)

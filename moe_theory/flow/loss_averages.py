@@ -61,7 +61,7 @@ def loss_values(margins: Array, loss: str) -> Array:
     return np.logaddexp(0.0, -margins)
 
 
-def loss_slopes(margins: Array, loss: str) -> tuple[Array, Array]:
+def loss_derivatives(margins: Array, loss: str) -> tuple[Array, Array]:
     """Return the first and the second derivative of the loss in the margin."""
     if loss == "hinge":
         return np.where(margins < 1.0, -1.0, 0.0), np.zeros_like(margins)
@@ -114,7 +114,7 @@ class CountAverage:
 
     def slopes(self, values: Array, scores: Array | None, spread: Spread | None) -> Slopes:
         """Return the derivatives of the mean loss."""
-        first, second = loss_slopes(self.labels * self.outputs(values, scores), self.loss)
+        first, second = loss_derivatives(self.labels * self.outputs(values, scores), self.loss)
         if spread is not None:
             squares = self.scale**2 * (self.counts.power(2) @ spread.norms.ravel())
             first = first * (1.0 + spread.factor * second * squares)
@@ -176,7 +176,7 @@ class GateAverage:
         assert spread is None
         flat, gates, received = self._received(values, scores)
         means = np.einsum("isj,isj->is", gates, received)
-        first, _ = loss_slopes(self.labels * self.scale * means.sum(axis=1), self.loss)
+        first, _ = loss_derivatives(self.labels * self.scale * means.sum(axis=1), self.loss)
         pull = (self.scale * self.weights * self.labels * first)[:, None, None] * gates
         tilt = pull * (received - means[:, :, None])
         own = np.bincount(flat.ravel(), pull.ravel(), values.size).astype(np.float64)

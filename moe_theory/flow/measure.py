@@ -15,7 +15,7 @@ from moe_theory.flow.loss_averages import Average, CountAverage, GateAverage, lo
 from moe_theory.flow.ode import PatternFlow, Patterns
 from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import WeightedInputs
-from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE, TokenChoiceMoE, Weights
+from moe_theory.models import Model, Weights
 from moe_theory.training.inputs import received_rows
 
 Array = NDArray[np.float64]
@@ -26,14 +26,13 @@ def average_over(
     model: Model, inputs: WeightedInputs, patterns: Patterns, start: Weights, loss: str
 ) -> Sampled:
     """Return the mean loss over weighted inputs; separate routing is that of ``start``."""
-    if isinstance(model, TokenChoiceMoE):
+    if model.kernel == "token":
         raise reject("model", type(model).__name__, "a DenseCNN, a SeparateMoE or a JointMoE")
     scale = model.output_scale(inputs.indices.shape[1])
     rows = received_rows(model, start.routers, patterns.dictionary, inputs.indices)
-    if isinstance(model, JointMoE):
-        return GateAverage(
-            rows, inputs.labels, inputs.weights, scale, loss, model.routed(rows.shape[1])
-        )
+    if model.learns_routers:
+        l = model.patches_per_expert(rows.shape[1])
+        return GateAverage(rows, inputs.labels, inputs.weights, scale, loss, l)
     n_patterns = len(patterns.dictionary)
     return CountAverage.of_rows(rows, n_patterns, inputs, scale, loss)
 
@@ -105,7 +104,7 @@ class Observer:
         return losses, np.array([float(np.mean(~(margin > 0))) for margin in margins])
 
     def _alignment(self, system: PatternFlow, scores: list[Array | None]) -> Array | None:
-        if isinstance(system.model, DenseCNN) or system.start.routers is None:
+        if system.start.routers is None:
             return None
         patterns, start = system.patterns, system.start.routers.astype(np.float64)
         first, second = self.rows
@@ -126,9 +125,9 @@ class Observer:
 
     def _gates(self, system: PatternFlow, scores: list[Array | None]) -> tuple[Array, Array] | None:
         inputs, model = self.shown, system.model
-        if inputs is None or isinstance(model, DenseCNN) or system.start.routers is None:
+        if inputs is None or system.start.routers is None:
             return None
-        if isinstance(model, SeparateMoE):
+        if model.routers_first:
             fixed = system.start.routers.astype(np.float64) @ system.patterns.dictionary.T
             positive, negative = _mean_gates(model, inputs, fixed, soft=False)
             times = (len(scores), 1)
@@ -160,7 +159,7 @@ def _mean_gates(
     model: Model, inputs: WeightedInputs, scores: Array, *, soft: bool
 ) -> tuple[Any, Any]:
     """Return the weighted mean gates of the discriminative patch, shape (k,), by class."""
-    n_routed = model.routed(inputs.indices.shape[1])
+    n_routed = model.patches_per_expert(inputs.indices.shape[1])
     places, gates = GateAverage(
         inputs.indices, inputs.labels, inputs.weights, 1.0, "logistic", n_routed
     ).top_l(scores)

@@ -14,7 +14,7 @@ from moe_theory._arithmetic import norms
 from moe_theory._validation import instance, integer, real, real_array, reject, set_fields
 from moe_theory.data.patch_data import PatchData
 from moe_theory.flow.loss_averages import Average, Spread
-from moe_theory.models import JointMoE, Model, Weights
+from moe_theory.models import Model, Weights
 
 Array = NDArray[np.float64]
 Correction = Literal["none", "step", "batch"]
@@ -147,7 +147,7 @@ class PatternFlow:
         self.output = start.output.astype(np.float64)
         self.z0: Array = start.experts.astype(np.float64) @ patterns.dictionary.T
         self.scores0: Array | None = None
-        if isinstance(model, JointMoE) and start.routers is not None:
+        if model.learns_routers and start.routers is not None:
             self.scores0 = start.routers.astype(np.float64) @ patterns.dictionary.T
         bend = self.tolerances.bend
         if bend is None:

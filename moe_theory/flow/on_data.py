@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -24,10 +22,9 @@ from moe_theory.flow.ode import (
 )
 from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import discriminative_rows, of_data
-from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE, Weights
+from moe_theory.models import Model, SeparateMoE, Weights
 from moe_theory.predictions.routers.after_training import trained_routers
-from moe_theory.training.arguments import check_fit as check_training
-from moe_theory.training.arguments import check_ties
+from moe_theory.training.checks import check_fit, check_ties
 from moe_theory.training.sgd import SGD
 
 N_TIMES = 101
@@ -103,7 +100,7 @@ def gradient_flow(
     >>> bool(np.abs(flow.loss - run.history.train_loss).max() < 1e-3)
     True
     """
-    check_fit(model, data, sgd, test, router_data)
+    check_flow(model, data, sgd, test, router_data)
     seed_sequence(seed)
     inputs = of_data(data)
     rows = discriminative_rows(inputs)
@@ -124,7 +121,7 @@ def gradient_flow(
         )
         when = flow_times(sgd, data.n_samples) if times is None else check_times(times)
         states, count = system.solve(when)
-    shown = None if isinstance(model, DenseCNN) else inputs
+    shown = inputs if model.has_routers else None
     return Observer(rows, shown, test, None, sgd.loss).flow(system, when, states, count)
 
 
@@ -132,12 +129,7 @@ def initial_weights(model: Model, n_patches: int, patch_dim: int, sgd: SGD, seed
     """Return the weights with which `train` starts, rounded to its type, in float64."""
     drawn = model.initial_weights(patch_dim, seed)
     check_ties(model, drawn, n_patches)
-
-    def rounded(array: NDArray[Any]) -> NDArray[Any]:
-        return array.astype(sgd.dtype).astype(np.float64)
-
-    routers = None if drawn.routers is None else rounded(drawn.routers)
-    return Weights(rounded(drawn.experts), rounded(drawn.output), routers)
+    return drawn.astype(sgd.dtype).astype(np.float64)
 
 
 def flow_times(sgd: SGD, n_samples: int) -> NDArray[np.float64]:
@@ -164,7 +156,7 @@ def departure(
         return Departure()
     if correction == "step" or sgd.batch_size >= n_samples:
         return Departure(look=half)
-    if isinstance(model, JointMoE) or not patterns.orthogonal:
+    if model.learns_routers or not patterns.orthogonal:
         allowed = '"none" or "step": "batch" is for fixed routing and orthogonal patterns'
         raise reject("correction", correction, allowed)
     if n_samples % sgd.batch_size:
@@ -174,11 +166,11 @@ def departure(
     return Departure(look=half * (1 - share), spread=half * share)
 
 
-def check_fit(
+def check_flow(
     model: Model, data: PatchData, sgd: SGD, test: PatchData | None, router_data: PatchData | None
 ) -> None:
     """Raise an error unless network, data and settings fit together."""
-    check_training(model, data, sgd, test, router_data)
+    check_fit(model, data, sgd, test, router_data)
     check_dictionary(data.dictionary)
     if test is not None:
         check_same_dictionary("test", test, data.dictionary)

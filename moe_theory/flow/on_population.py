@@ -28,7 +28,7 @@ from moe_theory.flow.ode import (
 from moe_theory.flow.on_data import departure, flow_times, initial_weights
 from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import MAX_INPUTS, enumerate_inputs, n_possible, of_data
-from moe_theory.models import DenseCNN, Model, SeparateMoE, Weights
+from moe_theory.models import Model, Weights
 from moe_theory.predictions.routers.after_training import expected_router_gradient
 from moe_theory.training.sgd import SGD
 
@@ -99,7 +99,7 @@ def population_flow(
     seed_sequence(seed)
     if test is not None:
         check_samples(test, "test")
-    model.routed(patterns.n_patches)
+    model.patches_per_expert(patterns.n_patches)
     chosen = _method(method, model, patterns, sgd)
     choice("correction", correction, ("none", "step"))
     if sgd.n_steps is None:
@@ -113,7 +113,7 @@ def population_flow(
     size = n_samples if chosen == "sample" else None
     with single_blas_thread():
         start = initial_weights(model, patterns.n_patches, patterns.patch_dim, sgd, seed)
-        if isinstance(model, SeparateMoE):
+        if model.routers_first:
             start = _with_mean_routers(model, start, patterns, sgd)
         known = Patterns(patterns.dictionary)
         average: Average
@@ -137,15 +137,15 @@ def population_flow(
         )
         when = flow_times(sgd, 1) if times is None else check_times(times)
         states, count = system.solve(when)
-    if isinstance(model, DenseCNN):
+    if not model.has_routers:
         shown = None
     return Observer((0, 1), shown, test, size, sgd.loss).flow(system, when, states, count)
 
 
 def _method(method: str, model: Model, patterns: PatchPatterns, sgd: SGD) -> str:
     choice("method", method, ("auto", "law", "enumerate", "sample"))
-    lawful = isinstance(model, DenseCNN) and sgd.loss == "logistic"
-    if method == "law" and not isinstance(model, DenseCNN):
+    lawful = not model.has_routers and sgd.loss == "logistic"
+    if method == "law" and model.has_routers:
         allowed = '"enumerate" or "sample" unless the network is dense'
         raise reject("method", method, allowed)
     if method != "auto":
@@ -156,9 +156,7 @@ def _method(method: str, model: Model, patterns: PatchPatterns, sgd: SGD) -> str
     return "enumerate" if independent and n_possible(patterns) <= MAX_INPUTS else "sample"
 
 
-def _with_mean_routers(
-    model: SeparateMoE, start: Weights, patterns: PatchPatterns, sgd: SGD
-) -> Weights:
+def _with_mean_routers(model: Model, start: Weights, patterns: PatchPatterns, sgd: SGD) -> Weights:
     """Return the weights after router training on unlimited samples."""
     if sgd.router_n_epochs is not None:
         raise reject("router_n_epochs", sgd.router_n_epochs, "None: a population has no epochs")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from moe_theory import costs
 from moe_theory._display import card
-from moe_theory.forward_costs import fixed_forward, joint_forward, token_forward
 from moe_theory.inference.pruning import Pruning
 from moe_theory.inference.quantization import Quantization
 from moe_theory.inference.quantizer import Quantizer
 from moe_theory.inference.received import check_run
-from moe_theory.models import DenseCNN, JointMoE, SeparateMoE
 from moe_theory.training import TrainingRun
 
 
@@ -94,7 +91,7 @@ def footprint(run: TrainingRun) -> Footprint:
         n_parameters=weights.experts.size + n_others,
         expert_bits=expert_bits,
         other_bits=n_others * width,
-        flops=_flops(run),
+        flops=model.forward_flops(run.n_patches, run.patch_dim),
     )
 
 
@@ -108,32 +105,3 @@ def _stored(run: TrainingRun) -> tuple[Quantizer | None, tuple[int, ...]]:
         elif isinstance(step, Pruning) and grids is not None:
             bits = tuple(bits[s] for s in step.kept)
     return grids, bits
-
-
-def _flops(run: TrainingRun) -> int:
-    model, n, d = run.model, run.n_patches, run.patch_dim
-    if isinstance(model, DenseCNN | SeparateMoE):
-        count = fixed_forward(
-            batch_size=1, n_routed=model.routed(n), n_hidden=model.n_hidden, patch_dim=d
-        )
-        if isinstance(model, SeparateMoE):
-            count += costs.routing(n_samples=1, n_patches=n, n_experts=model.n_experts, patch_dim=d)
-    elif isinstance(model, JointMoE):
-        count = joint_forward(
-            batch_size=1,
-            n_patches=n,
-            n_routed=model.routed(n),
-            n_experts=model.n_experts,
-            n_hidden=model.n_hidden,
-            patch_dim=d,
-        )
-    else:
-        count = token_forward(
-            batch_size=1,
-            n_patches=n,
-            n_pairs=model.n_pairs(n),
-            n_experts=model.n_experts,
-            units_per_expert=model.units_per_expert,
-            patch_dim=d,
-        )
-    return int(count)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from moe_theory._validation import instance
 from moe_theory.data.patch_data import PatchData
 from moe_theory.models import DenseCNN, JointMoE, TokenChoiceMoE
-from moe_theory.routing import route, route_tokens
+from moe_theory.routing import choose_experts, choose_patches
 from moe_theory.training import TrainingRun
 
 Array = NDArray[Any]
@@ -59,15 +59,15 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
     spread = np.zeros((shape[0], shape[2], shape[1]))
     if isinstance(run.model, TokenChoiceMoE):
         model = run.model
-        experts, gates, kept = route_tokens(
+        experts, gates, kept = choose_experts(
             dictionary, data.indices, routers, model.n_chosen,
             capacity=model.capacity, priority=model.priority,
         )  # fmt: skip
         by_patch = spread.transpose(0, 2, 1)
         np.put_along_axis(by_patch, experts, np.where(kept, gates, 0), axis=2)
         return by_patch
-    n_routed = run.model.routed(data.n_patches)
-    places, gates = route(dictionary, data.indices, routers, n_routed)
+    n_routed = run.model.patches_per_expert(data.n_patches)
+    places, gates = choose_patches(dictionary, data.indices, routers, n_routed)
     if not isinstance(run.model, JointMoE):
         gates = np.ones_like(gates)
     np.put_along_axis(spread, places, gates, axis=2)

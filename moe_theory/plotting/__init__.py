@@ -3,8 +3,8 @@
 from moe_theory.plotting.cells import cell_means, cell_places, plot_cells
 from moe_theory.plotting.compression import SCORE_LOOKS, mean_interval, plot_compression
 from moe_theory.plotting.curves import look, n_draws, number_ticks, plot_curves, summary_rows
-from moe_theory.plotting.gates import plot_gates
-from moe_theory.plotting.samples import plot_sample
+from moe_theory.plotting.gate_values import plot_gates
+from moe_theory.plotting.one_input import plot_sample
 from moe_theory.plotting.thresholds import (
     exponent_text,
     fit_rows,

@@ -7,9 +7,11 @@ from moe_theory._lazy import lazily
 if TYPE_CHECKING:
     from moe_theory.files import FileError
     from moe_theory.training.compiled import compile_kernels
+    from moe_theory.training.failures import DeadNetworkWarning, DivergenceError
+    from moe_theory.training.history import History
     from moe_theory.training.many import train_many
     from moe_theory.training.one import train
-    from moe_theory.training.run import DeadNetworkWarning, DivergenceError, History, TrainingRun
+    from moe_theory.training.run import TrainingRun
     from moe_theory.training.sgd import SGD
 else:
     __getattr__, __dir__ = lazily(
@@ -17,9 +19,11 @@ else:
         {
             "..files": "FileError",
             ".compiled": "compile_kernels",
+            ".failures": "DeadNetworkWarning DivergenceError",
+            ".history": "History",
             ".many": "train_many",
             ".one": "train",
-            ".run": "DeadNetworkWarning DivergenceError History TrainingRun",
+            ".run": "TrainingRun",
             ".sgd": "SGD",
         },
     )

@@ -21,7 +21,7 @@ MAX_ENTRIES_PER_PATTERN = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Gram:
+class GramMatrix:
     """K = D Dᵀ in compressed rows; ``start`` is empty where K is the identity."""
 
     start: Array
@@ -37,12 +37,12 @@ class Gram:
 
 # Where an array lies in memory, and how.
 Place = tuple[int, tuple[int, ...], tuple[int, ...], str]
-_known: dict[Place, tuple[Any, Gram]] = {}
+_known: dict[Place, tuple[Any, GramMatrix]] = {}
 _lock = threading.Lock()
 
 
-def gram(dictionary: Array) -> Gram:
-    """Return the Gram matrix of the rows of ``dictionary``, remembered while the array lives.
+def gram(dictionary: Array) -> GramMatrix:
+    """Return the GramMatrix matrix of the rows of ``dictionary``, remembered while the array lives.
 
     Entries within rounding of 0, relative to the lengths of the two patterns, and of 1 are set to
     these.
@@ -65,7 +65,7 @@ def gram(dictionary: Array) -> Gram:
     return made
 
 
-def _compute(dictionary: Array) -> Gram:
+def _compute(dictionary: Array) -> GramMatrix:
     patterns = dictionary.astype(np.float64)
     full, lengths = products(patterns, patterns), norms(patterns)
     rounding = 64 * float(np.finfo(dictionary.dtype).eps)
@@ -74,9 +74,9 @@ def _compute(dictionary: Array) -> Gram:
     sparse = csr_array(full)
     if np.array_equal(full, np.eye(len(full))):
         nothing = np.empty(0, np.int64)
-        return Gram(nothing, nothing, np.empty(0), sparse.nnz)
+        return GramMatrix(nothing, nothing, np.empty(0), sparse.nnz)
     start, column = sparse.indptr.astype(np.int64), sparse.indices.astype(np.int64)
-    return Gram(start, column, sparse.data, sparse.nnz)
+    return GramMatrix(start, column, sparse.data, sparse.nnz)
 
 
 def suits_pattern_space(data: PatchData) -> bool:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from moe_theory._arithmetic import padded, products
 from moe_theory._validation import read_only
 from moe_theory.data.patch_data import PatchData
-from moe_theory.kernels.arguments import RawNetwork, Rule, Samples, Steps
-from moe_theory.models import JointMoE, Model, SeparateMoE, TokenChoiceMoE, Weights
-from moe_theory.routing import best_patches
+from moe_theory.kernels.arguments import RawNetwork, Samples, Steps
+from moe_theory.models import Model, Weights
+from moe_theory.routing.choices import best_patches
 from moe_theory.training.batches import Block
 from moe_theory.training.sgd import LOSS_CODES, SGD
 
@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
+class RoutedInputs:
     """Samples as the kernels take them: read-only, since Numba compiles anew for other arrays.
 
     ``table`` (P, d) holds the patches that occur, `padded`, in the dtype of the training; ``rows``
@@ -44,23 +44,22 @@ class Inputs:
         return Samples(self.table, self.rows, self.labels)
 
 
-def prepare(model: Model, weights: Weights, data: PatchData) -> Inputs:
+def prepare(model: Model, weights: Weights, data: PatchData) -> RoutedInputs:
     """Gather the patches that occur in ``data`` and apply fixed routing."""
     table, indices = occurring(data, weights.experts.dtype)
     rows = received_rows(model, weights.routers, table, indices)
-    return Inputs(padded(table), rows, data.labels, data.n_patches)
+    return RoutedInputs(padded(table), rows, data.labels, data.n_patches)
 
 
 def received_rows(model: Model, routers: Array | None, table: Array, indices: Array) -> Array:
     """Return ``indices`` (N, n), or where routing is fixed those that each expert receives."""
-    n_routed = model.routed(indices.shape[1])
-    if isinstance(model, JointMoE | TokenChoiceMoE):
+    n_routed = model.patches_per_expert(indices.shape[1])
+    if model.learns_routers:
         return read_only(indices)
-    if isinstance(model, SeparateMoE):
-        assert routers is not None
-        positions, _ = best_patches(products(routers, table), indices, n_routed)
-        return read_only(np.take_along_axis(indices[:, None, :], positions, axis=2))
-    return read_only(indices[:, None, :])
+    if routers is None:
+        return read_only(indices[:, None, :])
+    positions, _ = best_patches(products(routers, table), indices, n_routed)
+    return read_only(np.take_along_axis(indices[:, None, :], positions, axis=2))
 
 
 def occurring(data: PatchData, dtype: Any) -> tuple[Array, Array]:
@@ -72,21 +71,14 @@ def occurring(data: PatchData, dtype: Any) -> tuple[Array, Array]:
     return read_only(data.dictionary[used].astype(dtype, copy=False)), read_only(indices)
 
 
-def rule(model: Model, n_patches: int) -> Rule:
-    """Return how patches and experts of ``model`` find each other, as the kernels take it."""
-    if isinstance(model, TokenChoiceMoE):
-        return Rule(model.n_chosen, model.routed(n_patches), model.priority == "score")
-    return Rule(model.routed(n_patches), n_patches, False)
-
-
 def raw_network(
     model: Model, experts: Array, output: Array, routers: Array | None, n_patches: int
 ) -> RawNetwork:
     """Return a network of `padded` weights as the kernels take it."""
-    if routers is None or isinstance(model, SeparateMoE):
+    if routers is None or not model.learns_routers:
         routers = experts[:0]
     return RawNetwork(
-        experts, output, routers, model.output_scale(n_patches), rule(model, n_patches)
+        experts, output, routers, model.output_scale(n_patches), model.rule(n_patches)
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Se
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
-from typing import Any, TypeVar, overload
+from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 import numpy as np
 
@@ -27,6 +27,14 @@ T = TypeVar("T")
 Replica = tuple[Model, SGD, Seed]
 
 
+class TrainOptions(TypedDict, total=False):
+    """What `train_many` hands on to `train`."""
+
+    router_data: PatchData | None
+    raise_on_divergence: bool
+    engine: Engine
+
+
 @overload
 def train_many(
     model: Model | Sequence[Model],
@@ -38,11 +46,9 @@ def train_many(
     n_train: int | None = ...,
     n_test: int | None = ...,
     test: PatchData | None = ...,
-    router_data: PatchData | None = ...,
     n_workers: int | None = ...,
     progress: bool = ...,
-    raise_on_divergence: bool = ...,
-    engine: Engine = ...,
+    **options: Unpack[TrainOptions],
 ) -> list[T]: ...
 
 
@@ -57,11 +63,9 @@ def train_many(
     n_train: int | None = ...,
     n_test: int | None = ...,
     test: PatchData | None = ...,
-    router_data: PatchData | None = ...,
     n_workers: int | None = ...,
     progress: bool = ...,
-    raise_on_divergence: bool = ...,
-    engine: Engine = ...,
+    **options: Unpack[TrainOptions],
 ) -> list[TrainingRun]: ...
 
 
@@ -75,11 +79,9 @@ def train_many(
     n_train: int | None = None,
     n_test: int | None = None,
     test: PatchData | None = None,
-    router_data: PatchData | None = None,
     n_workers: int | None = None,
     progress: bool = False,
-    raise_on_divergence: bool = True,
-    engine: Engine = "auto",
+    **options: Unpack[TrainOptions],
 ) -> list[Any]:
     """Train replicas: every setting with every seed, each as `train` would, bit for bit.
 
@@ -100,13 +102,15 @@ def train_many(
     n_train, n_test : int, optional
         Sizes of the samples of each replica; with a data model only, where ``n_test`` samples of
         ``split="test"`` go to the history.
-    test, router_data, raise_on_divergence, engine
+    test : PatchData, optional
         As for `train`; the same for all replicas.
     n_workers : int, optional
         Threads; by default one per core that the process may use. The result does not depend on
         it.
     progress : bool
         Show a bar on standard error.
+    **options
+        ``router_data``, ``raise_on_divergence`` and ``engine``, as for `train`.
 
     Returns
     -------
@@ -144,16 +148,7 @@ def train_many(
     def one(replica: Replica) -> Any:
         own_model, own_sgd, seed = replica
         own, own_test = draw(seed)
-        run = train(
-            own_model,
-            own,
-            own_sgd,
-            seed,
-            test=own_test,
-            router_data=router_data,
-            raise_on_divergence=raise_on_divergence,
-            engine=engine,
-        )
+        run = train(own_model, own, own_sgd, seed, test=own_test, **options)
         return run if reduce is None else reduce(run)
 
     bar = progress_bar(len(replicas), "run", shown=progress)

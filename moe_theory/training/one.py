@@ -13,21 +13,17 @@ from moe_theory._validation import boolean, choice
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
-from moe_theory.models import Model, SeparateMoE, Weights
-from moe_theory.training.arguments import check_fit, check_initial, check_ties
+from moe_theory.models import Model, Weights
+from moe_theory.training.checks import check_fit, check_initial, check_ties
+from moe_theory.training.failures import DivergenceError, warn_if_dead
 from moe_theory.training.flops import expert_flops
 from moe_theory.training.gram import suits_pattern_space
+from moe_theory.training.history import History
 from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.raw import RawTrainee
 from moe_theory.training.recording import Trainee
-from moe_theory.training.routers import train_routers
-from moe_theory.training.run import (
-    DivergenceError,
-    History,
-    TrainingRun,
-    check_shapes,
-    warn_if_dead,
-)
+from moe_theory.training.router_training import train_routers
+from moe_theory.training.run import TrainingRun, check_shapes
 from moe_theory.training.sgd import SGD
 from moe_theory.training.steps import run_steps
 from moe_theory.training.work import largest_call
@@ -122,10 +118,10 @@ def train(
             initial = model.initial_weights(data.patch_dim, seed)
         else:
             check_shapes("initial", initial, model, data.patch_dim)
-        initial = _cast(initial, sgd)
+        initial = initial.astype(sgd.dtype)
         check_ties(model, initial, data.n_patches)
         weights, own, spent = initial, data, Flops(0)
-        if isinstance(model, SeparateMoE):
+        if model.routers_first:
             weights, own, spent = train_routers(
                 model, initial, data, sgd, seed, router_data=router_data
             )
@@ -173,15 +169,6 @@ def _warn_if_dead(trainee: Trainee, recorded: History, test: PatchData | None) -
 
 def _in_pattern_space(engine: Engine, data: PatchData) -> bool:
     return engine == "pattern" or (engine == "auto" and suits_pattern_space(data))
-
-
-def _cast(weights: Weights, sgd: SGD) -> Weights:
-    routers = weights.routers
-    return Weights(
-        weights.experts.astype(sgd.dtype),
-        weights.output.astype(sgd.dtype),
-        None if routers is None else routers.astype(sgd.dtype),
-    )
 
 
 def _step(trainee: Trainee, entry: int) -> int | None:

@@ -14,14 +14,14 @@ from moe_theory.kernels.pattern_joint import outputs_pattern_joint
 from moe_theory.kernels.pattern_token import outputs_pattern_token
 from moe_theory.kernels.table import write_choices, write_values
 from moe_theory.kernels.token_routing import new_choices
-from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights
-from moe_theory.training.inputs import Inputs, raw_network, rule
+from moe_theory.models import Model, Weights
+from moe_theory.training.inputs import RoutedInputs, raw_network
 from moe_theory.training.work import choice_work, pieces, routing_work
 
 Array = NDArray[Any]
 
 
-def outputs(model: Model, weights: Weights, inputs: Inputs) -> Array:
+def outputs(model: Model, weights: Weights, inputs: RoutedInputs) -> Array:
     """Return f of every input, shape (N,)."""
     routers = None if weights.routers is None else read_only(padded(weights.routers))
     experts = read_only(padded(weights.experts))
@@ -38,21 +38,21 @@ def outputs(model: Model, weights: Weights, inputs: Inputs) -> Array:
 def pooled(model: Model, values: Array, scores: Array, rows: Array, n_patches: int) -> Array:
     """Return f of every input, shape (N,), given what patches add in experts, and their scores.
 
-    ``values`` and ``scores`` have shape (k, P), ``rows`` is that of `Inputs`.
+    ``values`` and ``scores`` have shape (k, P), ``rows`` is that of `RoutedInputs`.
     """
-    f, own = np.empty(len(rows), values.dtype), rule(model, n_patches)
+    f, own = np.empty(len(rows), values.dtype), model.rule(n_patches)
     choices: Any = None
-    if isinstance(model, TokenChoiceMoE):
+    if model.kernel == "token":
         n_patterns = scores.shape[1]
-        choices = new_choices(model.n_experts, model.n_chosen, n_patterns, scores)
-        for first, last in pieces(n_patterns, choice_work(model)):
+        choices = new_choices(model.n_experts, own.n_kept, n_patterns, scores)
+        for first, last in pieces(n_patterns, choice_work(model, n_patches)):
             write_choices(scores, first, last, choices)
     scale = model.output_scale(n_patches)
     for first, last in pieces(len(rows), routing_work(model, n_patches)):
         part = rows[first:last]
-        if isinstance(model, JointMoE):
+        if model.kernel == "joint":
             f[first:last] = outputs_pattern_joint(values, scores, part, own.n_kept, scale)
-        elif isinstance(model, TokenChoiceMoE):
+        elif model.kernel == "token":
             f[first:last] = outputs_pattern_token(values, choices, part, own, scale)
         else:
             f[first:last] = outputs_pattern_fixed(values, part, scale)

@@ -17,19 +17,21 @@ from moe_theory.kernels.pattern_joint import train_pattern_joint
 from moe_theory.kernels.pattern_step import pattern_values
 from moe_theory.kernels.pattern_token import train_pattern_token
 from moe_theory.kernels.state import new_state
-from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights
+from moe_theory.models import Model, Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.gram import gram
-from moe_theory.training.inputs import Inputs, prepare, received_rows, rule, steps_of
+from moe_theory.training.inputs import RoutedInputs, prepare, received_rows, steps_of
 from moe_theory.training.outputs import outputs, pooled
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
 
+TRAIN = {"fixed": train_pattern_fixed, "joint": train_pattern_joint, "token": train_pattern_token}
+
 
 @dataclass(frozen=True, eq=False)
 class PatternInputs:
-    """Samples made of the patterns trained on; ``rows`` as for `Inputs`."""
+    """Samples made of the patterns trained on; ``rows`` as for `RoutedInputs`."""
 
     rows: Array
     labels: Array
@@ -48,7 +50,7 @@ class PatternTrainee:
         self.scale = model.output_scale(data.n_patches)
         self._n_patches = data.n_patches
         self.state = new_state()
-        self._rule = rule(model, data.n_patches)
+        self._rule = model.rule(data.n_patches)
         self._start = weights
         self._source = data.dictionary
         dtype = weights.experts.dtype
@@ -58,7 +60,7 @@ class PatternTrainee:
         self._orthonormal = matrix.orthonormal
         self._z = self._products(weights.experts)
         self._scores = np.empty((0, 0), dtype)
-        if isinstance(model, JointMoE | TokenChoiceMoE) and weights.routers is not None:
+        if model.learns_routers and weights.routers is not None:
             self._scores = self._products(weights.routers)
         self._first = (self._z.copy(), self._scores.copy())
         shapes = ((0, 0), (0, 0)) if self._orthonormal else (self._z.shape, self._scores.shape)
@@ -73,20 +75,20 @@ class PatternTrainee:
         n_patterns = len(self._dictionary)
         experts = self._start.experts + combine(learned[0][:, :n_patterns], self._dictionary)
         routers = self._start.routers
-        if isinstance(self.model, JointMoE | TokenChoiceMoE) and routers is not None:
+        if self.model.learns_routers and routers is not None:
             routers = routers + combine(learned[1][:, :n_patterns], self._dictionary)
         return Weights(experts, self._start.output, routers)
 
-    def prepare(self, data: PatchData) -> PatternInputs | Inputs:
+    def prepare(self, data: PatchData) -> PatternInputs | RoutedInputs:
         """Return other samples in the form that `outputs` takes."""
         same = data.dictionary.shape == self._source.shape
         if same and np.array_equal(data.dictionary, self._source):
             return PatternInputs(self._rows(data), data.labels)
         return prepare(self.model, self._start, data)
 
-    def outputs(self, inputs: PatternInputs | Inputs) -> Array:
+    def outputs(self, inputs: PatternInputs | RoutedInputs) -> Array:
         """Return f of every input under the present weights."""
-        if isinstance(inputs, Inputs):
+        if isinstance(inputs, RoutedInputs):
             return outputs(self.model, self.weights(), inputs)
         values = np.empty((self.model.n_experts, self._z.shape[1]), self._z.dtype)
         pattern_values(self._z, self._start.output, values)
@@ -99,11 +101,7 @@ class PatternTrainee:
             self._start.output, self.scale, self._rule, self._gram,
         )  # fmt: skip
         samples = Samples(self._z[:0], self.inputs.rows, self.inputs.labels)
-        kernel = train_pattern_fixed
-        if isinstance(self.model, JointMoE):
-            kernel = train_pattern_joint
-        elif isinstance(self.model, TokenChoiceMoE):
-            kernel = train_pattern_token
+        kernel = TRAIN[self.model.kernel]
         finite = kernel(network, samples, steps_of(self.sgd, block, n_looked), self.state)
         return bool(finite) and self.finite()
 

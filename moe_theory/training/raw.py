@@ -14,13 +14,15 @@ from moe_theory.kernels.fixed import train_fixed
 from moe_theory.kernels.joint import train_joint
 from moe_theory.kernels.state import new_state
 from moe_theory.kernels.token import train_token
-from moe_theory.models import JointMoE, Model, TokenChoiceMoE, Weights
+from moe_theory.models import Model, Weights
 from moe_theory.training.batches import Block
-from moe_theory.training.inputs import Inputs, prepare, raw_network, steps_of
+from moe_theory.training.inputs import RoutedInputs, prepare, raw_network, steps_of
 from moe_theory.training.outputs import outputs
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
+
+TRAIN = {"fixed": train_fixed, "joint": train_joint, "token": train_token}
 
 
 class RawTrainee:
@@ -43,11 +45,11 @@ class RawTrainee:
         routers = None if self._routers is None else self._routers[:, : self._dim].copy()
         return Weights(self._experts[:, : self._dim].copy(), self._output, routers)
 
-    def prepare(self, data: PatchData) -> Inputs:
+    def prepare(self, data: PatchData) -> RoutedInputs:
         """Return other samples in the form that `outputs` takes."""
         return prepare(self.model, self.weights(), data)
 
-    def outputs(self, inputs: Inputs) -> Array:
+    def outputs(self, inputs: RoutedInputs) -> Array:
         """Return f of every input under the present weights."""
         return outputs(self.model, Weights(self._experts, self._output, self._routers), inputs)
 
@@ -56,12 +58,7 @@ class RawTrainee:
         network = raw_network(
             self.model, self._experts, self._output, self._routers, self.inputs.n_patches
         )
-        kernel = train_fixed
-        if isinstance(self.model, JointMoE):
-            kernel = train_joint
-        elif isinstance(self.model, TokenChoiceMoE):
-            kernel = train_token
-        finite = kernel(
+        finite = TRAIN[self.model.kernel](
             network, self.inputs.samples, steps_of(self.sgd, block, n_looked), self.state
         )
         return bool(finite) and self.finite()

@@ -12,7 +12,7 @@ from moe_theory.kernels.losses import mean_loss
 from moe_theory.kernels.state import DONE, State
 from moe_theory.models import Weights
 from moe_theory.training.batches import Block
-from moe_theory.training.run import History
+from moe_theory.training.history import History
 from moe_theory.training.sgd import LOSS_CODES, SGD
 
 

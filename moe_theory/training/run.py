@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -18,70 +17,16 @@ from moe_theory._validation import finite, read_only, reject
 from moe_theory._versions import versions
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
-from moe_theory.files import plain, read, restored, write
-from moe_theory.models import DenseCNN, Model, TokenChoiceMoE, Weights
+from moe_theory.files import as_plain, read, restored, write
+from moe_theory.models import Model, TokenChoiceMoE, Weights
 from moe_theory.routing import RoutingMetrics, routing_metrics, token_routing_metrics
+from moe_theory.training.failures import DivergenceError, warn_if_dead
+from moe_theory.training.history import History
 from moe_theory.training.inputs import prepare
 from moe_theory.training.outputs import outputs
-from moe_theory.training.sgd import SGD, steps_per_epoch
+from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
-
-
-class DivergenceError(ArithmeticError):
-    """Training produced a weight or an output that is not finite."""
-
-
-class DeadNetworkWarning(RuntimeWarning):
-    """The outputs of a network are exactly 0 on most inputs, which its error counts as wrong."""
-
-
-def warn_if_dead(f: Array) -> None:
-    """Warn if more than half of the outputs ``f`` are exactly 0.
-
-    Examples
-    --------
-    >>> warn_if_dead(np.array([0.0, 0.1]))
-    """
-    if (dead := int(np.sum(f == 0))) > len(f) / 2:
-        warnings.warn(
-            f"the outputs are exactly 0 on {dead} of {len(f)} inputs, which count as errors: the "
-            "network is dead there, as too large a learning_rate or too much pruning make it",
-            DeadNetworkWarning,
-            stacklevel=3,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class History:
-    """Loss and error at the recorded steps.
-
-    Attributes
-    ----------
-    steps : integer array, shape (R,)
-        SGD steps done.
-    train_loss, train_error : array, shape (R,)
-        Mean loss and fraction with y f ≤ 0 over the samples that train the experts.
-    test_loss, test_error : array, shape (R,), or None
-        The same over the test samples, where they were given.
-    """
-
-    steps: Array
-    train_loss: Array
-    train_error: Array
-    test_loss: Array | None
-    test_error: Array | None
-
-    def __post_init__(self) -> None:
-        for name, value in self.arrays().items():
-            if value.shape != self.steps.shape or value.ndim != 1:
-                raise reject(f"{name}.shape", value.shape, f"{self.steps.shape}, one per step")
-            object.__setattr__(self, name, read_only(value))
-
-    def arrays(self) -> dict[str, Array]:
-        """Return the arrays that there are, by name."""
-        named = {part.name: getattr(self, part.name) for part in fields(self)}
-        return {name: array for name, array in named.items() if array is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +101,7 @@ class TrainingRun:
         Examples
         --------
         >>> import tempfile
-        >>> from moe_theory import PatchPatterns, train
+        >>> from moe_theory import DenseCNN, PatchPatterns, train
         >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
         >>> run = train(DenseCNN(4), data, SGD(1.0, 10, n_steps=50))
         >>> path = tempfile.mkdtemp() + "/run.npz"
@@ -170,8 +115,8 @@ class TrainingRun:
             arrays |= own.pop(name).arrays(f"{name}.")
         entropy, key = own.pop("seed")
         entropy = entropy.tolist() if isinstance(entropy, np.ndarray) else entropy
-        content = {"seed": plain((entropy, key)), "versions": dict(own.pop("versions"))}
-        content |= {name: plain(value) for name, value in own.items()}
+        content = {"seed": as_plain((entropy, key)), "versions": dict(own.pop("versions"))}
+        content |= {name: as_plain(value) for name, value in own.items()}
         write(path, "TrainingRun", content, arrays)
 
     @classmethod
@@ -186,13 +131,6 @@ class TrainingRun:
             If it cannot be read.
         """
         return read(path, "TrainingRun", _run)
-
-    @property
-    def epochs_to_zero_error(self) -> float | None:
-        """Passes over the training samples to zero training error, or None."""
-        if self.steps_to_zero_error is None:
-            return None
-        return self.steps_to_zero_error / steps_per_epoch(self.n_train, self.sgd.batch_size)
 
     @cached_property
     def router_norm(self) -> Array:
@@ -243,7 +181,7 @@ class TrainingRun:
         self.check_fits(data)
         if isinstance(self.model, TokenChoiceMoE):
             return token_routing_metrics(data, routers, self.model)
-        return routing_metrics(data, routers, self.model.routed(self.n_patches))
+        return routing_metrics(data, routers, self.model.patches_per_expert(self.n_patches))
 
     def __repr__(self) -> str:
         return f"TrainingRun({self.model}, N={self.n_train}, steps={self._ending()})"
@@ -276,7 +214,7 @@ class TrainingRun:
         return f"{self.n_steps}"
 
     def _routers(self, weights: Weights) -> Array:
-        if isinstance(self.model, DenseCNN) or weights.routers is None:
+        if weights.routers is None:
             raise reject("model", self.model, "a network with routers")
         return weights.routers
 
@@ -317,7 +255,7 @@ def _run(content: dict[str, Any], arrays: dict[str, Array]) -> TrainingRun:
 
 def check_shapes(name: str, weights: Weights, model: Model, patch_dim: int) -> None:
     """Raise ``ValueError`` if ``weights`` are not those of a ``model`` on patches of d numbers."""
-    n_routers = 0 if isinstance(model, DenseCNN) else model.n_experts
+    n_routers = model.n_experts if model.has_routers else 0
     shapes = {
         "experts": (model.n_hidden, patch_dim),
         "output": (model.n_hidden,),

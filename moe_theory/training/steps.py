@@ -17,12 +17,12 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED, SCAN
 from moe_theory.models import Weights
 from moe_theory.training.batches import Block, blocks
+from moe_theory.training.history import History
 from moe_theory.training.recording import Trainee, history, is_finite, measure
-from moe_theory.training.run import History
 from moe_theory.training.work import Call
 
 
-class Course(NamedTuple):
+class Recorded(NamedTuple):
     """What was recorded, and after how many steps the training diverged, if it did."""
 
     history: History
@@ -31,7 +31,7 @@ class Course(NamedTuple):
 
 def run_steps(
     trainee: Trainee, test: PatchData | None, seed: Seed, call: Call, *, progress: bool = False
-) -> Course:
+) -> Recorded:
     """Take all steps, in calls of the kernel that do no more than ``call``, which changes no bits.
 
     Training has diverged after the first number of steps at which a weight, an output on the next
@@ -59,7 +59,7 @@ def run_steps(
             if ended or not finite:
                 break
     finite = finite and finite_weights(trainee.weights())
-    return Course(history(records, has_test), None if finite else int(marks[DONE]))
+    return Recorded(history(records, has_test), None if finite else int(marks[DONE]))
 
 
 def finite_weights(weights: Weights) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from moe_theory._stopping import check
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import JointMoE, Model, TokenChoiceMoE
+from moe_theory.models import Model
 from moe_theory.training.flops import expert_flops
 from moe_theory.training.gram import gram
 from moe_theory.training.sgd import SGD
@@ -58,8 +58,8 @@ def largest_call(model: Model, data: PatchData, sgd: SGD, *, in_pattern_space: b
     if in_pattern_space:
         entries = 2 * gram(data.dictionary).n_entries + 4 * data.n_patterns
         step += (model.n_hidden + model.n_experts) * entries
-        if isinstance(model, TokenChoiceMoE):
-            step += data.n_patterns * choice_work(model)
+        if model.kernel == "token":
+            step += data.n_patterns * choice_work(model, data.n_patches)
     else:
         step += expert_flops(model, data, sgd, 1)
         sample = step // batch_size
@@ -68,12 +68,12 @@ def largest_call(model: Model, data: PatchData, sgd: SGD, *, in_pattern_space: b
 
 def routing_work(model: Model, n_patches: int) -> int:
     """Return the operations that route one input and sum its outputs, given those of patches."""
-    if isinstance(model, TokenChoiceMoE):
-        return n_patches * choice_work(model)
-    gates = COMPARE_WORK * n_patches + GATE_WORK if isinstance(model, JointMoE) else 0
-    return model.n_experts * model.routed(n_patches) * (gates + POOL_WORK)
+    if model.kernel == "token":
+        return n_patches * choice_work(model, n_patches)
+    gates = COMPARE_WORK * n_patches + GATE_WORK if model.learns_routers else 0
+    return model.n_experts * model.patches_per_expert(n_patches) * (gates + POOL_WORK)
 
 
-def choice_work(model: TokenChoiceMoE) -> int:
+def choice_work(model: Model, n_patches: int) -> int:
     """Return the operations by which one patch chooses its experts, given its scores."""
-    return model.n_experts * (COMPARE_WORK * model.n_chosen + GATE_WORK)
+    return model.n_experts * (COMPARE_WORK * model.rule(n_patches).n_kept + GATE_WORK)

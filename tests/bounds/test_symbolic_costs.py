@@ -1,12 +1,14 @@
 """Formulas for operations equal what runs report; memory equals the sizes of the arrays."""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from cases import networks, settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twins import mean_loss, output
 
 from moe_theory import (
     SGD,
@@ -16,7 +18,6 @@ from moe_theory import (
     SeparateMoE,
     TokenChoiceMoE,
     costs,
-    forward_costs,
     train,
 )
 from moe_theory.bounds import (
@@ -28,7 +29,6 @@ from moe_theory.bounds import (
 )
 from moe_theory.bounds.symbolic_costs import architecture_of
 from moe_theory.training.batches import n_visits
-from moe_theory.training.flops import token_step
 
 PATTERNS = PatchPatterns(n_patches=5, n_irrelevant=7, patch_dim=9)
 
@@ -42,13 +42,14 @@ def formula_of(model, sgd, n_train, router_n_train=None):
     n_steps = sgd.steps(n_own)
     if isinstance(model, TokenChoiceMoE):
         return costs.over_steps(
-            lambda size: token_step(model, size, 5, 9, sgd.loss),
+            lambda size: model.step_flops(size, 5, 9, sgd.loss),
             n_visits=n_visits(n_own, sgd.batch_size, n_steps),
             n_steps=n_steps,
         )
     sizes = {"n_patches": 5, "patch_dim": 9, "n_hidden": model.n_hidden,
-             "n_experts": model.n_experts, "n_routed": model.routed(5), "n_train": n_own,
-             "n_steps": n_steps, "n_visits": n_visits(n_own, sgd.batch_size, n_steps)}  # fmt: skip
+             "n_experts": model.n_experts, "n_routed": model.patches_per_expert(5),
+             "n_train": n_own, "n_steps": n_steps,
+             "n_visits": n_visits(n_own, sgd.batch_size, n_steps)}  # fmt: skip
     if isinstance(model, SeparateMoE):
         n_steps = sgd.router_steps(n_theirs)
         sizes |= {"router_n_train": n_theirs, "router_n_steps": n_steps,
@@ -99,27 +100,64 @@ def test_bad_requests():
         cost_table(n_patches=4)
 
 
-@pytest.mark.parametrize("model", [DenseCNN(6), SeparateMoE(2, 6, 3), JointMoE(3, 6, 2)])
-def test_memory_counts_arrays(model):
-    """The arrays that one step of the algorithm works on, made and counted."""
+def step_in_arrays(model, weights, xs, ys):
+    """One step on logistic loss: the arrays that it holds, its outputs and its gradients."""
+    batch, n, _ = xs.shape
+    k, l = model.n_experts, model.patches_per_expert(n)
+    a = weights.output.reshape(k, -1)
+    w = weights.experts.reshape(k, a.shape[1], -1)
+    held = [xs, weights.experts, weights.output]
+    places = np.tile(np.arange(n), (batch, k, 1))
+    gates = np.ones(1)
+    if model.has_routers:
+        scores = np.einsum("bnd,kd->bnk", xs, weights.routers)
+        places = np.argsort(-scores, axis=1).swapaxes(1, 2)[:, :, :l]
+        held.append(weights.routers)
+    if model.learns_routers:
+        gates = np.exp(np.take_along_axis(scores.swapaxes(1, 2), places, axis=2))
+        gates /= gates.sum(axis=2, keepdims=True)
+        held += [scores, gates]
+    sent = xs[np.arange(batch)[:, None, None], places]  # looked up, not held
+    hidden = np.maximum(np.einsum("bkld,kud->bklu", sent, w), 0)
+    values = np.einsum("bklu,ku->bkl", hidden, a)
+    f = model.output_scale(n) * (gates * values).sum(axis=(1, 2))
+    force = -ys / (1 + np.exp(ys * f)) * model.output_scale(n) / batch
+    pull = (force[:, None, None] * gates)[..., None]
+    gradients = [np.einsum("bklu,bkld->kud", (hidden > 0) * a[:, None, :] * pull, sent)]
+    held += [hidden, f, gradients[0]]
+    if model.learns_routers:
+        lift = pull[..., 0] * (values - (gates * values).sum(axis=2, keepdims=True))
+        gradients.append(np.einsum("bkl,bkld->kd", lift, sent))
+        held += [values, gradients[1]]
+    return held, f, gradients
+
+
+@pytest.mark.parametrize(
+    "model", [DenseCNN(6), SeparateMoE(2, 6, 3), JointMoE(3, 6, 2, router_init_std=0.5)]
+)
+def test_memory_counts_the_arrays_of_a_step(model):
+    """The step is right: its outputs and its gradients are those of the network."""
     batch, n, d = 4, 5, 9
-    name, l = architecture_of(model), model.routed(n)
-    weights = model.initial_weights(d, seed=0)
-    arrays = [weights.experts, weights.output, np.empty_like(weights.experts)]
-    arrays += [np.empty((batch, n, d)), np.empty(batch)]
-    units = model.n_hidden // model.n_experts
-    arrays.append(np.empty((batch, model.n_experts, l, units)))
-    if name != "dense":
-        arrays.append(weights.routers)
-    if name == "joint":
-        arrays += [np.empty_like(weights.routers), np.empty((batch, n, model.n_experts))]
-        arrays += 2 * [np.empty((batch, model.n_experts, l))]
+    data = PATTERNS.sample(batch, seed=0)
+    weights, xs, ys = model.initial_weights(d, seed=0), data.patches(), data.labels
+    held, f, gradients = step_in_arrays(model, weights, xs, ys)
+    np.testing.assert_allclose(f, [output(model, weights, x) for x in xs], atol=1e-14)
+    rng = np.random.default_rng(0)
+    for name, gradient in zip(("experts", "routers"), gradients, strict=False):
+        start, way = getattr(weights, name), rng.standard_normal(getattr(weights, name).shape)
+        ends = [
+            mean_loss(model, replace(weights, **{name: start + h * way}), data, "logistic")
+            for h in (-1e-6, 1e-6)
+        ]
+        slope = (gradient.reshape(way.shape) * way).sum()
+        assert (ends[1] - ends[0]) / 2e-6 == pytest.approx(slope, rel=1e-5)
     sizes = {
-        "batch_size": batch, "n_patches": n, "patch_dim": d, "n_routed": l,
+        "batch_size": batch, "n_patches": n, "patch_dim": d,
+        "n_routed": model.patches_per_expert(n),
         "n_experts": model.n_experts, "n_hidden": model.n_hidden,
     }  # fmt: skip
-    counted = sum(array.size for array in arrays)
-    assert step_memory(name).evaluate(**sizes) == counted
+    counted = sum(array.size for array in held)
+    assert step_memory(architecture_of(model)).evaluate(**sizes) == counted
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -133,9 +171,7 @@ def test_one_step_is_a_training_of_one_step(architecture, loss):
     assert whole - step == (extra if architecture == "separate" else 0)
 
 
-COSTS = [f for m in (costs, forward_costs) for n, f in vars(m).items()
-         if inspect.isfunction(f) and f.__module__ == m.__name__ and n[0] != "_"
-         and n != "over_steps"]  # fmt: skip
+COSTS = [getattr(costs, n) for n in costs.__all__ if n not in ("Flops", "over_steps")]
 
 
 @pytest.mark.parametrize("function", COSTS)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from moe_theory.experiments import LockWarning, RowStore, StoreError, files, salvage
+from moe_theory.experiments import LockWarning, RowStore, StoreError, append_file, salvage
 from moe_theory.experiments.store import difference
 
 CONFIG = {"n_train": [10, 20], "data": "patterns"}
@@ -259,7 +259,7 @@ def test_file_systems_without_locks(tmp_path, monkeypatch, code):
     def no_lock(*_, **__):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(files, "lock_descriptor", no_lock)
+    monkeypatch.setattr(append_file, "lock_descriptor", no_lock)
     path = tmp_path / "rows.jsonl"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -271,7 +271,7 @@ def test_file_systems_without_locks(tmp_path, monkeypatch, code):
 
 
 def test_rows_of_two_runs_without_locks_are_not_cut(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "lock_descriptor", lambda *_, **__: True)
+    monkeypatch.setattr(append_file, "lock_descriptor", lambda *_, **__: True)
     path = tmp_path / "rows.jsonl"
     with RowStore(path, CONFIG) as first, RowStore(path, CONFIG) as second:
         for i in range(3):

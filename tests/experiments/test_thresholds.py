@@ -20,8 +20,6 @@ from moe_theory import (
     TrainingStudy,
     grid,
     sample_complexity,
-    steps_to_error,
-    threshold_table,
 )
 from moe_theory.experiments.crossing import antitonic, cross, resampled_means
 from moe_theory.experiments.search import SampleSearch
@@ -131,10 +129,10 @@ def test_table_of_functions_of_n():
         sgd = SGD(2.0, batch_size=n_train, n_steps=50)
         return Setting({"arm": "full batch"}, DATA, DenseCNN(8), sgd, n_train)
 
-    table = threshold_table([family], 0.1, SMALL, n_test=100, progress=False)
+    table = SampleStudy([family], 0.1, SMALL, n_test=100).run(progress=False)
     assert table.rows[0]["arm"] == "full batch"
     with pytest.raises(ValueError, match="family must be a Setting with n_train"):
-        threshold_table([lambda n_train: SETTING], 0.1, SMALL, progress=False)
+        SampleStudy([lambda n_train: SETTING], 0.1, SMALL).run(progress=False)
 
 
 def test_steps_and_operations_to_an_error():
@@ -149,7 +147,7 @@ def test_steps_and_operations_to_an_error():
     per_step = flops.value / steps.value
     assert flops.low == pytest.approx(steps.low * per_step)
     with pytest.raises(ValueError, match=r"sgd\.record must be set"):
-        steps_to_error(SETTING, 0.1)
+        TrainingStudy([SETTING], 0.1).thresholds(progress=False)
 
 
 def test_operations_to_what_the_dense_network_reaches():

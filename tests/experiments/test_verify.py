@@ -6,7 +6,7 @@ import math
 import pytest
 
 from moe_theory.experiments import scripts, verify
-from moe_theory.experiments.tables import (
+from moe_theory.experiments.table_files import (
     PREDICTED_DIGITS,
     TOLERANCE,
     compare_tables,

@@ -22,11 +22,11 @@ def test_forward_and_backward_make_a_step(model):
     if isinstance(model, SeparateMoE):
         found -= 2 * n * model.n_experts * d
     if isinstance(model, DenseCNN | SeparateMoE):
-        width = model.routed(n)
+        width = model.patches_per_expert(n)
         whole = costs.fixed_step(batch_size=1, n_routed=width, n_hidden=m, patch_dim=d)
         backward = 7 + width * m + 2 * width * m * d + 2 * m * d
     elif isinstance(model, JointMoE):
-        width, k = model.routed(n), model.n_experts
+        width, k = model.patches_per_expert(n), model.n_experts
         whole = costs.joint_step(batch_size=1, n_patches=n, n_routed=width, n_experts=k,
                                  n_hidden=m, patch_dim=d)  # fmt: skip
         backward = 7 + width * m + 5 * width * k + 2 * (width * (m + k) + m + k) * d

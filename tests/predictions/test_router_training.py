@@ -11,7 +11,7 @@ from scipy import special, stats
 
 from moe_theory import SGD, PatchPatterns, SeparateMoE, routing_metrics, train_many
 from moe_theory.predictions import router_success
-from moe_theory.predictions.routers.curves import success_curves, typical_scores
+from moe_theory.predictions.routers.success_mean import success_curves, typical_scores
 
 training_router_success = partial(router_success, inputs="training")
 EXACT = router_success, training_router_success

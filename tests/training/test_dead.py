@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from moe_theory import SGD, DeadNetworkWarning, DenseCNN, PatchPatterns, Weights, train
-from moe_theory.training.run import warn_if_dead
+from moe_theory.training.failures import warn_if_dead
 
 PATTERNS = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10)
 TRAIN, TEST = PATTERNS.sample(40, 0), PATTERNS.sample(100, 0, split="test")

@@ -25,7 +25,10 @@ def far_from_kinks(model, weights, data, loss):
         if isinstance(model, TokenChoiceMoE):
             if model.n_chosen < model.n_experts:
                 gaps.append(np.diff(np.sort(scores, axis=2), axis=2).min())
-            ranked = model.priority == "score" and model.routed(data.n_patches) < data.n_patches
+            ranked = (
+                model.priority == "score"
+                and model.patches_per_expert(data.n_patches) < data.n_patches
+            )
         else:
             ranked = model.n_routed < data.n_patches
         if ranked:

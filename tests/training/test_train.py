@@ -64,14 +64,12 @@ def test_zero_training_error(model):
     first = int(ends[whole.history.train_error[ends] == 0][0])
     assert 3 < first < 900
     assert whole.steps_to_zero_error == first
-    assert whole.epochs_to_zero_error == first / 3
     assert whole.n_steps == 900
     stopped = train(model, data, SGD(**vars(sgd) | {"stop_at_zero_error": True}), seed=0)
     assert stopped.n_steps == stopped.history.steps[-1] == stopped.steps_to_zero_error == first
     assert stopped.history.train_error[-1] == 0
     short = train(model, data, settings_of(batch_size=10, n_steps=first - 1, learning_rate=0.5))
     assert short.steps_to_zero_error is None
-    assert short.epochs_to_zero_error is None
 
 
 @pytest.mark.parametrize("engine", ["raw", "pattern"])

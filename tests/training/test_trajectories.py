@@ -50,7 +50,10 @@ def test_twin_and_operation_count(problem, batch_size, n_steps, router_steps):
     twin, routers, routing = follow(model, data, data, data, sgd, 5, run.initial)
     # Sums are taken in another order: a few roundings of numbers of order 10, over ≤ 8 steps.
     np.testing.assert_allclose(run.weights.experts, twin.w, atol=1e-11)
-    if isinstance(model, TokenChoiceMoE) and model.routed(data.n_patches) < data.n_patches:
+    if (
+        isinstance(model, TokenChoiceMoE)
+        and model.patches_per_expert(data.n_patches) < data.n_patches
+    ):
         assert run.flops.experts >= twin.c.count
     else:
         assert run.flops.experts == twin.c.count

@@ -20,11 +20,7 @@ from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
 from moe_theory.predictions.joint.kernel_arguments import Course, Experts, Inputs
 from moe_theory.predictions.joint.kernels import follow_flow, gated_means, new_sums
-from moe_theory.predictions.joint.setting import (
-    LARGEST_STEP,
-    JointSetting,
-    joint_setting,
-)
+from moe_theory.predictions.joint.setting import LARGEST_STEP, JointSetting, joint_setting
 from moe_theory.predictions.predicted_error import PredictedError
 from moe_theory.training.sgd import SGD
 

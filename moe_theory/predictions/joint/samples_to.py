@@ -104,7 +104,7 @@ def joint_samples_to(
     )  # fmt: skip
     if few == many:
         return JointSamplesTo(float(few), math.nan, epsilon, found[few], found[few])
-    n_train = _crossing(few, many, found[few], found[many], epsilon)
+    n_train = _between(few, many, found[few], found[many], epsilon)
     spread = n_train * _relative(found[few]) / _steepness(found, epsilon)
     return JointSamplesTo(n_train, spread, epsilon, found[few], found[many])
 
@@ -117,7 +117,7 @@ def _relative(found: JointError) -> float:
     return found.standard_error / found.error
 
 
-def _crossing(few: int, many: int, below: JointError, above: JointError, epsilon: float) -> float:
+def _between(few: int, many: int, below: JointError, above: JointError, epsilon: float) -> float:
     share = (_log_error(below) - math.log(epsilon)) / (_log_error(below) - _log_error(above))
     return float(few * (many / few) ** share)
 

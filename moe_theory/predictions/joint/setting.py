@@ -109,7 +109,7 @@ def joint_setting(patterns: PatchPatterns, model: JointMoE, sgd: SGD, n_train: i
     check_small_loss(sgd)
     if model.output_weights != "signs":
         raise reject("output_weights", model.output_weights, '"signs"')
-    n_routed = model.routed(patterns.n_patches)
+    n_routed = model.patches_per_expert(patterns.n_patches)
     if model.router_init_std == 0 and n_routed < patterns.n_patches:
         allowed = "positive, as otherwise places decide what is routed, not scores"
         raise reject("router_init_std", model.router_init_std, allowed)

@@ -56,12 +56,7 @@ class OneStepError(PredictedError):
 
 @typed
 def one_step_error(
-    patterns: PatchPatterns,
-    model: DenseCNN,
-    sgd: SGD,
-    n_train: int,
-    *,
-    method: NoiseLaw = "exact",
+    patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int, *, method: NoiseLaw = "exact"
 ) -> OneStepError:
     """Return the expected test error after one full-batch step from small initial weights.
 

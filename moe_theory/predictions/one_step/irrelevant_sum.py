@@ -8,12 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from moe_theory.predictions.fixed_totals import (
-    Complex,
-    Real,
-    difference_table,
-    total_frequencies,
-)
+from moe_theory.predictions.fixed_totals import Complex, Real, difference_table, total_frequencies
 
 # Chances beyond 5.5 standard deviations are about 1e-7.
 DEVIATIONS = 5.5

@@ -12,10 +12,7 @@ from moe_theory._validation import reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE, Weights
-from moe_theory.predictions.assumptions import (
-    check_router_training,
-    positive_counts,
-)
+from moe_theory.predictions.assumptions import check_router_training, positive_counts
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[np.float64]

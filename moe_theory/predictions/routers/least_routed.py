@@ -11,8 +11,8 @@ from moe_theory._validation import choice, real
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE
 from moe_theory.predictions.assumptions import NoiseLaw
-from moe_theory.predictions.routers.curves import success_curves, typical_scores
 from moe_theory.predictions.routers.success import RoutedInputs, router_success
+from moe_theory.predictions.routers.success_mean import success_curves, typical_scores
 from moe_theory.training.sgd import SGD
 
 # The chances themselves are computed to about 1e-8.

@@ -15,12 +15,7 @@ from functools import cached_property
 import numpy as np
 from scipy import stats
 
-from moe_theory.predictions.fixed_totals import (
-    Complex,
-    Real,
-    difference_table,
-    total_frequencies,
-)
+from moe_theory.predictions.fixed_totals import Complex, Real, difference_table, total_frequencies
 
 # Chances beyond 6.5 standard deviations are about 1e-10.
 DEVIATIONS = 6.5

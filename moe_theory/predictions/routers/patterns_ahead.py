@@ -10,12 +10,7 @@ from functools import cached_property
 import numpy as np
 from scipy import special, stats
 
-from moe_theory.predictions.fixed_totals import (
-    Complex,
-    Real,
-    difference_table,
-    total_frequencies,
-)
+from moe_theory.predictions.fixed_totals import Complex, Real, difference_table, total_frequencies
 
 # Chances beyond 7.5 standard deviations are about 1e-12.
 DEVIATIONS = 7.5

@@ -13,9 +13,9 @@ from moe_theory._validation import choice
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE
 from moe_theory.predictions.assumptions import NoiseLaw, positive_counts
-from moe_theory.predictions.routers.curves import over_classes, success_curves, typical_scores
 from moe_theory.predictions.routers.patterns_ahead import Overtaking
-from moe_theory.predictions.routers.scores import RouterScores
+from moe_theory.predictions.routers.router_scores import RouterScores
+from moe_theory.predictions.routers.success_mean import over_classes, success_curves, typical_scores
 from moe_theory.training.sgd import SGD
 
 RoutedInputs = Literal["fresh", "training"]
@@ -142,7 +142,7 @@ def router_success(
     training = choice("inputs", inputs, ("fresh", "training")) == "training"
     gaussian = choice("method", method, ("exact", "gaussian")) == "gaussian"
     scores = typical_scores(patterns, model, sgd, n_train, training=training, gaussian=gaussian)
-    n_routed = model.routed(patterns.n_patches)
+    n_routed = model.patches_per_expert(patterns.n_patches)
     if training or gaussian or patterns.spread > 0:
         return _at(n_routed, patterns, scores, n_train)
     law = Overtaking(scores.n, scores.p, n_routed, scores.delta_d, scores.noise)

@@ -62,7 +62,7 @@ def rivals(patterns: PatchPatterns, routers: NDArray[Any], n_chosen: int = 1) ->
     patterns : PatchPatterns
         Without spread and without ``max_closer``; any δ_d and closer patterns.
     routers : array, shape (k, d)
-        Routing weights. Scores are taken in their type, so that ties are those of `route`.
+        Routing weights. Scores are taken in their type, so that ties are those of `choose_patches`.
     n_chosen : int
         Number of experts that every patch chooses.
 
@@ -168,7 +168,7 @@ def token_choice_success(
     if len(routers) != model.n_experts:
         raise reject("routers.shape", routers.shape, f"({model.n_experts}, d) as in the model")
     found = rivals(patterns, routers, model.n_chosen)
-    n, capacity = patterns.n_patches, model.routed(patterns.n_patches)
+    n, capacity = patterns.n_patches, model.patches_per_expert(patterns.n_patches)
     success = np.zeros(found.chosen.shape)
     for y, s in np.argwhere(found.chosen):
         if model.priority == "place":

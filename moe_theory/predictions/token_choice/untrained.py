@@ -55,7 +55,7 @@ def untrained_token_success(patterns: PatchPatterns, model: TokenChoiceMoE) -> f
     if model.router_init_std == 0:
         raise reject("router_init_std", 0.0, "positive: routers at zero are not random")
     n, p = patterns.n_patches, patterns.n_irrelevant
-    capacity = model.routed(n)
+    capacity = model.patches_per_expert(n)
     counts = np.arange(p + 1)
     chances = stats.binom.pmf(counts, p, model.n_chosen / model.n_experts)
     success = place_success if model.priority == "place" else ranked_success

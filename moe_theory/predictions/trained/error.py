@@ -203,7 +203,7 @@ def _solve(setting: TrainedSetting) -> TrainedError:
     errors = np.full((N_GROUPS, GROUP_SIZE, 2), np.nan)
     steps, deciding = [], []
     for group in range(N_GROUPS):
-        carriers = _spread_carriers(setting.units, group)
+        carriers = spread_carriers(setting.units, group)
         for place, known in enumerate(carriers.tolist()):
             rng = stream(group * GROUP_SIZE + place, "trained theory")
             data = draw_training_set(setting, rng, (known[0], known[1]))
@@ -230,7 +230,7 @@ def _solve(setting: TrainedSetting) -> TrainedError:
     )
 
 
-def _spread_carriers(units: tuple[int, int], group: int) -> Array:
+def spread_carriers(units: tuple[int, int], group: int) -> Array:
     """Return pairs of numbers of carriers, each Binomial(units, ½), spread evenly, (draws, 2)."""
     places = stats.qmc.Sobol(2, seed=stream(group, "carriers")).random(GROUP_SIZE)
     carriers: Array = stats.binom.ppf(places, np.array(units), 0.5)

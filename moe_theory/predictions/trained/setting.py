@@ -83,7 +83,7 @@ def trained_setting(
     """
     n_train = integer("n_train", n_train, FEWEST_SAMPLES)
     check_neutral_patterns(patterns)
-    n_routed = model.routed(patterns.n_patches)
+    n_routed = model.patches_per_expert(patterns.n_patches)
     n_experts = model.n_experts
     if model.output_weights != "signs":
         raise reject("output_weights", model.output_weights, '"signs"')

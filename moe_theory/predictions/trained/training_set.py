@@ -99,7 +99,7 @@ def draw_training_set(
     ups, downs = np.zeros((2, s.n_experts, s.p + 2))
     walk = Walk(*_batches(s, rng, n_steps), s.rate / 2, n_steps)
     for e in range(s.n_experts):
-        occurrences = Occurrences(*_occurrences(counts[e, :, : s.p]), labels)
+        occurrences = Occurrences(*occurrences_of(counts[e, :, : s.p]), labels)
         first = s.init_std * rng.standard_normal((s.p, sum(s.units)))
         surviving_units(occurrences, walk, first, s.units[0], ups[e], downs[e])
     ups[:, s.p], downs[:, s.p + 1] = s.carriers, s.carriers
@@ -164,7 +164,7 @@ def _batches(s: TrainedSetting, rng: np.random.Generator, n_steps: int) -> tuple
     return rng.permuted(np.tile(places, (n_epochs, 1)), axis=1), sizes
 
 
-def _occurrences(counts: Array) -> tuple[Array, Array]:
+def occurrences_of(counts: Array) -> tuple[Array, Array]:
     """Return the samples that hold each pattern, repeated, and where each pattern's begin."""
     patterns, samples = np.nonzero(counts.T)
     times = counts.T[patterns, samples].astype(np.int64)

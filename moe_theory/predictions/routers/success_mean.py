@@ -21,7 +21,7 @@ from moe_theory.predictions.assumptions import (
     positive_counts,
 )
 from moe_theory.predictions.fixed_totals import Real
-from moe_theory.predictions.routers.scores import RouterScores
+from moe_theory.predictions.routers.router_scores import RouterScores
 from moe_theory.training.sgd import SGD
 
 # κ, up to which the laws with spread agree with simulations, as docs/theory/routers.md shows.
@@ -62,7 +62,7 @@ def typical_scores(
     n_train = integer("n_train", n_train, 1, None if gaussian else MOST_SAMPLES)
     check_neutral(patterns)
     check_router_training(sgd, n_train)
-    model.routed(patterns.n_patches)
+    model.patches_per_expert(patterns.n_patches)
     reach = sgd.router_rate * sgd.router_steps(n_train)
     positive = round(n_train * patterns.positive_fraction)
     scores = RouterScores(

@@ -14,10 +14,7 @@ from moe_theory._validation import integer
 from moe_theory.data.patch_data import PatchData
 
 # Okabe–Ito colours, told apart by every kind of colour vision; the dashes help on paper.
-_FRAMES = {
-    "discriminative": ("#D55E00", "-"),
-    "spurious": ("#0072B2", "--"),
-}
+_FRAMES = {"discriminative": ("#D55E00", "-"), "spurious": ("#0072B2", "--")}
 
 
 @typed

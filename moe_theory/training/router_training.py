@@ -6,7 +6,7 @@ from moe_theory import costs
 from moe_theory._random import Seed, stream
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels import routers as kernels
-from moe_theory.models import SeparateMoE, Weights
+from moe_theory.models import Model, Weights
 from moe_theory.training.batches import blocks
 from moe_theory.training.flops import router_flops
 from moe_theory.training.inputs import occurring
@@ -14,7 +14,7 @@ from moe_theory.training.sgd import SGD
 
 
 def train_routers(
-    model: SeparateMoE,
+    model: Model,
     initial: Weights,
     data: PatchData,
     sgd: SGD,
@@ -37,7 +37,7 @@ def train_routers(
         kernels.train_routers(
             sums, theirs.labels, routers, block.order, block.bounds, sgd.router_rate
         )
-    routing = costs.routing(
+    routing = costs.patch_scores(
         n_samples=own.n_samples,
         n_patches=data.n_patches,
         n_experts=model.n_experts,

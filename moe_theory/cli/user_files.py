@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from moe_theory.cli.console import CommandError, add_mixing
 
 if TYPE_CHECKING:
-    from moe_theory.experiments.tables import Comparison
+    from moe_theory.experiments.table_files import Comparison
 
 
 def add_run(own: argparse.ArgumentParser) -> None:
@@ -103,10 +103,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _comparisons(options: argparse.Namespace) -> Iterator[Comparison]:
-    from moe_theory.experiments.verify import (
-        compare_folders,
-        verify_figures,
-    )
+    from moe_theory.experiments.verify import compare_folders, verify_figures
 
     where = {"out": options.out, "committed": options.committed}
     yield from verify_figures(options.files, options.scale, **where)

@@ -142,40 +142,22 @@ class SampleStudy:
         Results
             One row per family and ε: the labels, then the fields of `Threshold`.
         """
-        found, made = self._search(path, n_workers, batch_size, progress, mix_versions)
+        how: dict[str, Any] = {"n_workers": n_workers, "batch_size": batch_size}
+        how |= {"progress": progress, "mix_versions": mix_versions}
+        found, made = self._search(path, how)
         rows = level([threshold.row() for threshold in found])
         return Results({**self.config(), "versions": made}, rows)
 
-    def thresholds(
-        self,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        n_workers: int | None = None,
-        batch_size: int | None = None,
-        progress: bool = True,
-        mix_versions: bool = False,
-    ) -> list[Threshold]:
-        """Return what `run` does, as objects: all ε of the first family, then of the second."""
-        return self._search(path, n_workers, batch_size, progress, mix_versions)[0]
+    def thresholds(self, path: str | os.PathLike[str] | None = None, **how: Any) -> list[Threshold]:
+        """Return what `run` does, which takes ``how``, as objects: by family, then ε."""
+        return self._search(path, how)[0]
 
     def _search(
-        self,
-        path: str | os.PathLike[str] | None,
-        n_workers: int | None,
-        batch_size: int | None,
-        progress: bool,
-        mix_versions: bool,
+        self, path: str | os.PathLike[str] | None, how: dict[str, Any]
     ) -> tuple[list[Threshold], dict[str, str]]:
         """Return the thresholds, and the versions that made the rows behind them."""
-        with Runner(
-            self.trial(),
-            [at(family, self.search.n_min) for family in self.families],
-            path,
-            n_workers=n_workers,
-            batch_size=batch_size,
-            progress=progress,
-            mix_versions=mix_versions,
-        ) as runner:
+        smallest = [at(family, self.search.n_min) for family in self.families]
+        with Runner(self.trial(), smallest, path, **how) as runner:
             searches = [
                 FamilySearch(family, level, self.search, seed=self.seed, column=self.column)
                 for family in self.families
@@ -224,20 +206,3 @@ def sample_complexity(
     study = SampleStudy([family], epsilon, search or Search(), **options)
     how: dict[str, Any] = {"n_workers": n_workers, "mix_versions": mix_versions}
     return study.thresholds(path, progress=progress, **how)[0]
-
-
-@typed
-def threshold_table(
-    families: Sequence[Family],
-    epsilon: float | Sequence[float],
-    search: Search | None = None,
-    *,
-    path: str | os.PathLike[str] | None = None,
-    n_workers: int | None = None,
-    progress: bool = True,
-    mix_versions: bool = False,
-    **options: Any,
-) -> Results:
-    """Return N*(ε) of many families as a table; see `SampleStudy`, which takes the ``options``."""
-    study = SampleStudy(families, epsilon, search or Search(), **options)
-    return study.run(path, n_workers=n_workers, progress=progress, mix_versions=mix_versions)

@@ -1,10 +1,10 @@
-"""Floating-point operations of one forward pass, counted as in `moe_theory.costs`."""
+"""Operations of one forward pass."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from moe_theory._counting import counted
+from moe_theory.costs.counting import counted
 
 
 @counted
@@ -32,13 +32,7 @@ def fixed_forward(*, batch_size: Any, n_routed: Any, n_hidden: Any, patch_dim: A
 
 @counted
 def joint_forward(
-    *,
-    batch_size: Any,
-    n_patches: Any,
-    n_routed: Any,
-    n_experts: Any,
-    n_hidden: Any,
-    patch_dim: Any,
+    *, batch_size: Any, n_patches: Any, n_routed: Any, n_experts: Any, n_hidden: Any, patch_dim: Any
 ) -> Any:
     """Operations of a network whose experts choose patches through a softmax gate.
 
@@ -97,3 +91,15 @@ def token_forward(
     pooled = paired * units_per_expert
     units = 2 * pooled * patch_dim + 2 * pooled
     return 2 * scored * patch_dim + 4 * scored + units + 2 * paired + batch_size * (n_patches + 1)
+
+
+@counted
+def patch_scores(*, n_samples: Any, n_patches: Any, n_experts: Any, patch_dim: Any) -> Any:
+    """Operations of scoring every patch of every input once.
+
+    Examples
+    --------
+    >>> patch_scores(n_samples=10, n_patches=4, n_experts=2, patch_dim=3)
+    480
+    """
+    return 2 * n_samples * n_patches * n_experts * patch_dim

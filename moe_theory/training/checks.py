@@ -5,7 +5,7 @@ from __future__ import annotations
 from moe_theory._arguments import check_network, check_samples
 from moe_theory._validation import finite, instance, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import Model, SeparateMoE, TokenChoiceMoE, Weights
+from moe_theory.models import Model, Weights
 from moe_theory.training.sgd import SGD
 
 
@@ -16,7 +16,7 @@ def check_fit(
     check_network(model)
     check_samples(data)
     instance("sgd", sgd, SGD, "an SGD")
-    model.routed(data.n_patches)
+    model.patches_per_expert(data.n_patches)
     for name, other in (("test", test), ("router_data", router_data)):
         if other is None:
             continue
@@ -25,7 +25,7 @@ def check_fit(
         if shape != (data.n_patches, data.patch_dim):
             allowed = f"{(data.n_patches, data.patch_dim)} as in the training data"
             raise reject(f"{name} (n, d)", shape, allowed)
-    wanted = isinstance(model, SeparateMoE) and sgd.router_samples == "held_out"
+    wanted = model.routers_first and sgd.router_samples == "held_out"
     if wanted and router_data is None:
         raise reject("router_data", None, 'given, as router_samples is "held_out"')
     if router_data is not None and not wanted:
@@ -48,15 +48,10 @@ def check_ties(model: Model, initial: Weights, n_patches: int) -> None:
     A router that starts at 0 scores 0 every patch that it has not met, but for rounding, which is
     not the same in ℝᵈ and in pattern space.
     """
-    if initial.routers is None or isinstance(model, SeparateMoE):
+    if initial.routers is None:
         return
     at_zero = int((~initial.routers.any(axis=1)).sum())
-    if isinstance(model, TokenChoiceMoE):
-        ranked = model.routed(n_patches) < n_patches and model.priority == "score"
-        tied = (at_zero > 1 and model.n_chosen < model.n_experts) or (at_zero > 0 and ranked)
-    else:
-        tied = at_zero > 0 and model.routed(n_patches) < n_patches
-    if tied:
+    if model.tied(at_zero, n_patches):
         raise ValueError(
             "router_init_std must be above 0, such as 1e-4, unless nothing has to be chosen: of "
             f"{model.n_experts} routers {at_zero} start at 0, and by rounding alone they would "

@@ -6,19 +6,18 @@ from typing import Literal
 
 import numpy as np
 
-from moe_theory._model_display import model_card
 from moe_theory._random import Seed
 from moe_theory._validation import choice, integer, real, reject, set_fields
-from moe_theory.weights import Weights, alternating, draw_gaussian, draw_output
+from moe_theory.models.network import Network
+from moe_theory.models.weights import Weights, alternating, draw_gaussian, draw_output
 
 Outputs = Literal["signs", "gaussian", "expert_signs"]
 
 
-class Experts:
+class ExpertNetwork(Network):
     """The sizes and the initial weights of k experts and their routers."""
 
     n_experts: int
-    n_hidden: int
     output_weights: Outputs
     init_std: float
     router_init_std: float
@@ -53,6 +52,3 @@ class Experts:
         else:
             output = draw_output(self.output_weights, self.n_hidden, seed)
         return Weights(experts, output, routers)
-
-    def _repr_html_(self) -> str:
-        return model_card(self)

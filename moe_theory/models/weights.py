@@ -98,6 +98,10 @@ class Weights:
         """
         return read(path, "Weights", lambda _, arrays: cls.of_arrays(arrays))
 
+    def astype(self, dtype: Any) -> Weights:
+        """Return the weights in another type of floating-point numbers."""
+        return Weights(**{name: array.astype(dtype) for name, array in self.arrays().items()})
+
     def arrays(self, prefix: str = "") -> dict[str, NDArray[np.floating[Any]]]:
         """Return the arrays that there are, by name."""
         named = {prefix + name: getattr(self, name) for name in NAMES}

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-from moe_theory.cli.console import add_mixing, aligned, plain
+from moe_theory.cli.console import add_mixing, aligned, without_nan
 from moe_theory.cli.kinds import DATA, MODELS
 from moe_theory.cli.specs import Specs
 from moe_theory.cli.train import USUAL
@@ -160,7 +160,7 @@ def _cell(value: Any) -> str:
 
 
 def _print_json(results: Results) -> None:
-    print(json.dumps(plain({"config": results.config, "rows": results.rows}), indent=1))
+    print(json.dumps(without_nan({"config": results.config, "rows": results.rows}), indent=1))
 
 
 ARGUMENTS = {"sweep": add_sweep, "samples": add_samples}

@@ -1,51 +1,14 @@
-"""Floating-point operations of training, counted for the algorithm in ℝᵈ.
-
-Every addition, multiplication, division and exponential of floating-point numbers counts one, so
-that a multiply-add counts two; comparisons, selections and moving data count nothing. The
-functions use only + and ·, so that integers give an exact count and sympy symbols a formula. Sizes
-below 0 are refused.
-"""
+"""Operations of one step of SGD."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from moe_theory._counting import counted, size
-from moe_theory._validation import choice, wrong_object
-from moe_theory.forward_costs import fixed_forward, joint_forward, token_forward
+from moe_theory._validation import choice
+from moe_theory.costs.counting import counted
+from moe_theory.costs.forward import fixed_forward, joint_forward, token_forward
 
 LOSS_SLOPE = {"logistic": 4, "hinge": 1}
-
-
-@dataclass(frozen=True)
-class Flops:
-    """Floating-point operations by what they were spent on.
-
-    Attributes
-    ----------
-    experts : int
-        Training steps: of the network, in joint training with its routers.
-    routers : int
-        Separate training of the routers.
-    routing : int
-        Scoring every patch of the training inputs once by the frozen routers.
-
-    Examples
-    --------
-    >>> Flops(experts=10, routers=2, routing=1).total
-    13
-    """
-
-    experts: int
-    routers: int = 0
-    routing: int = 0
-
-    @property
-    def total(self) -> int:
-        """All operations of the training."""
-        return self.experts + self.routers + self.routing
 
 
 @counted
@@ -186,30 +149,6 @@ def token_step(
     return forward + slope + backward + 2 * n_experts * (units_per_expert + 1) * patch_dim
 
 
-def over_steps(step: Callable[[Any], Any], *, n_visits: Any, n_steps: Any) -> Any:
-    """Operations of many steps, given those of one as a function of its batch size.
-
-    One step costs α B + β, so that T steps whose batches hold V samples in all cost α V + β T.
-
-    Parameters
-    ----------
-    step : callable
-        Batch size → operations of one step.
-    n_visits, n_steps : int or sympy expression
-        V, the sum of the batch sizes; T.
-
-    Examples
-    --------
-    >>> over_steps(lambda size: 3 * size + 5, n_visits=7, n_steps=2)
-    31
-    """
-    if not callable(step):
-        raise wrong_object("step", step, "a function of a batch size")
-    n_visits, n_steps = size("n_visits", n_visits), size("n_steps", n_steps)
-    per_step = step(0)
-    return step(n_visits) - per_step + per_step * n_steps
-
-
 @counted
 def router_step(*, batch_size: Any, n_experts: Any, patch_dim: Any) -> Any:
     """Operations of one router step on the linear loss, given each input's sum of patches.
@@ -224,84 +163,6 @@ def router_step(*, batch_size: Any, n_experts: Any, patch_dim: Any) -> Any:
     7
     """
     return 2 * batch_size * patch_dim + 1 + 2 * n_experts * patch_dim
-
-
-@counted
-def patch_sums(*, n_samples: Any, n_patches: Any, patch_dim: Any) -> Any:
-    """Operations of summing the patches of every input once, before router training.
-
-    Examples
-    --------
-    >>> patch_sums(n_samples=10, n_patches=4, patch_dim=3)
-    120
-    """
-    return n_samples * n_patches * patch_dim
-
-
-@counted
-def routing(*, n_samples: Any, n_patches: Any, n_experts: Any, patch_dim: Any) -> Any:
-    """Operations of scoring every patch of every input once.
-
-    Examples
-    --------
-    >>> routing(n_samples=10, n_patches=4, n_experts=2, patch_dim=3)
-    480
-    """
-    return 2 * n_samples * n_patches * n_experts * patch_dim
-
-
-@counted
-def fixed_memory(
-    *, batch_size: Any, n_patches: Any, n_routed: Any, n_hidden: Any, patch_dim: Any
-) -> Any:
-    """Count the numbers that one step of m units with fixed routing holds.
-
-    Notes
-    -----
-    Weights and their gradient 2md, output weights m, patches of the batch Bnd, pre-activations
-    Blm, outputs B. Labels and places of patches are no floating-point numbers.
-
-    Examples
-    --------
-    >>> fixed_memory(batch_size=1, n_patches=2, n_routed=1, n_hidden=3, patch_dim=5)
-    47
-    """
-    weights = 2 * n_hidden * patch_dim + n_hidden
-    activations = batch_size * n_routed * n_hidden + batch_size
-    return weights + batch_size * n_patches * patch_dim + activations
-
-
-@counted
-def joint_memory(
-    *,
-    batch_size: Any,
-    n_patches: Any,
-    n_routed: Any,
-    n_experts: Any,
-    n_hidden: Any,
-    patch_dim: Any,
-) -> Any:
-    """Count the numbers that one step of joint training holds.
-
-    Notes
-    -----
-    Beside those of `fixed_memory`: routers and their gradient 2kd, scores Bnk, and of every
-    routed patch its gate and its value, 2Bkl.
-
-    Examples
-    --------
-    >>> joint_memory(batch_size=1, n_patches=2, n_routed=1, n_experts=1, n_hidden=3, patch_dim=5)
-    61
-    """
-    network = fixed_memory(
-        batch_size=batch_size,
-        n_patches=n_patches,
-        n_routed=n_routed,
-        n_hidden=n_hidden,
-        patch_dim=patch_dim,
-    )
-    scores = batch_size * n_patches * n_experts
-    return network + 2 * n_experts * patch_dim + scores + 2 * batch_size * n_routed * n_experts
 
 
 def _slope(loss: str) -> int:

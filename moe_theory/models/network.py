@@ -1,0 +1,89 @@
+"""What every architecture tells of itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import fields
+from typing import Any, ClassVar, Literal
+
+from moe_theory import costs
+from moe_theory._display import Latex, card
+from moe_theory.kernels.arguments import Rule
+
+Kernel = Literal["fixed", "joint", "token"]
+UNIT = r"\mathrm{relu}\langle w_{rs}, x^{(j)}\rangle"
+_NAMES = {
+    "n_experts": "experts k",
+    "n_hidden": "hidden units m",
+    "n_routed": "patches per expert l",
+    "n_chosen": "experts per patch",
+    "capacity": "capacity C",
+    "output_weights": "output weights a",
+    "init_std": "std of initial w",
+    "router_init_std": "std of initial routers",
+}
+
+
+class Network(ABC):
+    """What all architectures share, as if routing were fixed while the experts are trained.
+
+    Attributes
+    ----------
+    formula : str
+        f(x) in LaTeX.
+    kernel : {"fixed", "joint", "token"}
+        Which kernels train it: those of fixed routing, or those in which routers learn with the
+        experts, where experts choose patches or patches choose experts.
+    has_routers : bool
+        Whether it has routers.
+    routers_first : bool
+        Whether they are trained before the experts, on a loss of their own.
+    """
+
+    n_hidden: int
+    formula: ClassVar[str]
+    kernel: ClassVar[Kernel] = "fixed"
+    has_routers: ClassVar[bool] = True
+    routers_first: ClassVar[bool] = False
+
+    @property
+    def learns_routers(self) -> bool:
+        """Whether routers are trained together with the experts."""
+        return self.kernel != "fixed"
+
+    @abstractmethod
+    def patches_per_expert(self, n_patches: int) -> int:
+        """Return the largest number of patches of one input that an expert receives."""
+
+    def rule(self, n_patches: int) -> Rule:
+        """Return how patches and experts find each other, as the kernels take it."""
+        return Rule(self.patches_per_expert(n_patches), n_patches, False)
+
+    def tied(self, n_at_zero: int, n_patches: int) -> bool:
+        """Return whether rounding alone would decide, if so many routers start at 0."""
+        return False
+
+    def forward_flops(self, n_patches: int, patch_dim: int) -> int:
+        """Return the operations of one forward pass of one input, routing included."""
+        return int(costs.fixed_forward(batch_size=1, **self._fixed(n_patches, patch_dim)))
+
+    def step_flops(self, batch_size: int, n_patches: int, patch_dim: int, loss: str) -> int:
+        """Return the operations of one step of the experts."""
+        sizes = self._fixed(n_patches, patch_dim)
+        return int(costs.fixed_step(batch_size=batch_size, loss=loss, **sizes))
+
+    def _fixed(self, n_patches: int, patch_dim: int) -> dict[str, int]:
+        l = self.patches_per_expert(n_patches)  # noqa: E741
+        return {"n_routed": l, "n_hidden": self.n_hidden, "patch_dim": patch_dim}
+
+    def _repr_html_(self) -> str:
+        pooled = "l" if getattr(self, "pooling", None) == "routed" else "n"
+        own: Any = self
+        values = {field.name: getattr(self, field.name) for field in fields(own)}
+        if values.get("capacity", 0) is None:
+            values["capacity"] = "any number"
+        return card(
+            type(self).__name__,
+            {_NAMES.get(name, name): value for name, value in values.items()},
+            formula=Latex("f(x) = " + self.formula.replace("POOLED", pooled)),
+        )

@@ -1,0 +1,136 @@
+"""`TokenChoiceMoE`: every patch chooses the experts whose routers score it highest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from moe_theory import costs
+from moe_theory._validation import choice, integer, set_fields
+from moe_theory.kernels.arguments import Rule
+from moe_theory.models.experts import ExpertNetwork, Outputs
+from moe_theory.models.network import UNIT, Kernel
+
+Priority = Literal["place", "score"]
+
+
+@dataclass(frozen=True)
+class TokenChoiceMoE(ExpertNetwork):
+    """Patch-level MoE in which patches choose experts, trained together with its routers.
+
+    f(x) = (1/n) Σ_j Σ_s G_js Σ_r a_rs relu⟨w_rs, x⁽ʲ⁾⟩, where s runs over the experts that patch j
+    has chosen, the ``n_chosen`` whose routers score it highest, if they had room for it, and G_js
+    is the softmax of the scores of patch j over all k experts. Of equal scores the lower expert
+    number goes first. A patch for which an expert has no room adds nothing there.
+
+    Parameters
+    ----------
+    n_experts : int
+        k, any number that divides m.
+    n_hidden : int
+        m, the number of hidden units over all experts.
+    n_chosen : int
+        The number of experts that every patch chooses, in [1, k].
+    capacity : int, optional
+        C, the largest number of patches of one input that an expert takes; by default any number.
+    priority : {"place", "score"}
+        Who gets in where more than C patches have chosen an expert: those at the lower places, as
+        in Switch transformers and GShard, or those that it scores highest, of equal scores the
+        lower place, as in batch-prioritized routing. An expert does not prefer patches of which it
+        is the first choice.
+    output_weights, init_std, router_init_std
+        As for `JointMoE`.
+
+    Raises
+    ------
+    ValueError
+        If a value is impossible; the message names the field, the value and what is allowed.
+
+    Notes
+    -----
+    The softmax is over all experts, chosen or not, so that routers have a gradient even if every
+    patch chooses one. With k = 1 they have none. Where something has to be chosen, `train` refuses
+    routers that start at 0, as for `JointMoE`.
+
+    Source: a modelling choice, after Fedus, Zoph, Shazeer, Switch Transformers, 2022, and Riquelme
+    et al., Scaling Vision with Sparse Mixture of Experts, 2021.
+
+    Examples
+    --------
+    >>> TokenChoiceMoE(n_experts=8, n_hidden=40, capacity=5).patches_per_expert(n_patches=16)
+    5
+    """
+
+    n_experts: int
+    n_hidden: int
+    n_chosen: int = 1
+    capacity: int | None = None
+    priority: Priority = "place"
+    output_weights: Outputs = "signs"
+    init_std: float = 0.01
+    router_init_std: float = 1e-4
+
+    kernel: ClassVar[Kernel] = "token"
+    formula: ClassVar[str] = r"\frac{1}{n}\sum_j \sum_{s \in S_j} G_{js} \sum_r a_{rs}\, " + UNIT
+
+    def __post_init__(self) -> None:
+        self.check_experts()
+        set_fields(
+            self,
+            n_chosen=integer("n_chosen", self.n_chosen, 1, self.n_experts),
+            priority=choice("priority", self.priority, ("place", "score")),
+        )
+        if self.capacity is not None:
+            set_fields(self, capacity=integer("capacity", self.capacity, 1))
+
+    def patches_per_expert(self, n_patches: int) -> int:
+        """Return min(n, C), the largest number of patches of one input that an expert receives."""
+        return n_patches if self.capacity is None else min(n_patches, self.capacity)
+
+    def n_pairs(self, n_patches: int) -> int:
+        """Return the largest number of patches of one input that all experts receive together.
+
+        Without a capacity it is always reached.
+
+        Examples
+        --------
+        >>> TokenChoiceMoE(n_experts=2, n_hidden=4, capacity=5).n_pairs(n_patches=16)
+        10
+        """
+        return min(n_patches * self.n_chosen, self.n_experts * self.patches_per_expert(n_patches))
+
+    def output_scale(self, n_patches: int) -> float:
+        """Return the factor 1/n in front of f."""
+        return 1.0 / n_patches
+
+    def rule(self, n_patches: int) -> Rule:
+        """Return how patches and experts find each other, as the kernels take it."""
+        room = self.patches_per_expert(n_patches)
+        return Rule(self.n_chosen, room, self.priority == "score")
+
+    def tied(self, n_at_zero: int, n_patches: int) -> bool:
+        """Return whether rounding alone would decide, if so many routers start at 0."""
+        ranked = self.patches_per_expert(n_patches) < n_patches and self.priority == "score"
+        return (n_at_zero > 1 and self.n_chosen < self.n_experts) or (n_at_zero > 0 and ranked)
+
+    def forward_flops(self, n_patches: int, patch_dim: int) -> int:
+        """Return the operations of one forward pass of one input, routing included."""
+        return int(costs.token_forward(batch_size=1, **self._sizes(n_patches, patch_dim)))
+
+    def step_flops(self, batch_size: int, n_patches: int, patch_dim: int, loss: str) -> int:
+        """Return the operations of one step in which every expert that may be full is full.
+
+        Exact without a capacity. With one it is an upper bound, as patches that all choose one
+        expert are dropped while others have room.
+        """
+        sizes = self._sizes(n_patches, patch_dim)
+        return int(costs.token_step(batch_size=batch_size, loss=loss, **sizes))
+
+    def _sizes(self, n_patches: int, patch_dim: int) -> dict[str, int]:
+        return {
+            "n_patches": n_patches,
+            "n_pairs": self.n_pairs(n_patches),
+            "n_experts": self.n_experts,
+            "units_per_expert": self.units_per_expert,
+            "patch_dim": patch_dim,
+        }
