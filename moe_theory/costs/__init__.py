@@ -8,7 +8,7 @@ below 0 are refused. A network of `moe_theory.models` names its own: `step_flops
 
 from moe_theory.costs.forward import fixed_forward, joint_forward, patch_scores, token_forward
 from moe_theory.costs.memory import fixed_memory, joint_memory
-from moe_theory.costs.steps import fixed_step, joint_step, router_step, token_step
+from moe_theory.costs.sgd_step import fixed_step, joint_step, router_step, token_step
 from moe_theory.costs.training import Flops, over_steps, patch_sums
 
 __all__ = [

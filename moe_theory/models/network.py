@@ -56,7 +56,11 @@ class Network(ABC):
         """Return the largest number of patches of one input that an expert receives."""
 
     def rule(self, n_patches: int) -> Rule:
-        """Return how patches and experts find each other, as the kernels take it."""
+        """Return how patches and experts find each other, as the kernels take it.
+
+        l is ``n_kept`` from here on. Where routing is fixed, kernels see it as the size of what
+        each expert receives, see `moe_theory.training.inputs.received_rows`.
+        """
         return Rule(self.patches_per_expert(n_patches), n_patches, False)
 
     def tied(self, n_at_zero: int, n_patches: int) -> bool:

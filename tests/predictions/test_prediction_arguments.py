@@ -1,6 +1,7 @@
 """Arguments of predictions: wrong objects, and sizes that do not fit, are refused before work."""
 
 import time
+from dataclasses import fields
 from functools import partial
 
 import numpy as np
@@ -176,3 +177,32 @@ def test_warnings_point_at_the_caller():
     with pytest.warns(UserWarning, match="and 20 are given") as also:
         p.trained_error(PATTERNS, SEPARATE, SGD(3.2, 20, n_steps=20, stop_loss=0.03), 8)
     assert {warning.filename for warning in (*told, *also)} == {__file__}
+
+
+# What each specification may say, and predictions, flows and `advise` have been held against.
+KNOWN = {
+    PatchPatterns: (
+        "n_patches n_irrelevant patch_dim delta_d spread balanced positive_fraction "
+        "n_closer closeness max_closer dictionary_seed"
+    ),
+    DenseCNN: "n_hidden output_weights init_std",
+    SeparateMoE: "n_experts n_hidden n_routed pooling output_weights init_std router_init_std",
+    JointMoE: "n_experts n_hidden n_routed pooling output_weights init_std router_init_std",
+    TokenChoiceMoE: (
+        "n_experts n_hidden n_chosen capacity priority output_weights init_std router_init_std"
+    ),
+    SGD: (
+        "learning_rate batch_size n_steps n_epochs loss router_learning_rate "
+        "router_batch_size router_n_steps router_n_epochs router_samples router_fraction "
+        "record stop_at_zero_error stop_loss dtype"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+def test_no_option_is_passed_over(kind):
+    """A new one changes what is simulated: predictions must use it, or refuse it by name.
+
+    Checks are in `predictions/assumptions.py`, the `setting.py` of each prediction and `flow/`.
+    """
+    assert [field.name for field in fields(kind)] == KNOWN[kind].split()
