@@ -15,7 +15,7 @@ from prose.text import fixed, interval, number, percent, slope
 At = Row | Table  # a table that has one row
 NORMAL = 1.96  # standard errors on each side of a mean hold 95 %
 MIDDLES = ("value", "saving", "measured", "simulated", "largest_ratio")
-STANDARD_ERRORS = ("{}_se", "{}_error", "standard_error", "se")
+STANDARD_ERRORS = {"simulated": ("se", "standard_error")}
 
 
 def span(at: At, digits: int = 3, *, scale: float = 1) -> str:
@@ -43,8 +43,8 @@ def ratio(at: At, *, inverse: bool = False) -> str:
 def mean_and_error(at: At, name: str) -> tuple[float, float]:
     """Return the mean of a column over draws, and half the width of its interval."""
     middle = float(at[f"{name}_mean"] if f"{name}_mean" in at else at[name])
-    for column in (pattern.format(name) for pattern in STANDARD_ERRORS):
-        if column in at and (name in column or name == "simulated"):
+    for column in STANDARD_ERRORS.get(name, (f"{name}_se", f"{name}_error")):
+        if column in at:
             return middle, NORMAL * float(at[column])
     return middle, NORMAL * float(at[f"{name}_std"]) / float(at["n_draws"]) ** 0.5
 
