@@ -34,11 +34,12 @@ def pipes(header: list[str], body: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines).replace(" |  |", " | |")
 
 
-def savings_table(quantity: str, head: str) -> str:
-    """Return measured savings against n/l, by data and network."""
+def savings_table(head: str) -> str:
+    """Return measured savings in samples and operations against n/l, by data and network."""
     at = (2, 4, 8, 16, 32)
     body = [
-        [f"{data}, {arm}, *k* = {k}", *cells]
+        [f"{name}: {data}, {arm}, *k* = {k}", *cells]
+        for quantity, name in (("N*", "N\\*"), ("operations", "operations"))
         for data, arm, k, *cells in savings_cells(quantity, at)
     ]
     return pipes([head, *map(str, at)], body)
