@@ -24,7 +24,7 @@ def lazily(
     --------
     >>> get, names = lazily("moe_theory", {".costs": "Flops"})
     >>> get("Flops").__module__, names()
-    ('moe_theory.costs', ['Flops', 'costs'])
+    ('moe_theory.costs.training', ['Flops', 'costs'])
     """
     home_of = {name: home for home, names in homes.items() for name in names.split()}
 

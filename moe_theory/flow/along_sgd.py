@@ -61,7 +61,7 @@ def sgd_path(
 
     Examples
     --------
-    >>> from moe_theory import PatchPatterns, train
+    >>> from moe_theory import DenseCNN, PatchPatterns, train
     >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
     >>> sgd = SGD(0.5, batch_size=5, n_steps=90, record=30, dtype="float64")
     >>> path, run = sgd_path(DenseCNN(10), data, sgd, 3), train(DenseCNN(10), data, sgd, 3)

@@ -92,7 +92,7 @@ def gradient_flow(
 
     Examples
     --------
-    >>> from moe_theory import PatchPatterns, train
+    >>> from moe_theory import DenseCNN, PatchPatterns, train
     >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
     >>> sgd = SGD(0.05, batch_size=20, n_steps=800, record=100, dtype="float64")
     >>> flow = gradient_flow(DenseCNN(10), data, sgd, seed=3)

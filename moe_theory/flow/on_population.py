@@ -87,6 +87,7 @@ def population_flow(
 
     Examples
     --------
+    >>> from moe_theory.models import DenseCNN
     >>> patterns = PatchPatterns(n_patches=32, n_irrelevant=64, patch_dim=66)
     >>> sgd = SGD(6.0, batch_size=20, n_steps=5000)
     >>> flow = population_flow(DenseCNN(10), patterns, sgd)
