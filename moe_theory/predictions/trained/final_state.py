@@ -98,11 +98,16 @@ def final_state(data: TrainingSet) -> FinalState:
         factor = _factor_to_loss(fields * s.scale, s.target)
         pulls, fields, asked = factor * pulls, factor * fields, factor * asked
         kernel = _kernel(signed, compact, active)
-        own = kernel.own_effects(softness)
-        reached, softness, inverse_slopes = _paths(
-            fields - own * pulls, own, s.scale, pulls.mean(), inverse_slopes
-        )
-        change = kernel.newton_step(softness, own, reached - pulls)
+        try:
+            own = kernel.own_effects(softness)
+            reached, softness, inverse_slopes = _paths(
+                fields - own * pulls, own, s.scale, pulls.mean(), inverse_slopes
+            )
+            change = kernel.newton_step(softness, own, reached - pulls)
+        except np.linalg.LinAlgError:
+            # Samples of unlike labels that share all they receive: no pulls tell them apart, they
+            # grow without end, and the response to them becomes singular.
+            break
         size = np.abs(change).mean() / pulls.mean()
         if size < TOLERANCE and abs(factor - 1) < TOLERANCE:
             converged = True
