@@ -8,11 +8,19 @@ from moe_theory.inference.pruning import Pruning, fine_tune, prune
 from moe_theory.inference.quantization import Quantization, quantize
 from moe_theory.inference.quantizer import Quantizer
 from moe_theory.inference.received import received_gates
+from moe_theory.inference.released import (
+    RELEASED_ORDERS,
+    released_bits,
+    released_counts,
+    released_lift,
+    unit_variances,
+)
 from moe_theory.inference.scores import SCORES, expert_scores
 from moe_theory.inference.slopes import mean_squared_slopes
 
 __all__ = [
     "ALLOCATIONS",
+    "RELEASED_ORDERS",
     "SCORES",
     "Footprint",
     "Limit",
@@ -29,5 +37,9 @@ __all__ = [
     "prune",
     "quantize",
     "received_gates",
+    "released_bits",
+    "released_counts",
+    "released_lift",
     "rounding_noise",
+    "unit_variances",
 ]
