@@ -3,10 +3,11 @@
 from moe_theory.inference.allocation import ALLOCATIONS, allocate_bits, largest_variances
 from moe_theory.inference.footprint import Footprint, footprint
 from moe_theory.inference.limits import Limit, compression_limit
+from moe_theory.inference.moments import received_moments
 from moe_theory.inference.noise import rounding_noise
 from moe_theory.inference.pruning import Pruning, fine_tune, prune
 from moe_theory.inference.quantization import Quantization, quantize
-from moe_theory.inference.quantizer import Quantizer
+from moe_theory.inference.quantizer import QUANTIZERS, Quantizer
 from moe_theory.inference.received import received_gates
 from moe_theory.inference.released import (
     RELEASED_ORDERS,
@@ -20,6 +21,7 @@ from moe_theory.inference.slopes import mean_squared_slopes
 
 __all__ = [
     "ALLOCATIONS",
+    "QUANTIZERS",
     "RELEASED_ORDERS",
     "SCORES",
     "Footprint",
@@ -37,6 +39,7 @@ __all__ = [
     "prune",
     "quantize",
     "received_gates",
+    "received_moments",
     "released_bits",
     "released_counts",
     "released_lift",

@@ -30,7 +30,7 @@ def allocate_bits(
     lift: float | None = None,
     data: PatchData | None = None,
     seed: Seed = 0,
-    quantizer: Quantizer | None = None,
+    quantizer: Quantizer | str | None = None,
 ) -> NDArray[np.int64]:
     """Return the bits of each expert, at most ``average_bits`` on average.
 
@@ -55,7 +55,7 @@ def allocate_bits(
         our own; that of P26 is `released_lift`.
     data, seed
         As for `expert_scores`.
-    quantizer : Quantizer, optional
+    quantizer : Quantizer or str, optional
         The grids, for ``rounding_noise``; by default as for `quantize`.
 
     Returns

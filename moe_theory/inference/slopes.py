@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -14,7 +16,11 @@ from moe_theory.training import TrainingRun
 
 
 def mean_squared_slopes(
-    run: TrainingRun, data: PatchData, weights: ArrayLike | None = None
+    run: TrainingRun,
+    data: PatchData,
+    weights: ArrayLike | None = None,
+    *,
+    turned: Sequence[NDArray[np.float64]] | None = None,
 ) -> NDArray[np.float64]:
     """Return the mean over inputs of (∂f/∂w)², weighted by input if asked, shape (m, d).
 
@@ -26,6 +32,8 @@ def mean_squared_slopes(
         N inputs.
     weights : array, shape (N,), optional
         By default 1.
+    turned : sequence of k arrays of shape (d, d), optional
+        The slopes of expert s are multiplied by matrix s before they are squared.
 
     Raises
     ------
@@ -36,7 +44,7 @@ def mean_squared_slopes(
 
     Notes
     -----
-    ∂f/∂w_rs = scale · a_rs Σ_j G_js 1[⟨w_rs, x⁽ʲ⁾⟩ > 0] x⁽ʲ⁾. Source: dossier §3 [D].
+    ∂f/∂w_rs = scale · a_rs Σ_j G_js 1[⟨w_rs, x⁽ʲ⁾⟩ > 0] x⁽ʲ⁾.
 
     Examples
     --------
@@ -57,9 +65,10 @@ def mean_squared_slopes(
     output = run.model.output_scale(run.n_patches) * run.weights.output.astype(np.float64)
     out = np.zeros(run.weights.experts.shape)
     for s, own in enumerate(expert_slices(run)):
+        table = dictionary if turned is None else products(turned[s], dictionary).T
+        table = read_only(np.ascontiguousarray(table))
         own_gates = np.ascontiguousarray(gates[:, :, s], np.float64)
         add_squared_slopes(
-            read_only(dictionary), read_only(data.indices), firing[own], own_gates, output[own],
-            shares, out[own],
+            table, read_only(data.indices), firing[own], own_gates, output[own], shares, out[own],
         )  # fmt: skip
     return out
