@@ -1,11 +1,13 @@
 """Efficient inference: which experts may go, and which must keep their bits."""
 
 from moe_theory.inference.allocation import ALLOCATIONS, allocate_bits, largest_variances
+from moe_theory.inference.contributions import Contributions, expert_contributions
 from moe_theory.inference.footprint import Footprint, footprint
 from moe_theory.inference.limits import Limit, compression_limit
 from moe_theory.inference.moments import received_moments
 from moe_theory.inference.noise import rounding_noise
-from moe_theory.inference.pruning import Pruning, fine_tune, prune
+from moe_theory.inference.proficiency import router_proficiency
+from moe_theory.inference.pruning import Pruning, fine_tune, prune, working_experts
 from moe_theory.inference.quantization import Quantization, quantize
 from moe_theory.inference.quantizer import QUANTIZERS, Quantizer
 from moe_theory.inference.received import received_gates
@@ -24,6 +26,7 @@ __all__ = [
     "QUANTIZERS",
     "RELEASED_ORDERS",
     "SCORES",
+    "Contributions",
     "Footprint",
     "Limit",
     "Pruning",
@@ -31,6 +34,7 @@ __all__ = [
     "Quantizer",
     "allocate_bits",
     "compression_limit",
+    "expert_contributions",
     "expert_scores",
     "fine_tune",
     "footprint",
@@ -44,5 +48,7 @@ __all__ = [
     "released_counts",
     "released_lift",
     "rounding_noise",
+    "router_proficiency",
     "unit_variances",
+    "working_experts",
 ]

@@ -119,7 +119,8 @@ class Quantizer:
         else:
             low, step = self.grids(whole, bits)
             rounded = low + levels(whole, bits, low, step) * step
-        return rounded.astype(weights.dtype)
+        same: Array = rounded.astype(weights.dtype)
+        return same
 
     def error_variances(self, weights: Array, bits: int) -> Array:
         """Return the expected squared error of rounding each weight alone, shape (units, d).
@@ -145,16 +146,17 @@ class Quantizer:
             top = low + step * (2**bits - 1)
             # The grid begins and ends at weights, up to rounding.
             at_end = np.minimum(whole - low, top - whole) <= 1e-9 * (top - low)
-            return np.where(at_end, 0.0, step**2 / 12)
-        gaps = whole - (low + levels(whole, bits, low, step) * step)
-        for own in self._groups(weights.shape[1]):
+            variances: Array = np.where(at_end, 0.0, step**2 / 12)
+            return variances
+        gaps: Array = whole - (low + levels(whole, bits, low, step) * step)
+        for own in self.groups(weights.shape[1]):
             gaps[:, own] = np.mean(gaps[:, own] ** 2, axis=1, keepdims=True)
         return gaps
 
     def grids(self, weights: Array, bits: int) -> tuple[Array, Array]:
         """Return the lowest point and the spacing of the grid of each weight, shape (units, d)."""
         lowest, step = np.empty(weights.shape), np.empty(weights.shape)
-        for own in self._groups(weights.shape[1]):
+        for own in self.groups(weights.shape[1]):
             group = weights[:, own].astype(np.float64)
             lowest[:, own], step[:, own] = grid(group, bits, self.symmetric, self.scale)
         return lowest, step
@@ -170,14 +172,15 @@ class Quantizer:
 
     def _compensated(self, weights: Array, bits: int, factor: Array) -> Array:
         left, rounded = weights.copy(), np.empty_like(weights)
-        for own in self._groups(weights.shape[1]):
+        for own in self.groups(weights.shape[1]):
             # As in GPTQ, the grid is that of what the weights have become.
             low, step = grid(left[:, own].copy(), bits, self.symmetric, self.scale)
             ends = low[:, 0].copy(), step[:, 0].copy(), float(2**bits - 1)
             round_columns(left, *ends, read_only(factor), (own.start, own.stop), rounded)
         return rounded
 
-    def _groups(self, patch_dim: int) -> list[slice]:
+    def groups(self, patch_dim: int) -> list[slice]:
+        """Return which weights of a neuron share a grid."""
         size = self.group_size or patch_dim
         return [slice(at, min(at + size, patch_dim)) for at in range(0, patch_dim, size)]
 

@@ -72,3 +72,28 @@ def mean_squared_slopes(
             table, read_only(data.indices), firing[own], own_gates, output[own], shares, out[own],
         )  # fmt: skip
     return out
+
+
+def slopes_along(
+    run: TrainingRun, units: slice, data: PatchData, directions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the mean over inputs of ⟨∂f/∂w_r, v_r⟩² of the ``units`` of one expert, shape (u,).
+
+    ``directions`` (u, d) holds a v_r for each of them.
+    """
+    expert = units.start // (units.stop - units.start)
+    gates = np.ascontiguousarray(received_gates(run, data)[:, :, expert], np.float64)
+    dictionary = data.dictionary.astype(np.float64)
+    firing = products(run.weights.experts[units], dictionary) > 0
+    parts = products(directions, dictionary)
+    scale = run.model.output_scale(run.n_patches)
+    output = scale * run.weights.output[units].astype(np.float64)
+    shares = np.ones(data.n_samples) / data.n_samples
+    out = np.zeros((len(parts), 1))
+    for r, part in enumerate(parts):
+        one = slice(r, r + 1)
+        add_squared_slopes(
+            read_only(part[:, None].copy()), read_only(data.indices), firing[one], gates,
+            output[one], shares, out[one],
+        )  # fmt: skip
+    return out[:, 0]
