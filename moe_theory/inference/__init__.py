@@ -1,6 +1,7 @@
 """Efficient inference: which experts may go, and which must keep their bits."""
 
 from moe_theory.inference.allocation import ALLOCATIONS, allocate_bits, largest_variances
+from moe_theory.inference.comparison import Comparison, compare_losses
 from moe_theory.inference.contributions import Contributions, expert_contributions
 from moe_theory.inference.footprint import Footprint, footprint
 from moe_theory.inference.limits import Limit, compression_limit
@@ -26,6 +27,7 @@ __all__ = [
     "QUANTIZERS",
     "RELEASED_ORDERS",
     "SCORES",
+    "Comparison",
     "Contributions",
     "Footprint",
     "Limit",
@@ -33,6 +35,7 @@ __all__ = [
     "Quantization",
     "Quantizer",
     "allocate_bits",
+    "compare_losses",
     "compression_limit",
     "expert_contributions",
     "expert_scores",

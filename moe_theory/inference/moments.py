@@ -47,12 +47,13 @@ def received_moments(run: TrainingRun, data: PatchData) -> NDArray[np.float64]:
     """
     taken = received_gates(run, data) > 0
     patterns = data.dictionary.astype(np.float64)
-    moments = np.empty((run.model.n_experts, data.patch_dim, data.patch_dim))
+    moments = np.zeros((run.model.n_experts, data.patch_dim, data.patch_dim))
     for s in range(run.model.n_experts):
         counts = np.bincount(data.indices[taken[:, :, s]], minlength=len(patterns))
-        seen = np.flatnonzero(counts)
+        if not (seen := np.flatnonzero(counts)).size:
+            continue
         rows = patterns[seen]
-        shares = counts[seen] / max(1, counts.sum())
+        shares = counts[seen] / counts.sum()
         moments[s] = combine(np.ascontiguousarray((shares[:, None] * rows).T), rows)
     return moments
 

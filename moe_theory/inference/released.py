@@ -28,7 +28,7 @@ VARIANCES = ("largest", "largest_norm")
 def released_bits(
     run: TrainingRun,
     average_bits: float,
-    order: str = "router_norm_change",
+    order: str | ArrayLike = "router_norm_change",
     *,
     levels: Sequence[int] = (3, 2, 1),
     zeta: float | None = 3.0,
@@ -44,10 +44,11 @@ def released_bits(
         A network with routers.
     average_bits : float
         b̄, asked of the average; counts are rounded, so that it may be met on either side.
-    order : str
-        Who gets most bits. ``router_norm_change``: smallest signed change Λ_s of the router's
-        norm first. ``router_norm``: smallest final norm first, as where no weights before
-        fine-tuning are at hand. The competitors, largest first: ``activation_frequency``,
+    order : str, or array of shape (k,)
+        Who gets most bits: the largest of your own numbers first; or by name.
+        ``router_norm_change``: smallest signed change Λ_s of the router's norm first.
+        ``router_norm``: smallest final norm first, as where no weights before fine-tuning are at
+        hand. The competitors, largest first: ``activation_frequency``,
         ``gate_mass`` (the activation weight), ``curvature`` (the Hessian); see `expert_scores`.
     levels : sequence of two or three int
         Bit-widths; three are equally spaced. See `released_counts`.
@@ -84,18 +85,19 @@ def released_bits(
     check_run(run)
     run.check_usable()
     seed_sequence(seed)
-    choice("order", order, RELEASED_ORDERS)
+    if isinstance(order, str):
+        choice("order", order, RELEASED_ORDERS)
     choice("variance", variance, VARIANCES)
     counts = released_counts(run.model.n_experts, average_bits, levels)
-    if order == "router_norm":
-        first = np.argsort(run.router_norm, kind="stable")
+    by_router = isinstance(order, str) and order in ROUTER_ORDERS
+    if isinstance(order, str) and order == "router_norm":
+        scores = run.router_norm
     else:
         scores = expert_scores(run, order, data=data, seed=seed)
-        rising = scores if order in ROUTER_ORDERS else -scores
-        first = np.argsort(rising, kind="stable")
+    first = np.argsort(scores if by_router else -scores, kind="stable")
     if zeta is not None:
         zeta = real("zeta", zeta, 0, open_low=True)
-        if order in ROUTER_ORDERS:
+        if by_router:
             first = released_lift(first, unit_variances(run, variance), zeta)
     bits = np.empty(run.model.n_experts, np.int64)
     bits[first] = np.repeat(list(counts), list(counts.values()))

@@ -1,5 +1,6 @@
 """Grids of least error and compensated rounding, against every rounding that there is."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -19,6 +20,7 @@ from moe_theory.inference import (
 )
 from moe_theory.inference.moments import compensation
 from moe_theory.inference.received import expert_slices
+from moe_theory.models import Weights
 
 BITS, DIM = 2, 6
 EVERY = np.array(list(product(range(2**BITS), repeat=DIM)), float)
@@ -203,6 +205,18 @@ def test_moments_are_those_of_what_experts_receive(kind):
     for s, moments in enumerate(received_moments(run, TEST)):
         inputs = TEST.patches()[taken[:, :, s]]
         np.testing.assert_allclose(moments, inputs.T @ inputs / max(1, len(inputs)), atol=1e-12)
+
+
+def test_an_expert_that_receives_nothing_is_rounded_to_the_nearest():
+    run = RUNS["token"]
+    routers = run.weights.routers.copy()
+    routers[3] = -100 * TEST.dictionary.sum(axis=0)
+    weights = Weights(run.weights.experts, run.weights.output, routers)
+    away = replace(run, weights=weights)
+    assert not received_gates(away, TEST)[:, :, 3].any()
+    assert not received_moments(away, TEST)[3].any()
+    small = quantize(away, 2, quantizer="gptq", data=TEST).weights.experts[6:8]
+    np.testing.assert_allclose(small, QUANTIZERS["least_squares"].apply(weights.experts[6:8], 2))
 
 
 def hqq_by_hand(weights, bits):

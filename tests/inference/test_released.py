@@ -153,6 +153,11 @@ def test_orders(run):
     assert np.bincount(released_bits(run, 2.0)).tolist() == [0, 2, 4, 2]
 
 
+def test_an_order_of_your_own():
+    bits = released_bits(JOINT, 2.0, [3.0, 1, 4, 1.5, 9, 2, 6, 5], levels=(3, 1))
+    assert bits.tolist() == [1, 1, 3, 1, 3, 1, 3, 3]
+
+
 def test_the_form_of_the_variance_reaches_the_bits():
     quiet = [2 * s + int(np.argmin(JOINT.weights.experts[2 * s : 2 * s + 2].var(axis=1)))
              for s in range(8)]  # fmt: skip
