@@ -57,6 +57,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
                 plot_compression(ax, BITS, losses(here, "gptq", "two", way, part), way)
             ax.set_title(f"{routing}, {part} inputs", fontsize=10)
             ax.set_xlim(2.55, 1.45)
+            ax.set_xticks(BITS)
             ax.axhline(0, color="k", linewidth=0.8)
         row[0].set_ylabel("loss of test accuracy, points")
     for ax in axes[-1]:

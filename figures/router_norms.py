@@ -15,6 +15,8 @@ PANELS = {
         ("relevant", "carries_change", "experts that carry the task", "C3", "o"),
         ("irrelevant", "receives_change", "receive it with less than half of the gate", "C1", "v"),
         ("irrelevant", "never_change", "never receive it", "C0", "s"),
+        ("relevant", "proficient_change", "P24: proficient for half of the inputs", "C4", "P"),
+        ("irrelevant", "hardly_change", "P24: proficient for 1/d of them at most", "C2", "X"),
     ),
     "n_routed": (("kept", "kept", "without further fine-tuning", "C2", "^"),),
     "n_experts": (

@@ -96,13 +96,18 @@ def measure(run, test, train):
         pruned = [n_pruned(ratio) for ratio in RATIOS]
         columns[score] = parts.accuracy([without_least(values, n) for n in pruned])
         again = [fine_tune(prune(tuned, ratio, values), own, sgd, seed) for ratio in TUNED]
-        columns[f"{score}_tuned"] = [1 - small.error(fresh) for small in again]
+        columns[f"{score}_tuned"] = [accuracy(small, fresh) for small in again]
         if isinstance(run.model, TokenChoiceMoE):
             gone = [prune(tuned, ratio, values, keep_routers=False) for ratio in COMPARED]
-            columns[f"{score}_routers_go"] = [1 - small.error(fresh) for small in gone]
+            columns[f"{score}_routers_go"] = [accuracy(small, fresh) for small in gone]
         else:
             columns[f"{score}_routers_go"] = None
     return columns
+
+
+def accuracy(network, data):
+    """Return the fraction of inputs with y f > 0, of networks that may be dead on most of them."""
+    return float(np.mean(data.labels * network.predict(data) > 0))
 
 
 def n_pruned(ratio):
