@@ -15,7 +15,7 @@ THRESHOLDS = {"0": ("0", "C0", "o"), "half": ("0.5", "C3", "s")}
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
-    figure = Figure(figsize=(9.5, 4.8), layout="constrained")
+    figure = Figure(figsize=(9.5, 5.4), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     table = [
         row_of(results, arm, inputs, threshold)
@@ -31,7 +31,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("accuracy minus that of the dense CNN, points")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
     height, width = image_shape(results)
     figure.suptitle(
         f"{finding(table)}\n{height}×{width} digits, $n$ = 16; mean ± std of pairs over "
@@ -92,5 +92,5 @@ def finding(table):
     spread = [of["joint", inputs, "0"][f"std_{size}"] for inputs in INPUTS]
     return (
         f"Joint training at N = {size}: the gap is {low:.1f} points at threshold 0, {high:.1f} at "
-        f"0.5; its spread is {spread[0]:.1f} with fresh inputs, {spread[1]:.1f} with one subset"
+        f"0.5;\nits spread is {spread[0]:.1f} with fresh inputs, {spread[1]:.1f} with one subset"
     )

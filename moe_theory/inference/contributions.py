@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from moe_theory._arguments import check_samples
 from moe_theory._arithmetic import products
 from moe_theory._validation import index_array, integer, read_only, real, reject
 from moe_theory.data.patch_data import PatchData
@@ -135,6 +136,8 @@ def expert_contributions(
     True
     """
     gates = received_gates(run, data)
+    if calibration is not None:
+        check_samples(calibration, "calibration")
     grid = grid_of(quantizer)
     asked = _widths(widths)
     moments = None
@@ -166,7 +169,9 @@ def _patch_values(run: TrainingRun, experts: Array, data: PatchData) -> NDArray[
 def _widths(widths: Sequence[int]) -> tuple[int, ...]:
     if not is_sequence(widths) or not len(widths):
         raise reject("widths", widths, "a sequence of numbers of bits, 0 or 32 among them or not")
-    found = tuple(w if w in (PRUNED, EXACT) else integer("widths", w, 1, MAX_BITS) for w in widths)
+    found = tuple(integer("widths", width, PRUNED, EXACT) for width in widths)
+    if impossible := [width for width in found if MAX_BITS < width < EXACT]:
+        raise reject("widths", impossible[0], f"0, 32, or an integer in [1, {MAX_BITS}]")
     if len(set(found)) != len(found):
         raise reject("widths", widths, "different numbers of bits")
     return found

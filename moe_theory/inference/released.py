@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from moe_theory._arguments import check_samples
 from moe_theory._arithmetic import norms
 from moe_theory._random import Seed, seed_sequence
-from moe_theory._validation import choice, integer, real, real_array, reject
+from moe_theory._validation import choice, index_array, integer, real, real_array, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.allocation import bit_widths
 from moe_theory.inference.quantizer import MAX_BITS
@@ -85,8 +86,14 @@ def released_bits(
     check_run(run)
     run.check_usable()
     seed_sequence(seed)
+    if data is not None:
+        check_samples(data)
     if isinstance(order, str):
         choice("order", order, RELEASED_ORDERS)
+    else:
+        order = real_array("order", order, "(k,)")
+        if len(order) != run.model.n_experts:
+            raise reject("order", order, f"{run.model.n_experts} numbers, or the name of an order")
     choice("variance", variance, VARIANCES)
     counts = released_counts(run.model.n_experts, average_bits, levels)
     by_router = isinstance(order, str) and order in ROUTER_ORDERS
@@ -142,7 +149,7 @@ def released_lift(order: ArrayLike, variances: ArrayLike, zeta: float = 3.0) -> 
     """
     values = real_array("variances", variances, "(k,)")
     zeta = real("zeta", zeta, 0, open_low=True)
-    given = np.asarray(order)
+    given = index_array("order", order, "(k,)", len(values))
     if sorted(given.tolist()) != list(range(len(values))):
         raise reject("order", order, f"the numbers of {len(values)} experts, each once")
     queue = [int(s) for s in given]

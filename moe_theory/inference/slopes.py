@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -20,7 +18,7 @@ def mean_squared_slopes(
     data: PatchData,
     weights: ArrayLike | None = None,
     *,
-    turned: Sequence[NDArray[np.float64]] | None = None,
+    turned: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     """Return the mean over inputs of (∂f/∂w)², weighted by input if asked, shape (m, d).
 
@@ -32,7 +30,7 @@ def mean_squared_slopes(
         N inputs.
     weights : array, shape (N,), optional
         By default 1.
-    turned : sequence of k arrays of shape (d, d), optional
+    turned : array, shape (k, d, d), optional
         The slopes of expert s are multiplied by matrix s before they are squared.
 
     Raises
@@ -60,12 +58,17 @@ def mean_squared_slopes(
         if given.shape != shares.shape:
             raise reject("weights.shape", given.shape, f"({data.n_samples},), one per input")
         shares = given / data.n_samples
+    if turned is not None:
+        k = run.model.n_experts
+        matrices = real_array("turned", turned, "(k, d, d)")
+        if (given_shape := matrices.shape) != (k, data.patch_dim, data.patch_dim):
+            raise reject("turned.shape", given_shape, f"({k}, {data.patch_dim}, {data.patch_dim})")
     dictionary = data.dictionary.astype(np.float64)
     firing = products(run.weights.experts, dictionary) > 0
     output = run.model.output_scale(run.n_patches) * run.weights.output.astype(np.float64)
     out = np.zeros(run.weights.experts.shape)
     for s, own in enumerate(expert_slices(run)):
-        table = dictionary if turned is None else products(turned[s], dictionary).T
+        table = dictionary if turned is None else products(matrices[s], dictionary).T
         table = read_only(np.ascontiguousarray(table))
         own_gates = np.ascontiguousarray(gates[:, :, s], np.float64)
         add_squared_slopes(

@@ -169,7 +169,7 @@ def test_bad_requests_are_named():
         parts.outputs([3] * 8)
     with pytest.raises(ValueError, match=r"bits.shape must be \(..., 8\), one per expert"):
         parts.outputs([2] * 7)
-    with pytest.raises(ValueError, match="widths must be an integer in"):
+    with pytest.raises(ValueError, match="widths must be 0, 32, or an integer in"):
         expert_contributions(run, TEST, (17,))
     with pytest.raises(ValueError, match="widths must be different"):
         expert_contributions(run, TEST, (2, 2))
