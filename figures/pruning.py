@@ -1,97 +1,141 @@
-"""Pruning: accuracy on the task against the fraction of experts left out, for every score."""
+"""Pruning: loss of accuracy on the task against the experts left out, for every score."""
+
+from itertools import product
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from moe_theory import Results
-from moe_theory.inference import SCORES, compression_limit
+from moe_theory.inference import SCORES, compare_losses, compression_limit
 from moe_theory.plotting import plot_compression
 
 SIMULATION = "../simulations/pruning.py"
 
-REGIMES = {
-    ("often", "hinge"): "task in 1/3 of pre-training",
-    ("seldom", "hinge"): "task in 2 % of pre-training",
-    ("seldom", "logistic"): "task in 2 %, logistic loss",
-}
+SEEN = {"often": "task in 1/3 of pre-training", "seldom": "task in 2 % of pre-training"}
 RATIOS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.8125, 0.875, 0.90625, 0.9375, 0.96875)
-TUNED = (0.5, 0.75, 0.8125, 0.875, 0.90625, 0.9375)
-KINDS = {"": (RATIOS, "no further fine-tuning"), "_tuned": (TUNED, "fine-tuned again")}
+COMPARED = (0.5, 0.75, 0.875, 0.9375)
+TREATMENTS = {
+    "": ("routers stay", RATIOS),
+    "_routers_go": ("routers go", COMPARED),
+    "_tuned": ("fine-tuned again", (0.75, 0.9375)),
+}
+ROUTING = ("expert choice", "token choice")
+DRAWN = ("router_norm_change", "gate_mass", "activation_frequency", "weight_magnitude", "random")
+LINES = {"gate": ("half of the gate", "--"), "proficient": ("P24's proficiency", ":")}
+COLUMNS = ("mean", "low", "high", "behind", "behind_low", "may_be_best")
 N_EXPERTS = 32
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
-    seen = {(row["seen"], row["loss"]) for row in results}
-    regimes = [at for at in REGIMES if at in seen]
-    figure = Figure(figsize=(1 + 4.2 * len(regimes), 14.5), layout="constrained")
-    axes = figure.subplots(4, len(regimes), sharey=True, squeeze=False)
-    panels = [(data, kind) for data in ("patterns", "digits") for kind in KINDS]
-    table = []
-    for row, (data, kind) in zip(axes, panels, strict=True):
-        ratios, what = KINDS[kind]
-        for ax, regime in zip(row, regimes, strict=True):
-            here = results.select(data=data, seen=regime[0], loss=regime[1])
-            for score in SCORES:
-                if here.rows[0].get(score + kind) is None:
-                    continue
-                accuracy = np.array([line[score + kind] for line in here.rows])
-                plot_compression(ax, kept(ratios), accuracy, score)
-                table.append(limit_row(here, score, kind, ratios, accuracy))
+    figure = Figure(figsize=(10, 8), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True, sharey=True)
+    for row, routing in zip(axes, ROUTING, strict=True):
+        for ax, (seen, what) in zip(row, SEEN.items(), strict=True):
+            here = results.select(data="digits", routing=routing, seen=seen, loss="hinge")
+            for score in DRAWN:
+                plot_compression(ax, left(RATIOS), losses(here, score), score)
             mark(ax, here)
-            ax.set_title(f"{data}, {REGIMES[regime]}; {what}", fontsize=9)
-            ax.set_xlabel("fraction of experts left out $\\rho$")
-        row[0].set_ylabel("test accuracy on the task")
+            ax.set_title(f"{routing}, {what}", fontsize=10)
+        row[0].set_ylabel("loss of test accuracy on the task, points")
+    for ax in axes[-1]:
+        ax.set_xlabel("fraction of experts left out $\\rho$")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
-    n_draws = len(results.unique("draw"))
+    table = rows(results)
     figure.suptitle(
-        f"Pruning {N_EXPERTS} experts after fine-tuning on one task, $n$ = 16, $l$ = 4: mean and "
-        f"95 % interval over {n_draws} draws",
+        f"{finding(table)}\nDigits, {N_EXPERTS} experts after fine-tuning on one task, not tuned "
+        f"again; mean and 95 % interval over {len(results.unique('draw'))} draws",
         fontsize=11,
     )
     return figure, table
 
 
-def kept(ratios):
+def left(ratios):
     """Return the number of experts left."""
     return N_EXPERTS * (1 - np.array(ratios))
 
 
+def losses(here, score, treatment=""):
+    """Return the loss of accuracy in points, shape (draws, ratios)."""
+    before = np.array(here.column("accuracy").tolist())
+    return 100 * (before[:, None] - np.array([row[score + treatment] for row in here.rows]))
+
+
 def mark(ax, here):
-    """Mark the theorem's fraction of irrelevant experts and one expert per class."""
-    gamma = here.mean_std("irrelevant")[0]
-    ax.axvline(N_EXPERTS * (1 - gamma), color="0.3", linestyle="--", linewidth=1,
-               label="$\\rho = \\gamma$, irrelevant experts")  # fmt: skip
-    ax.axvline(2, color="0.3", linestyle=":", linewidth=1, label="one expert per class")
+    """Mark the fraction of irrelevant experts by both lines."""
+    for name, (label, style) in LINES.items():
+        gamma = here.mean_std(f"gamma_{name}")[0]
+        ax.axvline(N_EXPERTS * (1 - gamma), color="0.3", linestyle=style, linewidth=1,
+                   label=f"$\\rho = \\gamma$ by {label}")  # fmt: skip
     ax.set_xscale("log", base=2)
     ax.set_xlim(40, 0.9)
     ticks = (0, 0.5, 0.75, 0.875, 0.9375, 0.96875)
-    ax.set_xticks(kept(ticks), ["0", "½", "¾", "⅞", "15⁄16", "31⁄32"])
+    ax.set_xticks(left(ticks), ["0", "½", "¾", "⅞", "15⁄16", "31⁄32"])
     ax.set_xticks([], minor=True)
-    ax.set_ylim(0.25, 1.03)
+    ax.axhline(0, color="k", linewidth=0.8)
 
 
-def limit_row(here, score, kind, ratios, accuracy):
-    """Return the largest ratio at a loss of less than 1 % of accuracy."""
-    before = np.array([line["accuracy"] for line in here.rows])
-    limit = compression_limit(ratios, accuracy, before)
-    gamma, gamma_std, _ = here.mean_std("irrelevant")
-    size = here.rows[0]
-    at = RATIOS.index(limit.value) if limit.value in RATIOS else 0
-    return {
-        **{name: here.rows[0][name] for name in ("data", "seen", "loss")},
-        "score": score,
-        "fine_tuned": bool(kind),
-        "largest_ratio": limit.value,
-        "milder": limit.milder,
-        "harsher": limit.harsher,
-        "flops_share": round(size["flops"][at] / size["flops"][0], 4),
-        "bytes_share": round(size["kilobytes"][at] / size["kilobytes"][0], 4),
-        "gamma_mean": round(gamma, 4),
-        "gamma_std": round(gamma_std, 4),
-        "accuracy_before": round(float(before.mean()), 4),
-        "n_draws": limit.n_draws,
-        **{f"loss_at_{r:g}": round(float(x), 4)
-           for r, x in zip(ratios, before.mean() - accuracy.mean(axis=0), strict=True)
-           if r in TUNED},
-    }  # fmt: skip
+def rows(results):
+    """Return for every cell and score losses, and distances from the best score."""
+    table, names = [], ("data", "routing", "seen", "loss")
+    cells = {tuple(row[name] for name in names): None for row in results}
+    for cell in cells:
+        labels = dict(zip(names, cell, strict=True))
+        here = results.select(**labels)
+        labels |= {"n_draws": len(here.rows)} | at_gamma(here)
+        for treatment in TREATMENTS:
+            if here.rows[0][SCORES[0] + treatment] is not None:
+                table += compared(here, labels, treatment)
+    return table
+
+
+def at_gamma(here):
+    """Return γ, and what is lost where the γ·k experts of least Δ_s are left out."""
+    before = np.array(here.column("accuracy").tolist())
+    columns = {"accuracy": round(float(before.mean()), 4)}
+    for name in LINES:
+        after = np.array(here.column(f"at_gamma_{name}").tolist())
+        found = compare_losses(100 * (before - after)[:, None])
+        columns[f"gamma_{name}"] = round(here.mean_std(f"gamma_{name}")[0], 4)
+        for part in ("mean", "low", "high"):
+            columns[f"{part}_at_gamma_{name}"] = plain(getattr(found, part)[0])
+    return columns
+
+
+def compared(here, labels, treatment):
+    what, ratios = TREATMENTS[treatment]
+    found = [{**labels, "treatment": what, "score": score} for score in SCORES]
+    every = np.stack([losses(here, score, treatment) for score in SCORES], axis=2)
+    for ratio, name in product(COMPARED, COLUMNS):
+        for row in found:
+            row[f"{name}_at_{ratio:g}"] = None
+    for ratio in set(COMPARED) & set(ratios):
+        result = compare_losses(every[:, ratios.index(ratio)])
+        for name in COLUMNS:
+            for row, value in zip(found, getattr(result, name), strict=True):
+                row[f"{name}_at_{ratio:g}"] = plain(value)
+    before = np.array(here.column("accuracy").tolist())
+    for row in found:
+        accuracy = np.array([line[row["score"] + treatment] for line in here.rows])
+        limit = compression_limit(ratios, accuracy, before)
+        row |= {"largest_ratio": limit.value, "milder": limit.milder, "harsher": limit.harsher}
+    return found
+
+
+def plain(value):
+    return bool(value) if isinstance(value, np.bool_) else round(float(value), 3)
+
+
+def finding(table):
+    """Say in how many comparisons the router's change may be the best score."""
+    shown = [
+        row[f"may_be_best_at_{ratio:g}"]
+        for row in table
+        for ratio in COMPARED
+        if row["data"] == "digits" and row["loss"] == "hinge"
+        and row["treatment"] == "routers stay" and row["score"] == "router_norm_change"
+    ]  # fmt: skip
+    return (
+        f"The change of router norms is not excluded as the best score in {sum(shown)} of "
+        f"{len(shown)} comparisons"
+    )

@@ -1,4 +1,4 @@
-"""Mixed precision: accuracy against average bits, for every way to spend them."""
+"""Mixed precision: loss of accuracy against average bits, for ways to spend them."""
 
 from itertools import product
 
@@ -6,67 +6,80 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from moe_theory import Results
-from moe_theory.inference import SCORES, compression_limit
+from moe_theory.inference import compare_losses
 from moe_theory.plotting import plot_compression
 
 SIMULATION = "../simulations/quantization.py"
 
-BITS = {9: (3.0, 2.75, 2.5, 2.25, 2.0, 1.75, 1.5, 1.25, 1.0), 5: (3.0, 2.5, 2.0, 1.5, 1.0)}
-UNIFORM = (8, 6, 5, 4, 3, 2, 1)
-LEVELS = {"two": "3 or 1 bits", "three": "4, 2 or 1 bits"}
-CHANGES = (
-    "smallest_change", "smallest_change_lift", "smallest_change_idle_last", "largest_change",
-)  # fmt: skip
-WAYS = (
-    "uniform",
-    *CHANGES,
+BITS = (2.5, 2.25, 2.0, 1.75, 1.5)
+TABLED = (2.5, 2.0, 1.5)
+QUANTIZERS = {"gptq": "GPTQ", "hqq": "HQQ", "range": "nearest point of the range"}
+LEVELS = {"two": "3 or 1 bits", "three": "3, 2 or 1 bits"}
+UNIFORM = (1, 2, 3)
+PUBLISHED = (
+    "smallest_change",
+    "released_lift",
+    "released_lift_norm",
+    "final_norm_lift",
+    "activation_frequency",
+    "gate_mass",
+    "curvature",
+)
+OWN = (
+    "largest_change",
+    "large_first",
+    "idle_last",
     "rounding_noise",
-    *(score for score in SCORES if score != "router_norm_change"),
+    "weight_magnitude",
+    "random",
+)
+WAYS = PUBLISHED + OWN
+DRAWN = (
+    "smallest_change",
+    "released_lift",
+    "activation_frequency",
+    "largest_change",
+    "rounding_noise",
 )
 ROUTING = ("expert choice", "token choice")
+PARTS = ("all", "rare")
+COLUMNS = ("mean", "low", "high", "behind", "behind_low", "may_be_best")
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
-    alphas = results.select(data="digits").unique("alpha")
-    narrow = len(alphas) == 1
-    figure = Figure(figsize=(11, 9.5) if narrow else (4.6 * len(alphas), 14.5),
-                    layout="constrained")  # fmt: skip
-    shape = (2, 2) if narrow else (4, len(alphas))
-    axes = figure.subplots(*shape, sharex=True).reshape(4, -1)
-    panels = [(routing, part) for routing in ROUTING for part in ("all", "rare")]
-    for row, (routing, part) in zip(axes, panels, strict=True):
-        for ax, alpha in zip(row, alphas, strict=True):
-            here = results.select(data="digits", alpha=alpha, routing=routing)
-            for way in WAYS:
-                bits, accuracy = curve(here, way, "two", part)
-                plot_compression(ax, bits, accuracy, way, shade=0.05)
-            exact = part_of(np.array(here.column("exact").tolist()), part, alpha)
-            ax.axhline(exact.mean(), color="k", linewidth=0.8, label="32 bits")
-            ax.set_title(f"{routing}, $\\alpha$ = {alpha:g}, {part} inputs", fontsize=9)
-            ax.set_xlim(3.05, 0.95)
-        row[0].set_ylabel("test accuracy")
-    for ax in axes.flat[-max(2, len(alphas)) :]:
-        ax.set_xlabel("average bits per expert weight")
+    alpha = 0.1
+    figure = Figure(figsize=(10, 8), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True)
+    for row, routing in zip(axes, ROUTING, strict=True):
+        here = results.select(alpha=alpha, routing=routing)
+        for ax, part in zip(row, PARTS, strict=True):
+            for way in DRAWN:
+                plot_compression(ax, BITS, losses(here, "gptq", "two", way, part), way)
+            ax.set_title(f"{routing}, {part} inputs", fontsize=10)
+            ax.set_xlim(2.55, 1.45)
+            ax.set_xticks(BITS)
+            ax.axhline(0, color="k", linewidth=0.8)
+        row[0].set_ylabel("loss of test accuracy, points")
+    for ax in axes[-1]:
+        ax.set_xlabel("average bits per expert weight $\\bar b$")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=9)
-    n_draws = len(results.unique("draw"))
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
+    table = rows(results)
     figure.suptitle(
-        "Digits, frequent features 1 and 0, rare ones 7 and 6 with probability $\\alpha$; 16 "
-        f"experts of 3 or 1 bits;\nmean and 95 % interval over {n_draws} draws",
+        f"{finding(table, alpha)}\nDigits, rare features with $\\alpha$ = {alpha:g}; 16 experts of "
+        f"3 or 1 bits by GPTQ; mean and 95 % interval over {len(results.unique('draw'))} draws",
         fontsize=11,
     )
-    return figure, limits(results)
+    return figure, table
 
 
-def curve(here, way, levels, part):
-    """Return bits, falling, and accuracy, shape (draws, bits)."""
-    name = "uniform" if way == "uniform" else f"{way}_{levels}"
+def losses(here, quantizer, levels, way, part):
+    """Return the loss of accuracy in points, shape (draws, bits)."""
+    name = f"{quantizer}_uniform" if way == "uniform" else f"{quantizer}_{levels}_{way}"
     pairs = np.array([row[name] for row in here.rows])
-    accuracy = part_of(pairs, part, here.rows[0]["alpha"])
-    if way != "uniform":
-        return BITS[accuracy.shape[1]], accuracy
-    shown = [place for place, bits in enumerate(UNIFORM) if bits <= 3]
-    return [UNIFORM[place] for place in shown], accuracy[:, shown]
+    exact = np.array([row["exact"] for row in here.rows])
+    alpha = here.rows[0]["alpha"]
+    return 100 * (part_of(exact, part, alpha)[:, None] - part_of(pairs, part, alpha))
 
 
 def part_of(pairs, part, alpha):
@@ -75,43 +88,65 @@ def part_of(pairs, part, alpha):
     return rare if part == "rare" else (1 - alpha) * pairs[..., 0] + alpha * rare
 
 
-def limits(results):
-    """Return the lowest average bits at a loss of less than 1 % of accuracy, by allocation."""
+def rows(results):
+    """Return for every cell and allocation losses, and distances from the best allocation."""
     table = []
-    names = ("data", "routing", "alpha")
-    known = {tuple(row[name] for name in names) for row in results}
-    for place in product(*(results.unique(name) for name in names)):
-        if place not in known:
-            continue
-        here = results.select(**dict(zip(names, place, strict=True)))
-        for levels, way in product(LEVELS, WAYS):
-            if f"{CHANGES[0]}_{levels}" in here.rows[0]:
-                table.append(limit_row(here, way, levels))
+    cells = {(row["routing"], row["alpha"]): None for row in results}
+    for (routing, alpha), quantizer, part in product(cells, QUANTIZERS, PARTS):
+        here = results.select(routing=routing, alpha=alpha)
+        labels = {"routing": routing, "alpha": alpha, "quantizer": quantizer, "part": part}
+        labels |= about(here, part)
+        for levels in LEVELS:
+            table += compared(here, labels, levels)
+        table.append(uniform_row(here, labels))
     return table
 
 
-def limit_row(here, way, levels):
-    row = {name: here.rows[0][name] for name in ("data", "routing", "alpha")}
-    row |= {"levels": LEVELS[levels], "allocation": way}
-    exact = np.array([line["exact"] for line in here.rows])
-    for part in ("all", "rare"):
-        bits, accuracy = curve(here, way, levels, part)
-        before = part_of(exact, part, row["alpha"])
-        limit = compression_limit(bits, accuracy, before)
-        row |= {
-            f"{part}_lowest_bits": limit.value,
-            f"{part}_milder": limit.milder,
-            f"{part}_harsher": limit.harsher,
-            f"{part}_exact": round(float(before.mean()), 4),
-        }
-        row |= {
-            f"{part}_loss_at_{b:g}": round(float(before.mean() - accuracy[:, place].mean()), 4)
-            for place, b in enumerate(bits)
-            if b in (1.0, 2.0, 3.0)
-        }
+def about(here, part):
+    """Return accuracy before rounding, and how far routers of each group of experts moved."""
+    exact = part_of(np.array([row["exact"] for row in here.rows]), part, here.rows[0]["alpha"])
+    columns = {"n_draws": len(exact), "accuracy": round(float(exact.mean()), 4)}
     for group in ("frequent", "rare", "none"):
-        found = [np.mean(line[f"change_{group}"]) for line in here.rows if line[f"n_{group}"]]
-        row[f"change_{group}"] = round(float(np.mean(found)), 4) if found else None
-        error = np.std(found, ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
-        row[f"change_{group}_error"] = round(float(error), 4)
-    return row | {"n_draws": len(here.rows)}
+        found = [np.mean(row[f"change_{group}"]) for row in here.rows if row[f"n_{group}"]]
+        columns[f"change_{group}"] = round(float(np.mean(found)), 3) if found else None
+    return columns
+
+
+def compared(here, labels, levels):
+    found = [{**labels, "levels": LEVELS[levels], "allocation": way} for way in WAYS]
+    quantizer, part = labels["quantizer"], labels["part"]
+    every = np.stack([losses(here, quantizer, levels, way, part) for way in WAYS], axis=2)
+    for bits in TABLED:
+        result = compare_losses(every[:, BITS.index(bits)])
+        for name in COLUMNS:
+            for row, value in zip(found, getattr(result, name), strict=True):
+                row[f"{name}_at_{bits:g}"] = plain(value)
+    return found
+
+
+def uniform_row(here, labels):
+    """Return what the same width for all experts loses, in the columns of the others."""
+    result = compare_losses(losses(here, labels["quantizer"], "", "uniform", labels["part"]))
+    row = {**labels, "levels": "the same", "allocation": "uniform"}
+    row |= {f"{name}_at_{bits:g}": None for bits in TABLED for name in COLUMNS}
+    place = UNIFORM.index(2)
+    return row | {f"{name}_at_2": plain(getattr(result, name)[place]) for name in COLUMNS[:3]}
+
+
+def plain(value):
+    return bool(value) if isinstance(value, np.bool_) else round(float(value), 3)
+
+
+def finding(table, alpha):
+    """Say in how many panels and at how many averages of bits the published rule may be best."""
+    shown = [
+        row[f"may_be_best_at_{bits:g}"]
+        for row in table
+        for bits in TABLED
+        if row["alpha"] == alpha and row["quantizer"] == "gptq"
+        and row["levels"] == LEVELS["two"] and row["allocation"] == "released_lift"
+    ]  # fmt: skip
+    return (
+        f"P26's rule with its lift is not excluded as the best allocation in {sum(shown)} of "
+        f"{len(shown)} comparisons"
+    )

@@ -15,6 +15,8 @@ PANELS = {
         ("relevant", "carries_change", "experts that carry the task", "C3", "o"),
         ("irrelevant", "receives_change", "receive it with less than half of the gate", "C1", "v"),
         ("irrelevant", "never_change", "never receive it", "C0", "s"),
+        ("relevant", "proficient_change", "P24: proficient for half of the inputs", "C4", "P"),
+        ("irrelevant", "hardly_change", "P24: proficient for 1/d of them at most", "C2", "X"),
     ),
     "n_routed": (("kept", "kept", "without further fine-tuning", "C2", "^"),),
     "n_experts": (
@@ -73,7 +75,7 @@ def draw_curve(ax, here, size, bound_name, column, name, colour, marker):
     ax.errorbar(places, mean, 1.96 * error, color=colour, marker=marker, capsize=2, label=label)
     ax.set_yscale("log")
     if size == "patch_dim":
-        ax.set_ylim(2e-5, 5)
+        ax.set_ylim(5e-7, 5)
     number_ticks(ax, np.round(places, 3))
     slope = {"relevant": 0.0, "irrelevant": -0.5, "kept_fine_tuned": -1.0}.get(bound_name)
     if bound_name == "kept":

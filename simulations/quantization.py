@@ -1,9 +1,10 @@
-"""Mixed precision: accuracy against average bits per expert weight, for every allocation.
+"""Mixed precision: accuracy at each average of bits, for every way to spend them.
 
 Each class shows a frequent pattern with probability 1 − α and a rare one with probability α.
-Accuracy is measured on frequent and on rare inputs, as many of each. The claim is that experts
-whose routers changed least need most bits; beside it, the same with the lift of experts of large
-variance, the same with experts that carry no pattern last, and the reverse.
+Accuracy is measured on frequent and on rare inputs, as many of each. P26 gives most bits to the
+experts whose routers changed least, after a lift of experts of large variance. Beside it stand
+its competitors, the reverse order, and orders of our own; all get the released code's numbers of
+experts at each width. Every allocation is a sum of what experts add at each width.
 """
 
 from dataclasses import replace
@@ -19,95 +20,101 @@ from moe_theory import (
     JointMoE,
     Setting,
     Sweep,
-    TaskPatterns,
     TokenChoiceMoE,
 )
-from moe_theory.inference import SCORES, expert_scores, quantize, rounding_noise
+from moe_theory.inference import (
+    SCORES,
+    expert_contributions,
+    expert_scores,
+    largest_variances,
+    released_bits,
+    rounding_noise,
+)
 
-EVEN = {
-    "patterns": TaskPatterns(16, 64, 68, frequencies=(0.5, 0.5)),
-    "digits": DigitTasks(DigitPatches(), frequencies=(0.5, 0.5)),
-}
+LAW = DigitTasks(DigitPatches(), frequencies=(0.5, 0.5))
 ALPHAS = (0.5, 0.1, 0.02)
 ROUTING = ("expert choice", "token choice")
-LEVELS = {"two": (3, 1), "three": (4, 2, 1)}
-BITS = (3.0, 2.75, 2.5, 2.25, 2.0, 1.75, 1.5, 1.25, 1.0)
-UNIFORM = (8, 6, 5, 4, 3, 2, 1)
-LIFT = 2.0
+QUANTIZERS = ("gptq", "hqq", "range")
+LEVELS = {"two": (3, 1), "three": (3, 2, 1)}
+BITS = (2.5, 2.25, 2.0, 1.75, 1.5)
+UNIFORM = (1, 2, 3)
+EXACT, OUR_LIFT = 32, 2.0
 
 
 def experiment(scale: str) -> Sweep:
     quick = scale == "quick"
-    cells = [("digits", alpha) for alpha in ((0.1,) if quick else ALPHAS)]
-    if not quick:
-        cells.append(("patterns", 0.1))
-    settings = [setting(*cell, routing) for cell, routing in product(cells, ROUTING)]
-    return Sweep(settings, n_test=200, n_draws=3 if quick else 12, measure=MEASURES[scale])
+    alphas = (0.1,) if quick else ALPHAS
+    settings = [setting(alpha, routing) for alpha, routing in product(alphas, ROUTING)]
+    return Sweep(settings, n_test=200, n_draws=8 if quick else 200, measure=measure)
 
 
-def setting(name: str, alpha: float, routing: str) -> Setting:
-    data = replace(EVEN[name], frequencies=(1 - alpha, alpha))
-    # Routers of norm 1 and units of norm 1/2, whatever d.
+def setting(alpha: float, routing: str) -> Setting:
+    data = replace(LAW, frequencies=(1 - alpha, alpha))
+    # Routers of norm 1 and units of norm 1/2.
     std = data.patch_dim**-0.5
     shared = {"init_std": std / 2, "router_init_std": std}
-    rate = {"patterns": 0.2, "digits": 0.05}[name]
     if routing == "expert choice":
         model = JointMoE(16, 64, 4, output_weights="expert_signs", **shared)
-        rate *= 4
+        rate = 0.2
     else:
         # A patch reaches two experts only, so that these need units of both signs, and more.
         model = TokenChoiceMoE(16, 128, 2, **shared)
-        rate *= 16
+        rate = 0.8
     # Small enough a loss that the rare inputs are fitted too.
     sgd = SGD(rate, 20, n_steps=10_000, stop_loss=min(0.03, 0.3 * alpha))
-    labels = {"data": name, "routing": routing, "alpha": alpha}
-    return Setting(labels, data, model, sgd, 2000)
+    return Setting({"routing": routing, "alpha": alpha}, data, model, sgd, 2000)
 
 
-def measure(run, test, train, n_test=1200, bits=BITS, levels=LEVELS):
-    """Quantize in every way; accuracies are pairs (frequent, rare) for each number of bits."""
-    law = EVEN["patterns" if test.image_shape is None else "digits"]
+def measure(run, test, train):
+    """Return accuracies as pairs (frequent, rare), for each number of bits where there are any."""
     entropy, key = run.seed
     seed = SeedSequence(entropy, spawn_key=(*key, 1))
-    fresh = law.sample(n_test, seed, split="test")
+    fresh = LAW.sample(800, seed, split="test")
+    few = train.subset(range(500))
     parts = [fresh.subset(np.flatnonzero(fresh.tasks == task)) for task in (0, 1)]
-
-    def accuracy(network):
-        return [1 - network.error(part) for part in parts]
-
     frequent, rare = (most_gate(run, part) > 0.5 for part in parts)
-    columns = {"steps": run.n_steps, "exact": accuracy(run)} | carriers(run, frequent, rare)
-    columns["uniform"] = [accuracy(quantize(run, width)) for width in UNIFORM]
-    ranked = ranks(run, train.subset(range(500)), seed, frequent | rare)
-    for name, widths in levels.items():
-        for way, (values, lift) in ranked.items():
-            columns[f"{way}_{name}"] = [
-                accuracy(quantize(run, b, allocation=values, levels=widths, lift=lift))
-                for b in bits
-            ]
+    columns = {"steps": run.n_steps, "exact": [1 - run.error(part) for part in parts]}
+    columns |= carriers(run, frequent, rare)
+    ranked = orders(run, few, seed, frequent | rare)
+    for quantizer in QUANTIZERS:
+        ranked["rounding_noise"] = {"order": rounding_noise(run, 1, few, quantizer)}
+        widths = (*UNIFORM, EXACT)
+        whole = expert_contributions(run, fresh, widths, quantizer=quantizer, calibration=few)
+        split = [whole.subset(np.flatnonzero(fresh.tasks == task)) for task in (0, 1)]
+        named = allocations(run, ranked)
+        columns |= {
+            f"{quantizer}_{name}": np.stack([part.accuracy(bits) for part in split], axis=-1)
+            for name, bits in named.items()
+        }
     return columns
 
 
-def measure_quick(run, test, train):
-    few = {"two": LEVELS["two"]}
-    return measure(run, test, train, n_test=600, bits=BITS[::2], levels=few)
+def allocations(run, ranked):
+    """Return the bits of all experts by name, a row for each average of `BITS`."""
+    named = {"uniform": [[width] * run.model.n_experts for width in UNIFORM]}
+    for (levels, widths), (way, options) in product(LEVELS.items(), ranked.items()):
+        named[f"{levels}_{way}"] = [
+            released_bits(run, average, levels=widths, **options) for average in BITS
+        ]
+    return named
 
 
-MEASURES = {"quick": measure_quick, "full": measure}
-
-
-def ranks(run, few, seed, carries):
-    """Return what ranks experts, most bits first, in every way, with ζ where experts are lifted."""
-    scores = {score: expert_scores(run, score, data=few, seed=seed) for score in SCORES}
-    change = scores.pop("router_norm_change")
-    idle_last = np.where(carries, -change, -np.ptp(change) - change)
+def orders(run, few, seed, carries):
+    """Return the arguments of `released_bits` for every way to rank experts."""
+    change = run.router_norm_change
+    behind = -np.ptp(change) - change
+    variances = largest_variances(run)
+    large = variances > OUR_LIFT * np.median(variances)
+    scores = {name: expert_scores(run, name, data=few, seed=seed) for name in SCORES}
     return {
-        "smallest_change": (-change, None),
-        "smallest_change_lift": (-change, LIFT),
-        "smallest_change_idle_last": (idle_last, None),
-        "largest_change": (change, None),
-        "rounding_noise": (rounding_noise(run, 1, few), None),
-    } | {score: (values, None) for score, values in scores.items()}
+        "smallest_change": {"zeta": None},
+        "released_lift": {},
+        "released_lift_norm": {"variance": "largest_norm"},
+        "final_norm_lift": {"order": "router_norm"},
+        "largest_change": {"order": scores.pop("router_norm_change")},
+        "large_first": {"order": np.where(large, -change, behind)},
+        "idle_last": {"order": np.where(carries, -change, behind)},
+    } | {name: {"order": values} for name, values in scores.items()}
 
 
 def most_gate(run, part):

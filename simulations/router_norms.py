@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import SeedSequence
 
 from moe_theory import SGD, JointMoE, Setting, Sweep, TaskPatterns
-from moe_theory.inference import fine_tune, prune
+from moe_theory.inference import fine_tune, prune, router_proficiency
 
 SEEN = (0.02, 0.49, 0.49)
 SIZES = {
@@ -45,7 +45,10 @@ def setting(size: str, value: int, loss: str) -> Setting:
 
 
 def measure(run, test, train):
-    """Fine-tune on task 0, measure Δ_s, then look for the fewest experts that keep accuracy."""
+    """Fine-tune on task 0, measure Δ_s, then look for the fewest experts that keep accuracy.
+
+    Experts are told apart by the gate that they give the task's patch, and by P24's proficiency.
+    """
     d = run.patch_dim
     task = TaskPatterns(run.n_patches, d - 6, d, frequencies=SEEN).only(0)
     entropy, key = run.seed
@@ -57,6 +60,9 @@ def measure(run, test, train):
     carries = np.maximum(metrics.gate_positive, metrics.gate_negative) > 0.5
     receives = np.maximum(received(before), received(metrics)) > 0.5
     change, k = tuned.router_norm_change, run.model.n_experts
+    proficiency = router_proficiency(tuned, fresh).max(axis=1)
+    # P24's line: relevant experts find the patch for good, irrelevant ones at a rate of 1/d.
+    relevant, hardly = proficiency >= 0.5, proficiency <= 1 / d
     return {
         "accuracy": 1 - tuned.error(fresh),
         "irrelevant": 1 - float(carries.mean()),
@@ -64,6 +70,9 @@ def measure(run, test, train):
         "carries_change": mean(change[carries]),
         "receives_change": mean(np.abs(change[receives & ~carries])),
         "never_change": mean(np.abs(change[~receives & ~carries])),
+        "not_proficient": 1 - float(relevant.mean()),
+        "proficient_change": mean(change[relevant]),
+        "hardly_change": mean(np.abs(change[hardly])),
         "kept": fewest(range(1, k + 1), lambda n: prune(tuned, 1 - n / k), tuned, fresh) / k,
         "kept_tuned": fewest(
             [n for n in KEPT if n < k] + [k],

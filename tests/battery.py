@@ -13,7 +13,7 @@ left over by vectors takes part.
 import hashlib
 import json
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
 
@@ -40,7 +40,20 @@ from moe_theory import (
 )
 from moe_theory._versions import versions
 from moe_theory.experiments.crossing import crossing
-from moe_theory.inference import SCORES, Quantizer, expert_scores, fine_tune, prune, quantize
+from moe_theory.inference import (
+    QUANTIZERS,
+    RELEASED_ORDERS,
+    SCORES,
+    Quantizer,
+    expert_contributions,
+    expert_scores,
+    fine_tune,
+    prune,
+    quantize,
+    released_bits,
+    router_proficiency,
+    unit_variances,
+)
 from moe_theory.inference import rounding_noise as noise
 from moe_theory.statistics import fit_exponents
 
@@ -126,7 +139,7 @@ def compressions():
         where = f"{kind} {dtype}"
         for score in SCORES:
             found[f"score {score} {where}"] = digest(expert_scores(run, score, data=test))
-        kept = fine_tune(prune(run, 0.34), test, run.sgd, 6)
+        kept = fine_tune(prune(run, 0.34, keep_routers=False), test, run.sgd, 6)
         found[f"prune {where}"] = digest(*parts(kept.weights), kept.predict(test))
         for bits, quantizer in ((3, None), (2, Quantizer(symmetric=False))):
             small = quantize(run, bits, quantizer=quantizer)
@@ -134,6 +147,27 @@ def compressions():
             found[f"quantize {bits} {where}"] = digest(small.weights.experts, *outputs)
         mixed = quantize(run, 2, allocation="rounding_noise", levels=(3, 2, 1), data=test)
         found[f"allocate {where}"] = digest(mixed.weights.experts)
+        found |= released(run, test, where)
+    return found
+
+
+def released(run, test, where):
+    """What is as in the papers' released code: quantizers, bits, routers that stay."""
+    found = {}
+    for name in ("least_squares", "gptq", "hqq"):
+        small = [quantize(run, bits, quantizer=name, data=test) for bits in (1, 3)]
+        grouped = replace(QUANTIZERS[name], symmetric=not QUANTIZERS[name].symmetric, group_size=7)
+        small.append(quantize(run, 2, quantizer=grouped, data=test))
+        outputs = [network.predict(test) for network in small]
+        expected = noise(run, 3, test, name)
+        weights = [network.weights.experts for network in small]
+        found[f"{name} {where}"] = digest(*weights, *outputs, expected)
+    bits = [released_bits(run, 2.0, order, data=test) for order in RELEASED_ORDERS]
+    found[f"released bits {where}"] = digest(*bits, unit_variances(run, "largest_norm"))
+    kept = fine_tune(prune(run, 0.34, keep_routers=True), test, run.sgd, 6)
+    found[f"prune, routers kept {where}"] = digest(*parts(kept.weights), kept.predict(test))
+    each = expert_contributions(run, test, (0, 2, 32), quantizer="gptq", calibration=test)
+    found[f"contributions {where}"] = digest(each.values, router_proficiency(run, test, 0.3))
     return found
 
 

@@ -72,7 +72,8 @@ EXAMPLES = {
     "images": "/proc/none/a", "test_images": "/proc/none/b", "test_labels": "/proc/none/c",
     "npz": "/proc/none/d", "config": {}, "key": "n", "kind": "sufficient", "label": "dense",
     "labels": {}, "learning_rate": 0.1,
-    "less": ROWS[0], "levels": [0.0, 0.5], "max_evaluations": 100, "measured": [10, 40, 160],
+    "less": ROWS[0], "levels": [0.0, 0.5], "losses": [[0.1, 0.2], [0.3, 0.1]],
+    "max_evaluations": 100, "measured": [10, 40, 160],
     "measurements": Measurements({"n_patches": [8, 16, 32]}, [10, 40, 160]), "model": NETWORKS,
     "more": ROWS[0], "n": 16, "n_chosen": 1, "n_draws": 2, "n_experts": 2, "n_hidden": 4,
     "n_irrelevant": 32, "n_pairs": 8, "n_patches": 8, "n_routed": 2, "n_samples": 20, "n_steps": 2,
@@ -83,7 +84,8 @@ EXAMPLES = {
     "score": "random", "second": BOUND, "seeds": [0], "setting": SETTING, "settings": [SETTING],
     "sgd": STEPS, "size": "n_train", "step": lambda size: size, "symmetric": True,
     "test": TEST, "title": "a", "train": DATA, "units_per_expert": 2,
-    "value": [8.0, 16.0, 32.0, 64.0], "values": {"n_patches": [8, 16, 32]}, "x": "n_train",
+    "value": [8.0, 16.0, 32.0, 64.0], "values": {"n_patches": [8, 16, 32]},
+    "variances": [1.0, 2.0], "widths": (0, 2), "x": "n_train",
     "xs": [1.0, 2.0], "y": "draw",
 }  # fmt: skip
 # Examples of single functions.
@@ -97,6 +99,8 @@ OWN = {
     "grid.data": LAW,
     "grid.sgd": STEPS,
     "one_step_error.sgd": SGD(64.0, batch_size=20, n_steps=1),
+    "released_counts.levels": (3, 1),
+    "released_lift.order": [1, 0],
     "rivals.routers": np.eye(34)[:3],
     "expert_choice_success.routers": np.eye(34)[:3],
     "token_choice_success.routers": np.eye(34)[:2],

@@ -230,6 +230,16 @@ def test_prune(capsys):
         assert rows[1]["test_error"] == prune(made, 0.5, score, data=own).error(test)
 
 
+def test_prune_counts_the_experts_that_are_left_where_routers_stay(capsys):
+    said = run_json(
+        capsys,
+        "prune --data patterns --model token --n-experts 4 --n-hidden 8 --n-steps 20 --n-train 40 "
+        "--n-test 50 --ratio 0.5 --score random",
+    )
+    assert [row["n_experts"] for row in said["rows"]] == [4, 2]
+    assert said["rows"][1]["kilobytes"] < said["rows"][0]["kilobytes"]
+
+
 def test_save_and_go_on(capsys, tmp_path):
     path = tmp_path / "new folder" / "run"
     line = (

@@ -109,7 +109,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _prune(options: argparse.Namespace) -> None:
-    from moe_theory.inference import footprint, prune
+    from moe_theory.inference import footprint, prune, working_experts
     from moe_theory.training import TrainingRun
 
     words = PRUNED.words(options)
@@ -132,7 +132,7 @@ def _prune(options: argparse.Namespace) -> None:
                 {
                     "score": score,
                     "ratio": ratio,
-                    "n_experts": small.model.n_experts,
+                    "n_experts": int(working_experts(small).sum()),
                     "test_error": float(small.error(test)),
                     "kilobytes": needs.kilobytes,
                     "flops": needs.flops,

@@ -30,7 +30,7 @@ def allocate_bits(
     lift: float | None = None,
     data: PatchData | None = None,
     seed: Seed = 0,
-    quantizer: Quantizer | None = None,
+    quantizer: Quantizer | str | None = None,
 ) -> NDArray[np.int64]:
     """Return the bits of each expert, at most ``average_bits`` on average.
 
@@ -51,10 +51,11 @@ def allocate_bits(
         to a third of the experts.
     lift : float, optional
         ζ > 0: experts whose largest variance within a neuron exceeds ζ times the median over
-        experts are served before all others, since their grids are coarsest.
+        experts are served before all others, since their grids are coarsest. This is a rule of
+        our own; that of P26 is `released_lift`.
     data, seed
         As for `expert_scores`.
-    quantizer : Quantizer, optional
+    quantizer : Quantizer or str, optional
         The grids, for ``rounding_noise``; by default as for `quantize`.
 
     Returns
@@ -70,7 +71,8 @@ def allocate_bits(
 
     Notes
     -----
-    Source: the ranking is that of P26; the form of the threshold ζ is a modelling choice.
+    Orders, lift and counts of P26's released code are those of `released_bits`. Source: P26, for
+    what experts are ranked by; the form of the threshold ζ is a modelling choice.
 
     Examples
     --------
@@ -100,7 +102,7 @@ def allocate_bits(
         if levels is not None or lift is not None:
             raise reject("(levels, lift)", (levels, lift), "None where all experts get the same")
         return np.full(k, int(average))
-    widths = _levels(levels, average)
+    widths = bit_widths(levels, average)
     if named == "rounding_noise":
         if data is None:
             raise reject("data", None, "given, to predict rounding_noise")
@@ -111,12 +113,24 @@ def allocate_bits(
         ranked = -ranked
     order = np.argsort(-ranked, kind="stable")
     if lift is not None:
-        largest = largest_variances(run)
-        first = largest > lift * np.median(largest)
-        order = np.concatenate([order[first[order]], order[~first[order]]])
+        order = large_first(order, largest_variances(run), lift)
     bits = np.empty(k, np.int64)
     bits[order] = np.repeat(widths, _counts(k, average, widths))
     return bits
+
+
+def large_first(
+    order: NDArray[np.int64], variances: NDArray[np.float64], zeta: float
+) -> NDArray[np.int64]:
+    """Return ``order`` with the experts first whose variance exceeds ζ times the median of all.
+
+    Examples
+    --------
+    >>> large_first(np.array([0, 1, 2]), np.array([1.0, 1.2, 4.0]), 2.0)
+    array([2, 0, 1])
+    """
+    first = variances > zeta * np.median(variances)
+    return np.concatenate([order[first[order]], order[~first[order]]])
 
 
 def largest_variances(run: TrainingRun) -> NDArray[np.float64]:
@@ -135,7 +149,14 @@ def largest_variances(run: TrainingRun) -> NDArray[np.float64]:
     return np.array([variances[own].max() for own in expert_slices(run)])
 
 
-def _levels(levels: Any, average: float) -> list[int]:
+def bit_widths(levels: Any, average: float) -> list[int]:
+    """Return two or three bit-widths around an average, the largest first.
+
+    Examples
+    --------
+    >>> bit_widths((1, 3), 2.5)
+    [3, 1]
+    """
     if not is_sequence(levels) or len(levels) not in (2, 3):
         raise reject("levels", levels, "two or three bit-widths")
     widths = sorted({integer("levels", level, 1, MAX_BITS) for level in levels}, reverse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from moe_theory._display import card
-from moe_theory.inference.pruning import Pruning
+from moe_theory.inference.pruning import Pruning, working_experts
 from moe_theory.inference.quantization import Quantization
 from moe_theory.inference.quantizer import Quantizer
 from moe_theory.inference.received import check_run
@@ -19,13 +19,14 @@ class Footprint:
     Attributes
     ----------
     n_parameters : int
-        Hidden weights, output weights and routers.
+        Hidden weights, output weights and routers; of pruned experts, routers that stay.
     expert_bits : int
         Bits of the hidden weights, with what their grids store.
     other_bits : int
         Bits of output weights and routers, in full precision.
     flops : int
-        Operations of one forward pass of one input, routing included; bits do not change them.
+        Operations of one forward pass of one input, routing included; bits do not change them. An
+        upper bound where patches may choose pruned experts.
     """
 
     n_parameters: int
@@ -80,18 +81,22 @@ def footprint(run: TrainingRun) -> Footprint:
     model, weights = run.model, run.weights
     width = 8 * weights.experts.itemsize
     units = model.n_hidden // model.n_experts
+    working = working_experts(run)
+    n_hidden = units * int(working.sum())
+    n_weights = n_hidden * run.patch_dim
     grids, bits = _stored(run)
-    n_others = weights.output.size + (0 if weights.routers is None else weights.routers.size)
+    n_others = n_hidden + (0 if weights.routers is None else weights.routers.size)
     if grids is None:
-        expert_bits = weights.experts.size * width
+        expert_bits = n_weights * width
     else:
         stored = grids.stored_numbers(run.patch_dim) * width
-        expert_bits = sum(units * (b * run.patch_dim + stored) for b in bits)
+        kept = [b for b, works in zip(bits, working, strict=True) if works]
+        expert_bits = sum(units * (b * run.patch_dim + stored) for b in kept)
     return Footprint(
-        n_parameters=weights.experts.size + n_others,
+        n_parameters=n_weights + n_others,
         expert_bits=expert_bits,
         other_bits=n_others * width,
-        flops=model.forward_flops(run.n_patches, run.patch_dim),
+        flops=model.forward_flops(run.n_patches, run.patch_dim, int(working.sum())),
     )
 
 
@@ -102,6 +107,6 @@ def _stored(run: TrainingRun) -> tuple[Quantizer | None, tuple[int, ...]]:
     for step in run.compression:
         if isinstance(step, Quantization):
             grids, bits = step.quantizer, step.bits
-        elif isinstance(step, Pruning) and grids is not None:
+        elif isinstance(step, Pruning) and grids is not None and not step.routers_kept:
             bits = tuple(bits[s] for s in step.kept)
     return grids, bits

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._arithmetic import norms
 from moe_theory._validation import integer
 from moe_theory.data.patch_data import PatchData
+from moe_theory.inference.grids import FINEST
+from moe_theory.inference.moments import compensation, received_moments
 from moe_theory.inference.quantizer import (
     MAX_BITS,
     Quantizer,
@@ -17,7 +20,7 @@ from moe_theory.inference.quantizer import (
     widths,
 )
 from moe_theory.inference.received import check_run, expert_slices
-from moe_theory.inference.slopes import mean_squared_slopes
+from moe_theory.inference.slopes import mean_squared_slopes, slopes_along
 from moe_theory.training import TrainingRun
 
 
@@ -25,7 +28,7 @@ def rounding_noise(
     run: TrainingRun,
     bits: int | Sequence[int],
     data: PatchData,
-    quantizer: Quantizer | None = None,
+    quantizer: Quantizer | str | None = None,
 ) -> NDArray[np.float64]:
     """Predict how much of the output's mean squared change each expert causes when quantized.
 
@@ -36,8 +39,8 @@ def rounding_noise(
     bits : int, or sequence of int of length k
         Bits per weight of all experts, or of each.
     data : PatchData
-        Inputs over which the change is averaged.
-    quantizer : Quantizer, optional
+        Inputs over which the change is averaged, and by which rounding is compensated.
+    quantizer : Quantizer or str, optional
         By default as for `quantize`.
 
     Returns
@@ -55,11 +58,16 @@ def rounding_noise(
     Notes
     -----
     Rounding errors are taken as independent and uniform over one step Δ, of variance Δ²/12, and
-    small enough that no unit switches: E (δf)² = Σ_w E(∂f/∂w)² Δ_w²/12. Weights at the ends of a
-    grid, its largest and smallest, are not rounded. With few bits neither
-    holds. Since Δ falls as 1/(2ᵇ − 1), the bits that minimise the sum at a given average are
-    b_s = const + ½ log₂ of what expert s causes at equal bits: large weights and large gates need
-    more. Source: derived in docs/theory/inference.md.
+    small enough that no unit switches: E (δf)² = Σ_w E(∂f/∂w)² Δ_w²/12. Weights at an end of the
+    range are not rounded. On grids that were fitted to weights, the mean of the squared errors
+    takes the place of Δ²/12; those of least squares have no part along the weights, where a
+    trained unit's slopes lie. With compensated rounding the
+    error of a neuron is Uᵀe, where U is that of `compensation` and e_q has the variance
+    Δ²/(12 U_qq²): then the slopes that are squared are those of U·∂f/∂w. With few bits none of
+    this holds. Since Δ falls as 1/(2ᵇ − 1), the bits that minimise the sum at a given average
+    are b_s = const + ½ log₂ of what expert s causes at equal bits: large weights and large gates
+    need more. Source: derived in
+    docs/theory/inference.md.
 
     Examples
     --------
@@ -73,9 +81,52 @@ def rounding_noise(
     check_run(run)
     k, grid = run.model.n_experts, grid_of(quantizer)
     each = widths(bits, k) if is_sequence(bits) else [integer("bits", bits, 1, MAX_BITS)] * k
+    if grid.compensates:
+        return _compensated(run, each, data, grid)
     squares = mean_squared_slopes(run, data)
     noise = np.empty(k)
     for s, own in enumerate(expert_slices(run)):
         variances = grid.error_variances(run.weights.experts[own], each[s])
+        if grid.scale == "least_squares" and each[s] <= FINEST:
+            squares[own] = _across(run, own, data, bits=each[s], grid=grid, squares=squares[own])
         noise[s] = (squares[own] * variances).sum()
     return noise
+
+
+def _compensated(
+    run: TrainingRun, each: list[int], data: PatchData, grid: Quantizer
+) -> NDArray[np.float64]:
+    factors = [compensation(moments) for moments in received_moments(run, data)]
+    squares = mean_squared_slopes(run, data, turned=factors)
+    noise = np.empty(len(each))
+    for s, own in enumerate(expert_slices(run)):
+        steps = grid.grids(run.weights.experts[own], each[s])[1]
+        variances = steps**2 / 12 / np.diagonal(factors[s]) ** 2
+        noise[s] = (squares[own] * variances).sum()
+    return noise
+
+
+def _across(
+    run: TrainingRun,
+    own: slice,
+    data: PatchData,
+    *,
+    bits: int,
+    grid: Quantizer,
+    squares: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the squared slopes without their part along the rounded weights of each grid.
+
+    Errors of a least-squares fit are at right angles to what was fitted, and share the other
+    directions: what is left is multiplied by d/(d − 1).
+    """
+    left = squares.copy()
+    rounded = grid.apply(run.weights.experts[own], bits).astype(np.float64)
+    for group in grid.groups(rounded.shape[1]):
+        directions = np.zeros_like(rounded)
+        lengths = norms(rounded[:, group])[:, None]
+        np.divide(rounded[:, group], lengths, out=directions[:, group], where=lengths > 0)
+        size = group.stop - group.start
+        along = slopes_along(run, own, data, directions)[:, None] / size
+        left[:, group] = (left[:, group] - along) * (size / max(1, size - 1))
+    return left

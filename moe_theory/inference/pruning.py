@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._random import Seed
-from moe_theory._validation import real, reject
+from moe_theory._validation import boolean, real, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.received import check_run, expert_slices
 from moe_theory.inference.scores import expert_scores
@@ -32,12 +32,15 @@ class Pruning:
         Numbers of the experts kept, of those before this pruning.
     n_before : int
         How many experts there were.
+    routers_kept : bool
+        Whether the routers of the others are still there, and choose or are chosen for nothing.
     """
 
     score: str
     ratio: float
     kept: tuple[int, ...]
     n_before: int
+    routers_kept: bool = False
 
 
 def prune(
@@ -47,16 +50,18 @@ def prune(
     *,
     data: PatchData | None = None,
     seed: Seed = 0,
+    keep_routers: bool | None = None,
 ) -> TrainingRun:
-    """Leave out the experts with the smallest scores, their routers too.
+    """Leave out the experts with the smallest scores.
 
     Parameters
     ----------
     run : TrainingRun
         A network with experts.
     ratio : float
-        ρ in [0, 1), the fraction of experts to leave out; ρ·k is rounded to the nearest number,
-        and halfway between two of them to the smaller.
+        ρ in [0, 1), the fraction of experts to leave out, of those that are left; ρ·k is rounded
+        to the nearest number, and halfway between two of them to the smaller. The released code
+        of P24 takes the number itself.
     score : str, or array of shape (k,)
         One of `SCORES`, see `expert_scores`, or scores of your own. Of equal scores the
         experts listed later go first.
@@ -64,12 +69,18 @@ def prune(
         Inputs for scores that are averages over inputs.
     seed : int or SeedSequence
         Of the random score.
+    keep_routers : bool, optional
+        Whether the routers of pruned experts stay, as in the released code of P24: a patch that
+        chooses a pruned expert adds nothing to the output, and its other gates do not change.
+        Without them, it goes to another expert, with other gates. By default they stay where
+        patches choose experts. Where experts choose patches, outputs are the same.
 
     Returns
     -------
     TrainingRun
-        The smaller network; its history and operations are those of the training before. What
-        was done stands in its ``compression``.
+        The smaller network; with routers kept, it has as many experts as before, of which the
+        pruned ones have weights 0, and stay so in further training. Its history and operations are
+        those of the training before. What was done stands in its ``compression``.
 
     Raises
     ------
@@ -83,7 +94,7 @@ def prune(
     Notes
     -----
     Routers of separate training come in pairs, so that there pairs are pruned, by the sum of
-    their scores. Pruning by router norms is P24's.
+    their scores. Source: P24 and its released code.
 
     Examples
     --------
@@ -101,31 +112,73 @@ def prune(
         raise reject("model", model, "a network with experts that can be left out")
     ratio = real("ratio", ratio, 0, 1)
     values = expert_scores(run, score, data=data, seed=seed)
-    together = 2 if isinstance(model, SeparateMoE) else 1
-    n_groups = model.n_experts // together
-    n_kept = n_groups - nearest(ratio, n_groups)
-    if n_kept < 1:
-        groups = "pairs of experts" if together > 1 else "experts"
-        raise reject("ratio", ratio, f"small enough to leave one of {n_groups} {groups}")
-    if isinstance(model, TokenChoiceMoE) and n_kept < model.n_chosen:
+    stay = isinstance(model, TokenChoiceMoE)
+    if keep_routers is not None:
+        stay = boolean("keep_routers", keep_routers)
+    kept = _best(run, ratio, values)
+    if isinstance(model, TokenChoiceMoE) and not stay and len(kept) < model.n_chosen:
         allowed = f"small enough to leave the {model.n_chosen} experts that each patch chooses"
         raise reject("ratio", ratio, allowed)
-    grouped = values.reshape(n_groups, together).sum(axis=1)
     name = score if isinstance(score, str) else "given"
-    best = np.sort(np.argsort(-grouped, kind="stable")[:n_kept])
-    kept = (best[:, None] * together + np.arange(together)).ravel()
+    done = Pruning(name, ratio, tuple(int(s) for s in kept), model.n_experts, stay)
+    silenced = _silenced(run, kept) if stay else _without(run, kept)
+    return replace(silenced, compression=(*run.compression, done))
+
+
+def working_experts(run: TrainingRun) -> NDArray[np.bool_]:
+    """Return which experts were not pruned, of those whose routers are there, shape (k,).
+
+    Examples
+    --------
+    >>> from moe_theory import SGD, PatchPatterns, TokenChoiceMoE, train
+    >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
+    >>> run = train(TokenChoiceMoE(4, 8), data, SGD(1.0, 10, n_steps=50))
+    >>> working_experts(prune(run, 0.5, [1.0, 2.0, 3.0, 4.0])).tolist()
+    [False, False, True, True]
+    """
+    check_run(run)
+    working = None
+    for step in run.compression:
+        if isinstance(step, Pruning):
+            left = np.isin(np.arange(step.n_before), step.kept)
+            working = left if step.routers_kept else np.ones(len(step.kept), bool)
+    return np.ones(run.model.n_experts, bool) if working is None else working
+
+
+def _best(run: TrainingRun, ratio: float, values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the numbers of the experts of the largest scores, in pairs where these are trained."""
+    together = 2 if isinstance(run.model, SeparateMoE) else 1
+    grouped = values.reshape(-1, together).sum(axis=1)
+    here = np.flatnonzero(working_experts(run).reshape(-1, together)[:, 0])
+    n_kept = len(here) - nearest(ratio, len(here))
+    if n_kept < 1:
+        groups = "pairs of experts" if together > 1 else "experts"
+        raise reject("ratio", ratio, f"small enough to leave one of {len(here)} {groups}")
+    best = np.sort(here[np.argsort(-grouped[here], kind="stable")[:n_kept]])
+    kept: NDArray[np.int64] = (best[:, None] * together + np.arange(together)).ravel()
+    return kept
+
+
+def _without(run: TrainingRun, kept: NDArray[np.int64]) -> TrainingRun:
+    """Return the network of the experts ``kept`` alone."""
+    model: Any = run.model
     units = np.concatenate([np.arange(model.n_hidden)[expert_slices(run)[s]] for s in kept])
-    n_hidden = len(kept) * model.units_per_expert
+    n_hidden = len(kept) * (model.n_hidden // model.n_experts)
     return replace(
         run,
         model=replace(model, n_experts=len(kept), n_hidden=n_hidden),
         initial=_select(run.initial, kept, units),
         weights=_select(run.weights, kept, units),
-        compression=(
-            *run.compression,
-            Pruning(name, ratio, tuple(int(s) for s in kept), model.n_experts),
-        ),
     )
+
+
+def _silenced(run: TrainingRun, kept: NDArray[np.int64]) -> TrainingRun:
+    """Return the network in which all experts but those ``kept`` have hidden weights 0."""
+    experts = run.weights.experts.copy()
+    for s, own in enumerate(expert_slices(run)):
+        if s not in kept:
+            experts[own] = 0
+    return replace(run, weights=Weights(experts, run.weights.output, run.weights.routers))
 
 
 def nearest(ratio: float, n_groups: int) -> int:

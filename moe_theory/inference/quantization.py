@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._random import Seed
 from moe_theory._validation import real, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.allocation import allocate_bits
+from moe_theory.inference.moments import received_moments
 from moe_theory.inference.quantizer import (
     MAX_BITS,
     Quantizer,
@@ -54,7 +55,7 @@ def quantize(
     lift: float | None = None,
     data: PatchData | None = None,
     seed: Seed = 0,
-    quantizer: Quantizer | None = None,
+    quantizer: Quantizer | str | None = None,
 ) -> TrainingRun:
     """Round the hidden weights of every expert to its grid; routers and output weights stay.
 
@@ -64,10 +65,14 @@ def quantize(
         The network; a dense one counts as one expert.
     bits : float, or sequence of int of length k
         Bits per weight, 1 to 16: the average over experts, or the bits of each.
-    allocation, levels, lift, data, seed
+    allocation, levels, lift, seed
         How an average is spent, see `allocate_bits`; not with bits given per expert.
-    quantizer : Quantizer, optional
-        By default symmetric, with one grid per neuron.
+    data : PatchData, optional
+        Inputs over which `allocate_bits` averages, and from which compensated rounding takes
+        what experts receive.
+    quantizer : Quantizer or str, optional
+        The grids, or their name, one of `QUANTIZERS`; by default symmetric over the range of the
+        weights, with one grid per neuron.
 
     Returns
     -------
@@ -80,14 +85,14 @@ def quantize(
     TypeError
         If an argument is another object than it should be.
     ValueError
-        If the bits are below 1 or above 16 or not one per expert, or as `allocate_bits` does.
+        If the bits are below 1 or above 16 or not one per expert, data are missing, or as
+        `allocate_bits` does.
     DivergenceError
         If the training diverged.
 
     Notes
     -----
-    Source: bit-widths that differ between experts are P26's; rounding to the nearest point of a
-    grid is a modelling choice.
+    Source: P26, where weights are quantized by GPTQ and by HQQ.
 
     Examples
     --------
@@ -97,6 +102,9 @@ def quantize(
     >>> small = quantize(run, 2.5, allocation="router_norm_change", levels=(4, 2))
     >>> small.compression[-1].average_bits
     2.5
+    >>> gptq = quantize(run, 2, quantizer="gptq", data=data)
+    >>> gptq.compression[-1].quantizer.rounding
+    'compensated'
     """
     check_run(run)
     run.check_usable()
@@ -113,10 +121,28 @@ def quantize(
             run, average, allocation, levels=levels, lift=lift, data=data, seed=seed, quantizer=grid
         ).tolist()
     experts = run.weights.experts.copy()
-    for own, width in zip(expert_slices(run), each, strict=True):
-        experts[own] = grid.apply(experts[own], width)
+    moments = calibrated(run, grid, data)
+    for s, (own, width) in enumerate(zip(expert_slices(run), each, strict=True)):
+        experts[own] = grid.apply(experts[own], width, None if moments is None else moments[s])
     return replace(
         run,
         weights=Weights(experts, run.weights.output, run.weights.routers),
         compression=(*run.compression, Quantization(tuple(each), grid)),
     )
+
+
+def calibrated(
+    run: TrainingRun, quantizer: Quantizer, data: PatchData | None
+) -> NDArray[np.float64] | None:
+    """Return the second moments, shape (k, d, d), that a quantizer needs, or None if it needs none.
+
+    Raises
+    ------
+    ValueError
+        If they are needed, and there are no data.
+    """
+    if not quantizer.compensates:
+        return None
+    if data is None:
+        raise reject("data", None, "given, for compensated rounding: what experts receive")
+    return received_moments(run, data)

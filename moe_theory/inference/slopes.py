@@ -14,7 +14,11 @@ from moe_theory.training import TrainingRun
 
 
 def mean_squared_slopes(
-    run: TrainingRun, data: PatchData, weights: ArrayLike | None = None
+    run: TrainingRun,
+    data: PatchData,
+    weights: ArrayLike | None = None,
+    *,
+    turned: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     """Return the mean over inputs of (∂f/∂w)², weighted by input if asked, shape (m, d).
 
@@ -26,6 +30,8 @@ def mean_squared_slopes(
         N inputs.
     weights : array, shape (N,), optional
         By default 1.
+    turned : array, shape (k, d, d), optional
+        The slopes of expert s are multiplied by matrix s before they are squared.
 
     Raises
     ------
@@ -53,14 +59,45 @@ def mean_squared_slopes(
         if given.shape != shares.shape:
             raise reject("weights.shape", given.shape, f"({data.n_samples},), one per input")
         shares = given / data.n_samples
+    if turned is not None:
+        k = run.model.n_experts
+        matrices = real_array("turned", turned, "(k, d, d)")
+        if (given_shape := matrices.shape) != (k, data.patch_dim, data.patch_dim):
+            raise reject("turned.shape", given_shape, f"({k}, {data.patch_dim}, {data.patch_dim})")
     dictionary = data.dictionary.astype(np.float64)
     firing = products(run.weights.experts, dictionary) > 0
     output = run.model.output_scale(run.n_patches) * run.weights.output.astype(np.float64)
     out = np.zeros(run.weights.experts.shape)
     for s, own in enumerate(expert_slices(run)):
+        table = dictionary if turned is None else products(matrices[s], dictionary).T
+        table = read_only(np.ascontiguousarray(table))
         own_gates = np.ascontiguousarray(gates[:, :, s], np.float64)
         add_squared_slopes(
-            read_only(dictionary), read_only(data.indices), firing[own], own_gates, output[own],
-            shares, out[own],
+            table, read_only(data.indices), firing[own], own_gates, output[own], shares, out[own],
         )  # fmt: skip
     return out
+
+
+def slopes_along(
+    run: TrainingRun, units: slice, data: PatchData, directions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the mean over inputs of ⟨∂f/∂w_r, v_r⟩² of the ``units`` of one expert, shape (u,).
+
+    ``directions`` (u, d) holds a v_r for each of them.
+    """
+    expert = units.start // (units.stop - units.start)
+    gates = np.ascontiguousarray(received_gates(run, data)[:, :, expert], np.float64)
+    dictionary = data.dictionary.astype(np.float64)
+    firing = products(run.weights.experts[units], dictionary) > 0
+    parts = products(directions, dictionary)
+    scale = run.model.output_scale(run.n_patches)
+    output = scale * run.weights.output[units].astype(np.float64)
+    shares = np.ones(data.n_samples) / data.n_samples
+    out = np.zeros((len(parts), 1))
+    for r, part in enumerate(parts):
+        one = slice(r, r + 1)
+        add_squared_slopes(
+            read_only(part[:, None].copy()), read_only(data.indices), firing[one], gates,
+            output[one], shares, out[one],
+        )  # fmt: skip
+    return out[:, 0]

@@ -94,12 +94,13 @@ class SeparateMoE(ExpertChoice):
         if self.n_experts % 2:
             raise reject("n_experts", self.n_experts, "even, since routers are trained in pairs")
 
-    def forward_flops(self, n_patches: int, patch_dim: int) -> int:
-        """Return the operations of one forward pass of one input, routing included."""
+    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
+        """Return the operations of one forward pass; routers of pruned experts are not asked."""
+        n_asked = self.n_experts if n_working is None else n_working
         scores = costs.patch_scores(
-            n_samples=1, n_patches=n_patches, n_experts=self.n_experts, patch_dim=patch_dim
+            n_samples=1, n_patches=n_patches, n_experts=n_asked, patch_dim=patch_dim
         )
-        return super().forward_flops(n_patches, patch_dim) + int(scores)
+        return super().forward_flops(n_patches, patch_dim, n_working) + int(scores)
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,13 @@ class JointMoE(ExpertChoice):
         """Return whether rounding alone would decide, if so many routers start at 0."""
         return n_at_zero > 0 and self.patches_per_expert(n_patches) < n_patches
 
-    def forward_flops(self, n_patches: int, patch_dim: int) -> int:
-        """Return the operations of one forward pass of one input, routing included."""
-        return int(costs.joint_forward(batch_size=1, **self._sizes(n_patches, patch_dim)))
+    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
+        """Return the operations of one forward pass; routers of pruned experts are not asked."""
+        sizes = self._sizes(n_patches, patch_dim)
+        if n_working is not None:
+            n_hidden = n_working * self.units_per_expert
+            sizes |= {"n_experts": n_working, "n_hidden": n_hidden}
+        return int(costs.joint_forward(batch_size=1, **sizes))
 
     def step_flops(self, batch_size: int, n_patches: int, patch_dim: int, loss: str) -> int:
         """Return the operations of one step of experts and routers."""

@@ -51,6 +51,11 @@ class Network(ABC):
         """Whether routers are trained together with the experts."""
         return self.kernel != "fixed"
 
+    @property
+    def units_per_expert(self) -> int:
+        """m/k, the number of hidden units of one expert; without experts, of the network."""
+        return self.n_hidden
+
     @abstractmethod
     def patches_per_expert(self, n_patches: int) -> int:
         """Return the largest number of patches of one input that an expert receives."""
@@ -67,9 +72,15 @@ class Network(ABC):
         """Return whether rounding alone would decide, if so many routers start at 0."""
         return False
 
-    def forward_flops(self, n_patches: int, patch_dim: int) -> int:
-        """Return the operations of one forward pass of one input, routing included."""
-        return int(costs.fixed_forward(batch_size=1, **self._fixed(n_patches, patch_dim)))
+    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
+        """Return the operations of one forward pass of one input, routing included.
+
+        Of ``n_working`` experts that were not pruned; by default of all.
+        """
+        sizes = self._fixed(n_patches, patch_dim)
+        if n_working is not None:
+            sizes["n_hidden"] = n_working * self.units_per_expert
+        return int(costs.fixed_forward(batch_size=1, **sizes))
 
     def step_flops(self, batch_size: int, n_patches: int, patch_dim: int, loss: str) -> int:
         """Return the operations of one step of the experts."""

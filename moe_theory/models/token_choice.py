@@ -113,9 +113,16 @@ class TokenChoiceMoE(ExpertNetwork):
         ranked = self.patches_per_expert(n_patches) < n_patches and self.priority == "score"
         return (n_at_zero > 1 and self.n_chosen < self.n_experts) or (n_at_zero > 0 and ranked)
 
-    def forward_flops(self, n_patches: int, patch_dim: int) -> int:
-        """Return the operations of one forward pass of one input, routing included."""
-        return int(costs.token_forward(batch_size=1, **self._sizes(n_patches, patch_dim)))
+    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
+        """Return the operations of one forward pass of one input, routing included.
+
+        At most as many; patches may choose pruned experts, whose routers are asked all the same.
+        """
+        sizes = self._sizes(n_patches, patch_dim)
+        if n_working is not None:
+            most = n_working * self.patches_per_expert(n_patches)
+            sizes["n_pairs"] = min(sizes["n_pairs"], most)
+        return int(costs.token_forward(batch_size=1, **sizes))
 
     def step_flops(self, batch_size: int, n_patches: int, patch_dim: int, loss: str) -> int:
         """Return the operations of one step in which every expert that may be full is full.

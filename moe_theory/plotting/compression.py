@@ -14,8 +14,7 @@ from moe_theory._validation import choice, real, real_array, reject
 SCORE_LOOKS = {
     "router_norm_change": ("router-norm change $\\Delta_s$", "C3", "o", "-"),
     "smallest_change": ("smallest $\\Delta_s$ first", "C3", "o", "-"),
-    "smallest_change_lift": ("smallest $\\Delta_s$ first, large variance before", "C3", "D", "--"),
-    "smallest_change_idle_last": ("smallest $\\Delta_s$ first, idle last", "C5", "d", "-."),
+    "released_lift": ("smallest $\\Delta_s$ first, with P26's lift", "C0", "D", "-"),
     "largest_change": ("largest $\\Delta_s$ first", "C6", "h", "-"),
     "rounding_noise": ("predicted rounding noise", "C9", ">", "-"),
     "gate_mass": ("gate mass", "C0", "s", "-"),

@@ -58,6 +58,6 @@ def test_bits_are_those_of_the_arrays(dtype):
 def test_pruning_half_the_experts_halves_the_work():
     for model in (SeparateMoE(4, 12, 2), JointMoE(4, 12, 2), TokenChoiceMoE(4, 12, capacity=1)):
         run = train(model, DATA, settings_of())
-        ratio = footprint(prune(run, 0.5)).flops / footprint(run).flops
+        ratio = footprint(prune(run, 0.5, keep_routers=False)).flops / footprint(run).flops
         # Sums over patches and the softmax over experts are a few per cent of the whole.
         assert ratio == pytest.approx(0.5, abs=0.05)

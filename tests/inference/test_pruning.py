@@ -57,9 +57,9 @@ def test_the_smallest_scores_go(kind, ratio, data):
     least = 2 if kind == "token" else 1
     if n_kept < least:
         with pytest.raises(ValueError, match="ratio must be small enough"):
-            prune(run, ratio, scores)
+            prune(run, ratio, scores, keep_routers=False)
         return
-    small = prune(run, ratio, scores)
+    small = prune(run, ratio, scores, keep_routers=False)
     kept = kept_by_hand(scores.tolist(), n_kept, together)
     assert list(small.compression[-1].kept) == kept
     assert small.model.n_experts == len(kept)
@@ -88,7 +88,7 @@ def test_order_of_experts_does_not_matter_to_what_is_computed():
 
 def test_nothing_pruned_is_the_same_network():
     for run in RUNS.values():
-        same = prune(run, 0.0)
+        same = prune(run, 0.0, keep_routers=False)
         np.testing.assert_array_equal(same.predict(TEST), run.predict(TEST))
         assert same.compression == (Pruning("router_norm_change", 0.0, tuple(range(8)), 8),)
 
