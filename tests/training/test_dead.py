@@ -6,7 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from moe_theory import SGD, DeadNetworkWarning, DenseCNN, PatchPatterns, Weights, train
+from moe_theory import (
+    SGD,
+    DeadNetworkWarning,
+    DenseCNN,
+    PatchPatterns,
+    Sweep,
+    Weights,
+    grid,
+    train,
+)
 from moe_theory.training.failures import warn_if_dead
 
 PATTERNS = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10)
@@ -61,3 +70,18 @@ def test_most_is_more_than_half(n_zero, dead):
         warnings.simplefilter("always")
         warn_if_dead(f)
     assert [item.category for item in caught] == [DeadNetworkWarning] * dead
+
+
+def test_it_is_said_at_the_call_and_once_in_an_experiment():
+    fast = SGD(100.0, batch_size=10, n_steps=100)
+    settings = grid(PATTERNS, {"dense": DenseCNN(4)}, fast, n_train=(38, 40))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rows = Sweep(settings, n_test=50, n_draws=12).run(progress=False, n_workers=1).rows
+        alone = train(DenseCNN(6), TRAIN, SETTINGS, initial=network(DEAD, 6))
+    assert sum(row["test_error"] == 1 for row in rows) > 1
+    assert len({str(each.message) for each in caught[:-1]}) == 1
+    assert "0 on most inputs" in str(caught[0].message)
+    assert len(caught) > 2
+    assert caught[-1].filename == __file__
+    assert alone.history.train_error[-1] == 1
