@@ -74,12 +74,11 @@ def test_most_is_more_than_half(n_zero, dead):
 
 def test_it_is_said_at_the_call_and_once_in_an_experiment():
     fast = SGD(100.0, batch_size=10, n_steps=100)
-    settings = grid(PATTERNS, {"dense": DenseCNN(4)}, fast, n_train=(38, 40))
+    settings = grid(PATTERNS, {"dense": DenseCNN(2)}, fast, n_train=(38, 40))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        rows = Sweep(settings, n_test=50, n_draws=12).run(progress=False, n_workers=1).rows
+        Sweep(settings, n_test=50, n_draws=12).run(progress=False, n_workers=1)
         alone = train(DenseCNN(6), TRAIN, SETTINGS, initial=network(DEAD, 6))
-    assert sum(row["test_error"] == 1 for row in rows) > 1
     assert len({str(each.message) for each in caught[:-1]}) == 1
     assert "0 on most inputs" in str(caught[0].message)
     assert len(caught) > 2
