@@ -5,6 +5,7 @@ import pytest
 from cases import settings_of
 
 from moe_theory import DenseCNN, JointMoE, PatchPatterns, SeparateMoE, TokenChoiceMoE, train
+from moe_theory.inference import QUANTIZERS as NAMED
 from moe_theory.inference import Quantizer, allocate_bits, quantize, rounding_noise
 
 PATTERNS = PatchPatterns(n_patches=6, n_irrelevant=20, patch_dim=24)
@@ -31,6 +32,22 @@ def test_mean_squared_change_of_outputs(kind, quantizer):
         ratios.append(np.mean(change**2) / predicted)
     error = np.std(ratios, ddof=1) / np.sqrt(len(ratios))
     assert error < 0.15
+    assert np.mean(ratios) == pytest.approx(1, abs=4 * error)
+
+
+@pytest.mark.parametrize("name", sorted(NAMED))
+@pytest.mark.parametrize("kind", sorted(MODELS))
+def test_predicted_noise_of_every_quantizer(name, kind):
+    """Over trainings the ratio of measured to predicted change has mean 1."""
+    ratios = []
+    for seed in range(40):
+        run = train(MODELS[kind], PATTERNS.sample(30, seed), SGD, seed)
+        inputs = PATTERNS.sample(100, seed, split="test")
+        small = quantize(run, 7, quantizer=name, data=inputs)
+        change = small.predict(inputs) - run.predict(inputs)
+        ratios.append(np.mean(change**2) / rounding_noise(run, 7, inputs, name).sum())
+    error = np.std(ratios, ddof=1) / np.sqrt(len(ratios))
+    assert error < 0.2
     assert np.mean(ratios) == pytest.approx(1, abs=4 * error)
 
 

@@ -98,6 +98,11 @@ def share_of(average, levels):
     return (average - levels[-1]) / (levels[0] - levels[-1])
 
 
+def test_the_upper_region_is_open():
+    """At b_h − Δ/3 itself the middle's rule holds: of 11 in the middle 3 pairs leave it, not 5."""
+    assert released_counts(16, 5.0, (7, 4, 1)) == {7: 8, 4: 5, 1: 3}
+
+
 def test_half_an_expert_is_rounded_to_the_even_number():
     assert released_counts(2, 1.25, (2, 1)) == {2: 0, 1: 2}
     assert released_counts(6, 1.25, (2, 1)) == {2: 2, 1: 4}
