@@ -58,8 +58,10 @@ def test_errors_by_l():
 
 
 def test_files_exist():
-    for path in re.findall(r"\]\(([a-z]\S*?)\)", README):
+    for link in re.findall(r"\]\(([A-Za-z]\S*?)\)", README):
+        path, _, anchor = link.partition("#")
         assert (ROOT / path).exists(), path
+        assert not anchor or f'<a id="{anchor}">' in (ROOT / path).read_text("utf-8"), link
 
 
 def test_targets_exist():
