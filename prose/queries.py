@@ -17,7 +17,6 @@ from prose.text import fixed, interval, number, percent, slope
 At = Row | Table  # a table that has one row
 CONFIDENCE = 0.95  # of every interval
 MIDDLES = ("value", "saving", "measured", "simulated", "largest_ratio")
-STANDARD_ERRORS = {"simulated": ("se", "standard_error")}
 
 
 def span(at: At, digits: int = 3, *, scale: float = 1) -> str:
@@ -46,7 +45,7 @@ def mean_and_error(at: At, name: str) -> tuple[float, float]:
     """Return the mean of a column over draws, and half the width of its interval."""
     middle = float(at[f"{name}_mean"] if f"{name}_mean" in at else at[name])
     wide = standard_errors(int(at["n_draws"]) if "n_draws" in at else None)
-    for column in STANDARD_ERRORS.get(name, (f"{name}_se", f"{name}_error")):
+    for column in (f"{name}_se", f"{name}_error"):
         if column in at:
             return middle, wide * float(at[column])
     return middle, wide * float(at[f"{name}_std"]) / float(at["n_draws"]) ** 0.5

@@ -71,4 +71,3 @@ def test_targets_exist():
     for page in pages:
         for target in re.findall(r"(?:`|^)make ([a-z][a-z0-9-]*)", page.read_text(), flags=re.M):
             assert target in known or target.startswith("figure-"), (page, target)
-
