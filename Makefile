@@ -128,5 +128,5 @@ notebooks: install ## execute the notebooks (installs what that takes); their ou
 	$(BIN)/python notebooks/execute.py
 
 clean: ## remove the environment, caches and raw results
-	rm -rf $(VENV) .aarch64 docs/_build docs/_generated docs/api/generated results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .aarch64 docs/_build docs/_generated docs/api/generated docs/notebooks/generated results dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

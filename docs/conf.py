@@ -12,7 +12,8 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import generate  # noqa: E402  (a file of this folder)
+import generate  # noqa: E402  (files of this folder)
+import notebook_pages  # noqa: E402
 
 import moe_theory  # noqa: E402
 
@@ -61,11 +62,11 @@ mathjax4_config = {
 }  # fmt: skip
 
 html_theme = "pydata_sphinx_theme"
-html_title = "moe_theory"
+html_title = f"moe_theory {version}"
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
-    "logo": {"text": "moe_theory"},
+    "logo": {"text": html_title},
     "navbar_persistent": ["search-button"],
     "navbar_end": ["theme-switcher"],
     "header_links_before_dropdown": 7,
@@ -77,7 +78,18 @@ html_theme_options = {
 }
 html_show_copyright = False
 # Pages that stand alone need no list of their neighbours.
-html_sidebars = {name: [] for name in ("index", "tutorial", "results", "benchmarks")}
+html_sidebars = {
+    name: []
+    for name in (
+        "index",
+        "tutorial",
+        "results",
+        "gallery",
+        "benchmarks",
+        "changelog",
+        "citing",
+    )
+}
 
 NAMES = generate.names()
 # The tables that `make theory` writes lie outside this folder; on the site they are pages.
@@ -92,10 +104,8 @@ def place_tables(app: Sphinx, name: str, source: list[str]) -> None:
 
 def place_pictures(app: Sphinx, name: str, source: list[str]) -> None:
     """Show the figures that the page speaks of."""
-    if name == "results":
-        source[0] = generate.with_pictures(source[0], "..")
-    elif name in ("theory/inference", "theory/token-choice"):
-        source[0] = generate.with_pictures(source[0], "../..", at_end=True)
+    if name in ("theory/inference", "theory/token-choice"):
+        source[0] = generate.with_pictures(source[0], "../..")
 
 
 def escape_mathematics(*event: object) -> None:
@@ -125,6 +135,8 @@ def link_names(app: Sphinx, doctree: nodes.document) -> None:
 def setup(app: Sphinx) -> None:
     """Connect the above."""
     generate.write_commands(HERE / "_generated" / "commands.md")
+    generate.write_gallery(HERE / "_generated" / "gallery.md")
+    notebook_pages.write_notebooks()
     app.connect("autodoc-process-docstring", escape_mathematics)
     app.connect("autodoc-process-signature", drop_protocols)
     app.connect("doctree-read", link_names)

@@ -82,26 +82,50 @@ def _block(text: str) -> str:
     return f"```text\n{text.rstrip()}\n```"
 
 
-def with_pictures(text: str, up: str, at_end: bool = False) -> str:
-    """Return a page with the pictures of figures/full that it names.
+def write_gallery(path: Path) -> None:
+    """Write what every figure shows, with its picture, its target and its table, as Markdown.
 
-    A picture comes after the paragraph that begins with its name, or else that first names it, or
-    at the end. The root of the repository is ``up`` from the page.
+    Links lead from the page in ``docs`` that includes it.
     """
-    paragraphs = text.split("\n\n")
-    begins = [re.match(r"(?:`\w+`(?:, )?)*", paragraph)[0] for paragraph in paragraphs]
-    places: dict[str, int] = {}
-    for parts in (begins, paragraphs):
-        for at, part in enumerate(parts):
-            for name in re.findall(r"`(?:figures/full/)?(\w+)(?:\.png)?`", part):
-                if (FIGURES / "full" / f"{name}.png").exists():
-                    places.setdefault(name, at)
-    for name, at in places.items():
-        said = (
-            ast.get_docstring(ast.parse((FIGURES / f"{name}.py").read_text(encoding="utf-8")))
-            or name
-        )
-        first = re.split(r"\n\n|(?<=\.) ", said)[0].replace("\n", " ")
-        head = f":::{{figure}} {up}/figures/full/{name}.png\n:alt: {first}\n:width: 100%"
-        paragraphs[-1 if at_end else at] += f"\n\n{head}\n\n`{name}`: {first}\n:::"
-    return "\n\n".join(paragraphs)
+    parts = []
+    for figure in sorted(FIGURES.glob("*.py")):
+        name, (title, rest) = figure.stem, described(figure.stem)
+        at = f"../figures/full/{name}"
+        files = f"{{download}}`table <{at}.csv>`, {{download}}`settings and versions <{at}.json>`"
+        parts += [f"## {name}", title, f"![{title}]({at}.png)"]
+        parts += [rest] if rest else []
+        parts += [f"`make figure-{name}`; {files}; shown on {shown_on(name)}."]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def described(name: str) -> tuple[str, str]:
+    """Return the first line of a figure's docstring and the rest, as Markdown."""
+    tree = ast.parse((FIGURES / f"{name}.py").read_text(encoding="utf-8"))
+    title, _, rest = (ast.get_docstring(tree) or name).partition("\n\n")
+    clean = (part.replace("\n", " ").replace("*", "\\*") for part in (title, rest))
+    return next(clean), next(clean)
+
+
+def shown_on(name: str) -> str:
+    """Return links to the pages that speak of a figure, or show it."""
+    docs = Path(__file__).parent
+    pages = (docs / "results.md", *sorted((docs / "theory").glob("*.md")))
+    named = re.compile(rf"`{name}(?:\.csv)?`|/{name}\.(?:png|csv)")
+    found = [page for page in pages if named.search(page.read_text(encoding="utf-8"))]
+    links = [f"[{page.stem}]({page.relative_to(docs).as_posix()})" for page in found]
+    return ", ".join(links) or "this page only"
+
+
+def with_pictures(text: str, up: str) -> str:
+    """Return a page with the pictures of figures/full that it names, at its end.
+
+    The root of the repository is ``up`` from the page.
+    """
+    parts = [text.rstrip("\n")]
+    for name in dict.fromkeys(re.findall(r"`(?:figures/full/)?(\w+)(?:\.png)?`", text)):
+        if (FIGURES / "full" / f"{name}.png").exists():
+            first = re.split(r"(?<=\.) ", described(name)[0])[0]
+            head = f":::{{figure}} {up}/figures/full/{name}.png\n:alt: {first}\n:width: 100%"
+            parts.append(f"{head}\n\n`{name}`: {first}\n:::")
+    return "\n\n".join(parts) + "\n"

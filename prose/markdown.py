@@ -14,7 +14,7 @@ from prose.queries import (
     span,
 )
 from prose.tables import MNIST, Row, Table, read, table
-from prose.text import interval, number, percent
+from prose.text import formula, interval, number, percent
 
 MNIST_ARMS = {
     "dense": "dense CNN, *m* = 40",
@@ -62,7 +62,8 @@ def verdicts_table() -> str:
     for quantity, arm in kinds:
         rows = table("bounds", quantity=quantity, arm=arm).rows
         growth = "; ".join(_growth(row) for row in rows if row["measured"])
-        body.append([f"{quantity}, {arm}", rows[0]["bound"], growth, f"{rows[0]['bound_verdict']}"])
+        bound, verdict = formula(rows[0]["bound"]), rows[0]["bound_verdict"]
+        body.append([f"{quantity}, {arm}", bound, growth, verdict])
     return pipes(["bound", "", "measured growth", "verdict"], body)
 
 
@@ -80,7 +81,7 @@ def norms_table() -> str:
             for loss in ("hinge", "logistic")
         )
         cells = [f"{exponent_of(row)}, {row['verdict']}" for row in (hinge, logistic)]
-        body.append([experts, hinge["bound"], *cells])
+        body.append([experts, formula(hinge["bound"]), *cells])
     return pipes(["experts", "theorem", "hinge loss", "logistic loss"], body)
 
 

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
 
+from scipy.stats import norm, t
+
 from moe_theory.experiments.scripts import load_script
 from moe_theory.plotting import fit_rows
 from prose.tables import ROOT, MissingNumberError, Row, Table, table
 from prose.text import fixed, interval, number, percent, slope
 
 At = Row | Table  # a table that has one row
-NORMAL = 1.96  # standard errors on each side of a mean hold 95 %
+CONFIDENCE = 0.95  # of every interval
 MIDDLES = ("value", "saving", "measured", "simulated", "largest_ratio")
-STANDARD_ERRORS = {"simulated": ("se", "standard_error")}
 
 
 def span(at: At, digits: int = 3, *, scale: float = 1) -> str:
@@ -43,10 +44,23 @@ def ratio(at: At, *, inverse: bool = False) -> str:
 def mean_and_error(at: At, name: str) -> tuple[float, float]:
     """Return the mean of a column over draws, and half the width of its interval."""
     middle = float(at[f"{name}_mean"] if f"{name}_mean" in at else at[name])
-    for column in STANDARD_ERRORS.get(name, (f"{name}_se", f"{name}_error")):
+    wide = standard_errors(int(at["n_draws"]) if "n_draws" in at else None)
+    for column in (f"{name}_se", f"{name}_error"):
         if column in at:
-            return middle, NORMAL * float(at[column])
-    return middle, NORMAL * float(at[f"{name}_std"]) / float(at["n_draws"]) ** 0.5
+            return middle, wide * float(at[column])
+    return middle, wide * float(at[f"{name}_std"]) / float(at["n_draws"]) ** 0.5
+
+
+def standard_errors(n_draws: int | None) -> float:
+    """Return how many standard errors on each side of a mean hold 95 %: Student's t over draws.
+
+    Examples
+    --------
+    >>> [round(standard_errors(n), 2) for n in (10, 20, None)]
+    [2.26, 2.09, 1.96]
+    """
+    tail = (1 + CONFIDENCE) / 2
+    return float(norm.ppf(tail) if n_draws is None else t.ppf(tail, n_draws - 1))
 
 
 def mean(
@@ -145,6 +159,18 @@ def always(found: Table) -> str:
     if start == len(rows):
         raise MissingNumberError(f"{found.name}: trials fail at the largest N")
     return rows[start]["n_train"]
+
+
+def verdicts(wanted: str) -> list[str]:
+    """Return the bounds of the complexity table on which this verdict was given.
+
+    Examples
+    --------
+    >>> verdicts("not testable")
+    ['iteration complexity, joint', 'computational complexity, joint']
+    """
+    found = table("bounds", bound_verdict=wanted)
+    return [*dict.fromkeys(f"{row['quantity']}, {row['arm']}" for row in found)]
 
 
 def choices(found: Table) -> Table:

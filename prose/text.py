@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
+
+POWERS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+LOWERED = str.maketrans(POWERS, "0123456789")
+COMMANDS = {"Ω": r"\Omega", "ε": r"\varepsilon", "γ": r"\gamma", "−": "-"}
 
 
 def number(value: float | str, digits: int = 3) -> str:
@@ -65,6 +70,19 @@ def sign(text: str) -> str:
     if text.startswith("-") and not text.strip("-0."):
         return text[1:]
     return text.replace("-", "−", 1) if text.startswith("-") else text
+
+
+def formula(plain: str) -> str:
+    r"""Return a bound that is written in Unicode as a formula that Markdown typesets.
+
+    Examples
+    --------
+    >>> print(formula("Ω(k⁴ l⁶/ε¹⁶)"), formula("O(1/√d)"), formula("Ω(1 − γ)"))
+    $\Omega(k^{4} l^{6}/\varepsilon^{16})$ $O(1/\sqrt{d})$ $\Omega(1 - \gamma)$
+    """
+    raised = re.sub(f"[{POWERS}]+", lambda at: f"^{{{at[0].translate(LOWERED)}}}", plain)
+    rooted = re.sub(r"√(\w)", r"\\sqrt{\1}", raised)
+    return "$" + "".join(COMMANDS.get(letter, letter) for letter in rooted) + "$"
 
 
 def spelled(count: int) -> str:

@@ -57,3 +57,12 @@ def test_derivations_stand_where_docstrings_say():
             cited |= dict.fromkeys(re.findall(r"[\w-]+\.md", sentence), path)
     assert len(cited) >= 8
     assert [name for name in cited if not (DOCS / "theory" / name).is_file()] == []
+
+
+def test_paragraphs_of_results_are_short():
+    text = (DOCS / "results.md").read_text(encoding="utf-8").partition("<!-- pending -->")[0]
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    parts = [part.strip() for part in re.split(r"\n\n|\n(?=- )", text)]
+    parts = [part for part in parts if not part.startswith("|")]
+    assert len(parts) > 50
+    assert [part for part in parts if len(part.split()) > 90] == []

@@ -152,6 +152,8 @@ def test_numbers_as_text():
 
 def test_means_of_shares_stay_between_0_and_1():
     row = {"error_mean": "0.01", "error_std": "0.1", "n_draws": "4"}
-    assert queries.mean(row, "error", 2) == "0.01 [0.00, 0.11]"
-    assert queries.mean(row, "error", 2, complement=True) == "0.99 [0.89, 1.00]"
+    assert queries.mean(row, "error", 2) == "0.01 [0.00, 0.17]"
+    assert queries.mean(row, "error", 2, complement=True) == "0.99 [0.83, 1.00]"
     assert queries.mean({"error": "0.5", "error_se": "0.1"}, "error", 3) == "0.500 [0.304, 0.696]"
+    few = {"error": "0.5", "error_se": "0.1", "n_draws": "10"}
+    assert queries.mean(few, "error", 3) == "0.500 [0.274, 0.726]"

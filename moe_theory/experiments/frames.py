@@ -75,5 +75,5 @@ def _library(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        message = f'{name} is not installed; pip install "moe_theory[tables]" brings it'
+        message = f"{name} is not installed; pip install {name} brings it"
         raise ImportError(message, name=name) from error

@@ -215,7 +215,7 @@ class Results:
         Raises
         ------
         ImportError
-            If pandas is missing; ``pip install "moe_theory[tables]"`` brings it.
+            If pandas is missing; ``pip install pandas`` brings it.
 
         Examples
         --------
@@ -242,7 +242,7 @@ class Results:
         ValueError
             If ``dims`` are no columns of single values, or two rows agree in all of them.
         ImportError
-            If xarray is missing; ``pip install "moe_theory[tables]"`` brings it.
+            If xarray is missing; ``pip install xarray`` brings it.
 
         Examples
         --------

@@ -189,6 +189,23 @@ CLAIMS: tuple[tuple[str, Callable[[], bool]], ...] = (
         == ["not violated", "violated"],
     ),
     (
+        "violated of P24: O(1/√d) of experts that receive the task with a small gate (hinge), Ω(1) "
+        "of those that carry it (logistic), 1 − γ as a rate (hinge), and nothing else",
+        lambda: {
+            (r["quantity"], r["size"], r["loss"]) for r in table("router_norms", verdict="violated")
+        } == {
+            ("receives_change", "patch_dim", "hinge"),
+            ("carries_change", "patch_dim", "logistic"),
+            ("kept", "n_routed", "hinge"),
+        },
+    ),
+    (
+        "a fraction 1 − γ of the experts was enough in every training",
+        lambda: all(
+            r["n_held"] == r["n_trainings"] for r in table("router_norms", size="n_routed")
+        ),
+    ),
+    (
         "Δ_s of experts that never receive the task holds O(1/√d)",
         lambda: _norms("never_change", "not violated"),
     ),

@@ -15,7 +15,7 @@ from generator.tables import LEVELS
 from moe_theory.bounds import complexity
 from moe_theory.plotting import number_ticks
 from moe_theory.predictions import one_step_samples_asymptotic
-from prose.queries import predictions_file
+from prose.queries import mean_and_error, predictions_file, standard_errors
 from prose.tables import Row, Table, row, setting, table
 
 WIDTH = 6.4
@@ -149,9 +149,7 @@ def errors(ax: Axes, rows: Table, label: str, colour: str, marker: str) -> None:
     first = {float(r["n_train"]): r for r in rows}
     at = sorted(first)
     middle = np.array([float(first[n]["test_error_mean"]) for n in at])
-    wide = [
-        1.96 * float(first[n]["test_error_std"]) / float(first[n]["n_draws"]) ** 0.5 for n in at
-    ]
+    wide = [mean_and_error(first[n], "test_error")[1] for n in at]
     ax.errorbar(at, middle, wide, color=colour, marker=marker, label=label)
 
 
@@ -202,7 +200,7 @@ def tokens() -> Figure:
                         marker=marker, linestyle="none", label=label)  # fmt: skip
             ax.plot(at, [float(r["predicted"]) for r in rows], color=colour)
         rows = token_rows(arm, "trained")
-        wide = [1.96 * float(r["test_error_std"]) / float(r["n_draws"]) ** 0.5 for r in rows]
+        wide = [mean_and_error(r, "test_error")[1] for r in rows]
         error.errorbar([float(r["capacity"]) for r in rows], [float(r["test_error"]) for r in rows],
                        wide, color=colour, marker=marker, label=label)  # fmt: skip
     titles = (
@@ -267,7 +265,8 @@ def series(ax: Axes, line: Row, label: str, colour: str, marker: str) -> None:
     at, means, errors_ = (
         np.array(line[name].split(), float) for name in ("values", "means", "standard_errors")
     )
-    ax.errorbar(at, means, 1.96 * errors_, color=colour, marker=marker, label=label)
+    wide = standard_errors(int(line["n_draws"])) * errors_
+    ax.errorbar(at, means, wide, color=colour, marker=marker, label=label)
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {

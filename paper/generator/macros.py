@@ -306,6 +306,7 @@ def norms() -> Macros:
     often = setting("pruning", "data", seen="often")["frequencies"][0]
     return {
         "NormDraws": between["n_draws"],
+        "NormViolated": spelled(len(table("router_norms", verdict="violated"))),
         "SeldomShare": percent(seldom),
         "OftenShare": percent(often),
         **{f"NormCarries{loss.title()}": exponent_of(r) for loss, r in carries.items()},

@@ -196,5 +196,5 @@ def test_a_grid_of_gaps_is_refused():
 @pytest.mark.parametrize("name", ["pandas", "xarray"])
 def test_a_missing_library_says_how_to_install_it(name, monkeypatch):
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=rf'{name} is not .* pip install "moe_theory\[tables\]"'):
+    with pytest.raises(ImportError, match=rf"{name} is not .* pip install {name} brings"):
         getattr(RESULTS, f"to_{name}")(*([["arm"]] if name == "xarray" else []))
