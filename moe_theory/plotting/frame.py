@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import Any
 
@@ -54,7 +55,7 @@ def headline(figure: Figure, finding: str, conditions: str = "", *, size: float 
 def _wrapped(figure: Figure, text: str, size: float, width: float) -> str:
     """Break a text into lines of about one length, and none within an equation."""
     letters = max(int(72 * figure.get_figwidth() / (width * size)), 10)
-    whole = text.replace(" = ", "\u00a0=\u00a0")
+    whole = re.sub(r"(?<=\d) (?=\$)", "\u00a0", text.replace(" = ", "\u00a0=\u00a0"))
     lines = textwrap.wrap(whole, letters, break_long_words=False)
     while letters > 10:
         letters -= 1
