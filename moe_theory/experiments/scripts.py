@@ -153,6 +153,6 @@ def _save(figure: Figure, path: Path) -> None:
     figure.savefig(written, dpi=150, format="png")
     with Image.open(written) as image:
         few = image.convert("RGB").quantize(
-            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+            256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
         )
     few.save(path, optimize=True)
