@@ -36,15 +36,20 @@ SMALLEST = 0.008
 def draw(one_step: Results, trained: Results, joint: Results) -> tuple[Figure, list[dict]]:
     rows = [*map(one_step_row, one_step.rows), *map(trained_row, [*trained.rows, *joint.rows])]
     results = Results({}, rows)
+    table = []
+    for arm in TITLES:
+        here = results.select(arm=arm)
+        table += [*error_rows(here), *sample_rows(here)]
+    return plot(table), table
+
+
+def plot(table: list[dict]) -> Figure:
     figure = Figure(figsize=(3.5 * len(TITLES), 8.4), layout="constrained")
     axes = figure.subplots(2, len(TITLES))
-    table = []
     for place, arm in enumerate(TITLES):
-        here = results.select(arm=arm)
-        errors, samples = error_rows(here), sample_rows(here)
-        table += [*errors, *samples]
-        draw_errors(axes[0, place], arm, errors)
-        draw_samples(axes[1, place], arm, samples)
+        here = [row for row in table if row["arm"] == arm]
+        draw_errors(axes[0, place], arm, [row for row in here if row["quantity"] == "error"])
+        draw_samples(axes[1, place], arm, [row for row in here if row["quantity"] == "samples"])
     inside = [row["verdict"] == "within" for row in table if row["quantity"] == "samples"]
     headline(
         figure,
@@ -53,7 +58,7 @@ def draw(one_step: Results, trained: Results, joint: Results) -> tuple[Figure, l
         "orthonormal patterns, $m$ = 40, training to a loss of 0.03; 95 % intervals, those of "
         "$N^*$ with the spread of prediction and simulation; bands: what is claimed",
     )
-    return figure, table
+    return figure
 
 
 @cache

@@ -82,7 +82,8 @@ def draw_curve(ax, here, size, bound_name, column, name, colour, marker):
     ax.set_yscale("log")
     if size == "patch_dim":
         ax.set_ylim(2e-5, 5)
-    number_ticks(ax, np.round(places, 3))
+    number_ticks(ax, np.round(places, 2 if size == "n_routed" else 0))
+    ax.tick_params(axis="x", labelsize=8)
     slope = {"relevant": 0.0, "irrelevant": -0.5, "kept_fine_tuned": -1.0}.get(bound_name)
     if bound_name == "kept":
         ax.plot(places, places, color="0.3", linestyle=":", label="$1 - \\gamma$, the theorem's")
