@@ -22,19 +22,30 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     models = list(dict.fromkeys((r["n_patches"], r["n_irrelevant"]) for r in results.rows))
     simulated = [with_flops(row, results) for row in
                  size_thresholds(results, "n_train", LABELS, EPSILON).rows]  # fmt: skip
-    figure = Figure(figsize=(max(3.4 * len(models), 6.4), 8.4), layout="constrained")
-    axes = figure.subplots(2, len(models), squeeze=False)
-    table, verdicts = [], []
-    for place, (n, p) in enumerate(models):
+    table = []
+    for n, p in models:
         patterns = PatchPatterns(n_patches=n, n_irrelevant=p, patch_dim=p + 2)
         here = [row for row in simulated if (row["n_patches"], row["n_irrelevant"]) == (n, p)]
-        for ax, goal in zip(axes[:, place], GOALS, strict=True):
+        for goal in GOALS:
             rows = join(goal, advise(patterns, EPSILON, goal).options, here)
             verdict = judge(rows)
-            verdicts.append(verdict)
             table += [{"goal": goal, "n_patches": n, "n_irrelevant": p, **row, "verdict": verdict}
                       for row in rows]  # fmt: skip
-            plot(ax, goal, rows, f"$n$ = {n}, $p$ = {p}")
+    return plot(table), table
+
+
+def plot(table: list[dict]) -> Figure:
+    models = list(dict.fromkeys((row["n_patches"], row["n_irrelevant"]) for row in table))
+    figure = Figure(figsize=(max(3.4 * len(models), 6.4), 8.4), layout="constrained")
+    axes = figure.subplots(2, len(models), squeeze=False)
+    verdicts = []
+    for place, (n, p) in enumerate(models):
+        for ax, goal in zip(axes[:, place], GOALS, strict=True):
+            at = (goal, n, p)
+            rows = [row for row in table
+                    if (row["goal"], row["n_patches"], row["n_irrelevant"]) == at]  # fmt: skip
+            verdicts.append(rows[0]["verdict"])
+            draw_networks(ax, goal, rows, f"$n$ = {n}, $p$ = {p}")
     legend_below(figure, ncols=min(2 * len(models), 4))
     headline(
         figure,
@@ -43,7 +54,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         f"samples and operations to a mean test error of {EPSILON}, predicted, and simulated with "
         "95 % intervals, on data models outside the table that `advise` interpolates",
     )
-    return figure, table
+    return figure
 
 
 def with_flops(row: dict, results: Results) -> dict:
@@ -96,7 +107,7 @@ def name_of(row: dict) -> str:
     return f"{row['arm']}{routed}"
 
 
-def plot(ax: Axes, goal: str, rows: list[dict], title: str) -> None:
+def draw_networks(ax: Axes, goal: str, rows: list[dict], title: str) -> None:
     arms = [row["arm"] for row in rows]
     for row in rows:
         colour, marker = look(row["arm"], arms)
