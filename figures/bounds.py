@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from moe_theory import Results
 from moe_theory.bounds import Check, Measurements, check, complexity
 from moe_theory.experiments import size_thresholds
+from moe_theory.plotting import headline, legend_below
 
 SIMULATION = (
     "../simulations/samples_patterns.py",
@@ -16,6 +17,12 @@ VARIED = {
     "dense": ("n_patches", "epsilon"),
     "separate": ("n_routed", "epsilon"),
     "joint": ("n_routed", "n_experts", "epsilon"),
+}
+UNITS = {
+    "sample complexity": "samples",
+    "iteration complexity": "steps",
+    "model complexity": "hidden units",
+    "computational complexity": "operations",
 }
 NAMES = {"n_patches": "n", "n_routed": "l", "n_experts": "k", "epsilon": "1/ε"}
 COLOURS = {"not violated": "C2", "violated": "C3", "not testable": "0.5"}
@@ -69,37 +76,58 @@ def check_bound(quantity: str, arm: str, rows: list[dict]) -> Check:
 
 
 def plot(table: list[dict]) -> Figure:
-    figure = Figure(figsize=(10.0, 0.28 * len(table) + 1.4), layout="constrained")
+    figure = Figure(figsize=(9.0, 0.22 * len(table) + 2.2), layout="constrained")
     ax = figure.subplots()
     for place, row in enumerate(reversed(table)):
         if row["measured"] is None:
             ax.text(0, place, row["reason"], fontsize=7, va="center")
             continue
-        ax.plot(
-            row["measured"],
-            place,
-            color=COLOURS[row["verdict"]],
-            marker="D" if row["curved"] else "o",
-        )
-        ax.plot([row["low"], row["high"]], [place] * 2, color=COLOURS[row["verdict"]], linewidth=2)
+        colour = COLOURS[row["verdict"]]
+        whole = row["bound_verdict"] != "not testable"
+        ax.plot([row["low"], row["high"]], [place] * 2, color=colour, linewidth=2)
+        ax.plot(row["measured"], place, "D" if row["curved"] else "o", color=colour, markersize=5,
+                mfc=colour if whole else "w", zorder=3)  # fmt: skip
         ax.plot(row["bound_exponent"], place, "k|", markersize=11, markeredgewidth=2)
     ax.set_yticks(
         range(len(table)),
-        [f"{row['quantity']}, {row['arm']}: {row['size']}" for row in reversed(table)],
+        [f"{UNITS[row['quantity']]}, {row['arm']}: {row['size']}" for row in reversed(table)],
         fontsize=8,
     )
-    for verdict, colour in COLOURS.items():
-        ax.plot([], [], "o-", color=colour, label=verdict)
-    ax.plot([], [], "D", color="0.3", label="no power law: slope at the far end")
-    ax.plot([], [], "k|", markersize=11, markeredgewidth=2, label="exponent of the bound")
-    ax.axvline(0, color="0.8")
+    ax.plot([], [], "k|", markersize=11, markeredgewidth=2, linestyle="none",
+            label="bound: growth beyond it\nwould violate it")  # fmt: skip
+    for verdict in dict.fromkeys(row["verdict"] for row in table):
+        ax.plot([], [], "o-", color=COLOURS[verdict], label=f"measured: {verdict}")
+    if any(row["n_not_reached"] for row in table):
+        ax.plot([], [], "o-", color=COLOURS["not violated"], mfc="w",
+                label="the same, but some size never got\nthere: bound not testable")  # fmt: skip
+    if any(row["curved"] for row in table):
+        ax.plot([], [], "D", color="0.4", markersize=5,
+                label="diamond: no power law,\nslope at the largest sizes")  # fmt: skip
+    ax.axvline(0, color="0.8", zorder=0)
     ax.set_xlim(-2, 17)
-    ax.set_xlabel("growth exponent, 95 % interval over all sizes together")
-    ax.legend(fontsize=8, loc="lower right")
+    ax.set_xticks(range(-2, 17, 2))
+    ax.set_ylim(-0.8, len(table) - 0.2)
+    ax.set_xlabel("growth exponent with $n$, $l$, $k$ or $1/ε$: 95 % interval over all sizes")
     ax.grid(alpha=0.3, axis="x")
-    ax.set_title(
-        "Measured growth against the bounds of P23, orthonormal patterns: "
-        "beyond a tick would violate it",
-        fontsize=10,
+    legend_below(ax, ncols=3)
+    headline(
+        figure,
+        finding(table),
+        "bounds of Chowdhury et al. (2023) on what it takes to reach a test error of ε, against "
+        "growth on orthonormal patterns",
     )
     return figure
+
+
+def finding(table: list[dict]) -> str:
+    """Count the bounds by their verdict."""
+    bounds = {(row["quantity"], row["arm"]): row["bound_verdict"] for row in table}
+    found = list(bounds.values())
+    if broken := found.count("violated"):
+        return f"{broken} of {len(found)} published bounds are violated"
+    open_ones = found.count("not testable")
+    tested = f"; {open_ones} could not be tested at every size" if open_ones else ""
+    return (
+        f"None of {len(found)} published bounds is violated: growth is slower than they "
+        f"allow{tested}"
+    )

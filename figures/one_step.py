@@ -1,18 +1,21 @@
 """Dense network after one step: predicted against simulated error, without free parameters."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from moe_theory import SGD, DenseCNN, PatchPatterns, Results
-from moe_theory.plotting import number_ticks
+from moe_theory.plotting import headline, legend_below, number_ticks
 from moe_theory.predictions import one_step_error, one_step_error_asymptotic
 
 SIMULATION = "../simulations/one_step.py"
 PREDICTED = ("predicted", "asymptotic")
+# To the left are the curves of one p only.
+SHOWN = 256
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
-    figure = Figure(figsize=(10.5, 4.4), layout="constrained")
+    figure = Figure(figsize=(10.5, 5.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     table = []
     for place, (n, p) in enumerate(
@@ -32,14 +35,9 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
                  "asymptotic": limit}
             )  # fmt: skip
         table += rows
-        sizes = [row["n_train"] for row in rows]
-        colour, label = f"C{place}", f"$n$ = {n}, $p$ = {p}"
-        left.errorbar(
-            sizes, [r["simulated"] for r in rows], [1.96 * r["se"] for r in rows],
-            color=colour, marker="o", markersize=4, linestyle="none", capsize=2, label=label,
-        )  # fmt: skip
-        left.plot(sizes, [r["predicted"] for r in rows], color=colour)
-        left.plot(sizes, [r["asymptotic"] for r in rows], color=colour, linestyle=":")
+        colour = f"C{place}"
+        if p == SHOWN:
+            draw_errors(left, rows, colour, f"simulated, $n$ = {n}")
         shown = [r for r in rows if r["simulated"] > 0.01]
         right.errorbar(
             [r["predicted"] for r in shown],
@@ -52,26 +50,40 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
             [r["simulated"] / r["asymptotic"] - 1 for r in shown],
             color=colour, marker="x", linestyle="none",
         )  # fmt: skip
-    left.plot([], [], "k-", label="exact, $m$ = 40")
-    left.plot([], [], "k:", label=r"$m, p \to \infty$")
-    number_ticks(left, results.unique("n_train"))
+    left.plot([], [], "k-", label="exact formula, $m$ = 40")
+    left.plot([], [], "k:", label=r"formula for $m, p \to \infty$")
+    number_ticks(left, sorted({row["n_train"] for row in table if row["n_irrelevant"] == SHOWN}))
     left.set_yscale("log")
-    left.set_ylim(1e-3, 0.6)
     left.tick_params(axis="x", labelsize=8)
     left.set_xlabel("training samples $N$")
     left.set_ylabel("test error after one step")
-    left.legend(fontsize=7, loc="lower left", ncols=2)
-    right.axhspan(-0.05, 0.05, color="0.9")
-    right.axhline(0, color="k", linewidth=1)
-    right.plot([], [], "ko", label="exact")
-    right.plot([], [], "kx", label=r"$m, p \to \infty$")
+    left.set_title(f"$p$ = {SHOWN} irrelevant patterns", fontsize=9)
+    legend_below(left, ncols=2)
+    right.axhspan(-0.05, 0.05, color="0.9", label="±5 %")
+    right.axhline(0, color="k", linewidth=1, zorder=5)
+    right.plot([], [], "ko", markersize=4, label="exact formula, $m$ = 40")
+    right.plot([], [], "kx", label=r"formula for $m, p \to \infty$")
     right.set_xscale("log")
     right.set_xlabel("predicted test error")
     right.set_ylabel("simulated / predicted − 1")
-    right.legend(fontsize=8)
+    right.set_title("all $n$ and $p$, where errors are above 0.01; colours: $n$, $p$", fontsize=9)
+    legend_below(right, ncols=2)
     draws = len(results.unique("draw"))
-    figure.suptitle(
-        f"Dense network, one full-batch step; mean and 95 % interval of {draws} draws; band: ±5 %",
-        fontsize=10,
+    headline(
+        figure,
+        "The exact formula predicts the error of a dense network after one step; that for "
+        "$m,p\\to\\infty$ is too low at small errors",
+        f"orthonormal patterns, one full-batch step; means of {draws} draws with 95 % intervals",
     )
     return figure, table
+
+
+def draw_errors(ax: Axes, rows: list[dict], colour: str, label: str) -> None:
+    """Draw one data model: simulated points under both formulas."""
+    sizes = [row["n_train"] for row in rows]
+    ax.errorbar(
+        sizes, [r["simulated"] for r in rows], [1.96 * r["se"] for r in rows],
+        color=colour, marker="o", markersize=4, linestyle="none", capsize=2, label=label,
+    )  # fmt: skip
+    ax.plot(sizes, [r["predicted"] for r in rows], color=colour, zorder=5)
+    ax.plot(sizes, [r["asymptotic"] for r in rows], color=colour, linestyle=":", zorder=5)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import SGD, DenseCNN, PatchPatterns, Results
 from moe_theory.experiments import size_thresholds
-from moe_theory.plotting import number_ticks, summary_rows
+from moe_theory.plotting import headline, legend_below, number_ticks, summary_rows
 from moe_theory.predictions import one_step_error
 
 SIMULATION = (
@@ -23,10 +23,10 @@ PREDICTED = ("predicted", "ratio", "wide", "ratio_low", "ratio_high")
 EPSILON = (0.2, 0.1, 0.05, 0.02)
 LABELS = ("arm", "n_patches", "n_irrelevant", "n_routed", "n_experts")
 TITLES = {
-    "one step": "dense, one full-batch step",
-    "dense": "dense, trained to a loss of 0.03",
-    "separate": "separate, trained to a loss of 0.03",
-    "joint": "joint, trained to a loss of 0.03",
+    "one step": "dense, after one full-batch step",
+    "dense": "dense, after training",
+    "separate": "separate, after training",
+    "joint": "joint, after training",
 }
 ACCURACY = {"one step": 0.05, "dense": 0.15, "separate": 0.15, "joint": 0.15}
 # Errors below this are seen in too few test inputs.
@@ -36,19 +36,29 @@ SMALLEST = 0.008
 def draw(one_step: Results, trained: Results, joint: Results) -> tuple[Figure, list[dict]]:
     rows = [*map(one_step_row, one_step.rows), *map(trained_row, [*trained.rows, *joint.rows])]
     results = Results({}, rows)
-    figure = Figure(figsize=(4.4 * len(TITLES), 8.6), layout="constrained")
-    axes = figure.subplots(2, len(TITLES))
     table = []
-    for place, arm in enumerate(TITLES):
+    for arm in TITLES:
         here = results.select(arm=arm)
-        errors, samples = error_rows(here), sample_rows(here)
-        table += [*errors, *samples]
-        draw_errors(axes[0, place], arm, errors)
-        draw_samples(axes[1, place], arm, samples)
-    figure.suptitle(
-        "Predicted and simulated, orthonormal patterns, $m$ = 40; 95 % intervals", fontsize=11
+        table += [*error_rows(here), *sample_rows(here)]
+    return plot(table), table
+
+
+def plot(table: list[dict]) -> Figure:
+    figure = Figure(figsize=(3.5 * len(TITLES), 8.4), layout="constrained")
+    axes = figure.subplots(2, len(TITLES))
+    for place, arm in enumerate(TITLES):
+        here = [row for row in table if row["arm"] == arm]
+        draw_errors(axes[0, place], arm, [row for row in here if row["quantity"] == "error"])
+        draw_samples(axes[1, place], arm, [row for row in here if row["quantity"] == "samples"])
+    inside = [row["verdict"] == "within" for row in table if row["quantity"] == "samples"]
+    headline(
+        figure,
+        f"Test error and the samples $N^*$ that it takes are predicted without a free parameter: "
+        f"{sum(inside)} of {len(inside)} $N^*$ come out within the band",
+        "orthonormal patterns, $m$ = 40, training to a loss of 0.03; 95 % intervals, those of "
+        "$N^*$ with the spread of prediction and simulation; bands: what is claimed",
     )
-    return figure, table
+    return figure
 
 
 @cache
@@ -168,7 +178,7 @@ def draw_errors(ax: Axes, arm: str, rows: list[dict]) -> None:
         )  # fmt: skip
     ends = np.array([SMALLEST / 1.5, 0.5])
     bound = ACCURACY[arm]
-    ax.plot(ends, ends, "k-", linewidth=0.8, label="equal")
+    ax.plot(ends, ends, "k-", linewidth=0.8, zorder=5, label="predicted = simulated")
     ax.fill_between(ends, ends * (1 - bound), ends * (1 + bound), color="0.9", zorder=0,
                     label=f"±{bound:.0%}")  # fmt: skip
     ax.set_xscale("log")
@@ -177,8 +187,8 @@ def draw_errors(ax: Axes, arm: str, rows: list[dict]) -> None:
     ax.set_ylim(*ends)
     ax.set_xlabel("predicted test error")
     ax.set_ylabel("simulated test error")
-    ax.set_title(f"{TITLES[arm]}: {len(rows)} settings", fontsize=10)
-    ax.legend(fontsize=8, loc="upper left")
+    ax.set_title(f"{TITLES[arm]}\n{len(rows)} errors above {SMALLEST}", fontsize=9)
+    legend_below(ax, ncols=2, size=7)
 
 
 def draw_samples(ax: Axes, arm: str, rows: list[dict]) -> None:
@@ -194,13 +204,15 @@ def draw_samples(ax: Axes, arm: str, rows: list[dict]) -> None:
         ax.plot([], [], "o", color=colour, label=f"${symbol}$ = {size}")
     bound = ACCURACY[arm]
     ax.axhspan(-bound, bound, color="0.9", zorder=0, label=f"±{bound:.0%}")
-    ax.axhline(0, color="k", linewidth=0.8)
+    ax.axhline(0, color="k", linewidth=0.8, zorder=5)
     inside = sum(row["verdict"] == "within" for row in rows)
     outside = sum(row["verdict"] == "outside" for row in rows)
-    ax.set_title(f"{len(rows)} N*: {inside} within, {outside} surely outside (crosses)", fontsize=9)
+    ax.set_title(
+        f"{len(rows)} $N^*$: {inside} in the band,\n{outside} surely outside (crosses)", fontsize=9
+    )
     ax.set_xscale("log")
     number_ticks(ax, [5, 10, 20, 50, 100, 200])
     ax.set_ylim(-0.6, 0.6)
-    ax.set_xlabel("simulated $N^*(ε)$, ε = 0.2, 0.1, 0.05, 0.02")
+    ax.set_xlabel("simulated $N^*$ to $ε$ = 0.2, 0.1, 0.05, 0.02")
     ax.set_ylabel("predicted / simulated $N^*$ − 1")
-    ax.legend(fontsize=8, ncols=2)
+    legend_below(ax, ncols=3, size=7)

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from moe_theory import PatchPatterns, Results, TokenChoiceMoE
-from moe_theory.plotting import n_draws, number_ticks
+from moe_theory.plotting import headline, legend_below, n_draws, number_ticks, plot_curve
 from moe_theory.predictions import (
     place_success,
     ranked_success,
@@ -21,6 +21,7 @@ RULES = {
 }
 TIMES = {"untrained": "random routers", "trained": "trained routers"}
 N, C, K = 32, 4, 8
+SUCCESS = "P(best expert receives the patch)"
 
 
 def summary(here: Results, when: str) -> dict:
@@ -45,22 +46,23 @@ def summary(here: Results, when: str) -> dict:
     }
 
 
-def draw_success(ax, table, x, when, **fixed):
+def draw_success(ax, results, x, when, **fixed):
+    """Draw the success of the best expert: simulated with its interval, under the theory."""
     for arm, (label, colour, marker) in RULES.items():
-        rows = [r for r in table if r["arm"] == arm and r["routers"] == when
-                and all(r[name] == value for name, value in fixed.items())]  # fmt: skip
-        rows.sort(key=lambda r: r[x])
-        places, mean, std = (np.array([r[name] for r in rows])
-                             for name in (x, "predicted", "predicted_std"))  # fmt: skip
-        ax.fill_between(places, mean - std, mean + std, color=colour, alpha=0.15, linewidth=0)
-        ax.plot(places, mean, color=colour)
-        ax.errorbar(
-            places, [r["simulated"] for r in rows], [1.96 * r["standard_error"] for r in rows],
-            color=colour, marker=marker, markersize=5, linestyle="none", capsize=2, label=label,
-        )  # fmt: skip
-    number_ticks(ax, places.tolist())
+        rows = [
+            {**row, "simulated": np.mean(row[f"{when}_simulated"]),
+             "predicted": np.mean(row[f"{when}_predicted"])}
+            for row in results.select(arm=arm, **fixed).rows
+        ]  # fmt: skip
+        here = Results({}, rows)
+        plot_curve(here, "simulated", ax, x=x, label=label, colour=colour, marker=marker)
+        ax.lines[-1].set_linestyle("none")
+        places = sorted(here.unique(x))
+        known = [here.mean_std("predicted", **{x: place})[0] for place in places]
+        ax.plot(places, known, color=colour, zorder=5)
+    number_ticks(ax, places)
     ax.set_ylim(0, 1.03)
-    ax.set_ylabel("P(best expert receives discr. patch)")
+    ax.set_ylabel(SUCCESS)
 
 
 def draw_untrained(ax):
@@ -71,7 +73,7 @@ def draw_untrained(ax):
         else:
             models = [TokenChoiceMoE(K, 40, 1, room, arm) for room in rooms]
             means = [untrained_token_success(patterns, model) for model in models]
-        ax.plot(rooms, means, color=colour, linestyle="--", linewidth=1)
+        ax.plot(rooms, means, color=colour, linestyle="--", linewidth=1, zorder=5)
 
 
 def draw_rates(ax, results, arms, success, rates):
@@ -88,11 +90,11 @@ def draw_rates(ax, results, arms, success, rates):
             ax.errorbar(
                 q, simulated, bars, color=colour, markerfacecolor=face, marker=marker,
                 markersize=4, linestyle="none", linewidth=0.8,
-                label=f"{label}; {TIMES[when].split()[0]}",
+                label=f"{label}, {TIMES[when]}",
             )  # fmt: skip
-    ax.plot(rates, [success(N, C, q) for q in rates], "k-", linewidth=1, label="theory")
+    ax.plot(rates, [success(N, C, q) for q in rates], "k-", linewidth=1, zorder=5, label="theory")
     ax.set_ylim(0, 1.03)
-    ax.set_ylabel("P(best expert receives discr. patch)")
+    ax.set_ylabel(SUCCESS)
 
 
 def deviates(results: Results) -> np.ndarray:
@@ -116,50 +118,47 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         at = dict(zip(labels, place, strict=True))
         here = results.select(**at)
         table += [{**at, "routers": when, **summary(here, when)} for when in TIMES]
-    figure = Figure(figsize=(14.5, 8.2), layout="constrained")
+    figure = Figure(figsize=(12.5, 9.6), layout="constrained")
     axes = figure.subplots(2, 3)
     for ax, when in zip(axes[0], TIMES, strict=False):
-        draw_success(ax, table, "capacity", when, n_patches=N, n_experts=K)
+        draw_success(ax, results, "capacity", when, n_patches=N, n_experts=K)
         ax.set_xlabel("patches that an expert takes, $C$ = $l$")
         ax.set_title(f"{TIMES[when]}, $n$ = {N}, $k$ = {K}", fontsize=9)
     draw_untrained(axes[0, 0])
     axes[0, 0].plot([], [], "k-", label="theory, given the routers")
     axes[0, 0].plot([], [], "k--", label="theory, mean over random routers")
-    axes[0, 0].legend(fontsize=8, loc="lower right")
-    for arm, (_, colour, marker) in RULES.items():
-        rows = [r for r in table if r["arm"] == arm and r["routers"] == "trained"
-                and r["n_patches"] == N and r["n_experts"] == K]  # fmt: skip
-        rows.sort(key=lambda r: r["capacity"])
-        places, mean, std = (np.array([r[name] for r in rows])
-                             for name in ("capacity", "test_error", "test_error_std"))  # fmt: skip
-        ax = axes[0, 2]
-        ax.plot(places, mean, color=colour, marker=marker)
-        ax.fill_between(places, mean - std, mean + std, color=colour, alpha=0.15, linewidth=0)
-    number_ticks(ax, places.tolist())
-    ax.set_ylim(-0.02, 0.6)
-    ax.set_xlabel("patches that an expert takes, $C$ = $l$")
-    ax.set_ylabel("test error, fraction of inputs")
-    ax.set_title(f"trained networks, $n$ = {N}, $k$ = {K}; mean ± std", fontsize=9)
-    draw_success(axes[1, 0], table, "n_patches", "trained", capacity=C, n_experts=K)
+    for arm, (label, colour, marker) in RULES.items():
+        plot_curve(results.select(arm=arm, n_patches=N, n_experts=K), "test_error", axes[0, 2],
+                   x="capacity", label=label, colour=colour, marker=marker)  # fmt: skip
+    number_ticks(axes[0, 2], results.select(n_patches=N, n_experts=K).unique("capacity"))
+    axes[0, 2].set_ylim(-0.01, 0.52)
+    axes[0, 2].set_xlabel("patches that an expert takes, $C$ = $l$")
+    axes[0, 2].set_ylabel("test error, fraction of inputs")
+    axes[0, 2].set_title(f"trained networks, $n$ = {N}, $k$ = {K}", fontsize=9)
+    draw_success(axes[1, 0], results, "n_patches", "trained", capacity=C, n_experts=K)
     axes[1, 0].set_xlabel("patches of an input $n$")
     axes[1, 0].set_title(f"{TIMES['trained']}, $C$ = $l$ = {C}, $k$ = {K}", fontsize=9)
+    for ax in (*axes[0], axes[1, 0]):
+        legend_below(ax)
     rates = np.linspace(0.01, 0.75, 100)
     draw_rates(axes[1, 1], results, ("place",), place_success, rates)
     limit = np.minimum(1, C / (N * rates))
     axes[1, 1].plot(rates, limit, "k:", linewidth=1, label="min(1, $C/nq$)")
-    axes[1, 1].set_xlabel("patterns that choose the expert, fraction $q$")
+    axes[1, 1].set_xlabel("fraction of patterns that choose the expert, $q$")
     rates = np.linspace(0, 0.5, 100)
     draw_rates(axes[1, 2], results, ("score", "expert"), ranked_success, rates)
-    axes[1, 2].set_xlabel("patterns ahead of the discriminative one, fraction $q'$ or $q_i$")
+    axes[1, 2].set_xlabel("fraction of patterns ahead of it, $q'$ or $q_i$")
     for ax in axes[1, 1:]:
         ax.set_title(f"each draw and class, $n$ = {N}, $C$ = $l$ = {C}, all $k$", fontsize=9)
-        ax.legend(fontsize=8)
+        legend_below(ax)
     z = deviates(results)
-    figure.suptitle(
-        f"Who receives the discriminative patch; patterns, $p$ = 256, $N$ = 40, "
-        f"{n_draws(results)} draws; points with 95 % intervals, bands ± std over draws\n"
-        f"(simulated − predicted) / standard error: rms {np.sqrt(np.mean(z**2)):.2f}, "
-        f"largest {np.abs(z).max():.1f} of {len(z)}",
-        fontsize=10,
+    headline(
+        figure,
+        "Theory tells how often the patch that tells the class is received; where experts take "
+        "few patches, patches that choose by score do best",
+        "orthonormal patterns, $p$ = 256, $N$ = 40; means of "
+        f"{n_draws(results)} draws with 95 % intervals. Below, to the right: (simulated − "
+        f"predicted) / standard error has rms {np.sqrt(np.mean(z**2)):.2f} and at most "
+        f"{np.abs(z).max():.1f} in {len(z)} cases",
     )
     return figure, table

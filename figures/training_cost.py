@@ -1,10 +1,11 @@
 """Operations of training until a network errs no more than the dense one does at its end."""
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from moe_theory import Results
 from moe_theory.experiments import ratio
-from moe_theory.plotting import look, number_ticks, plot_thresholds
+from moe_theory.plotting import headline, legend_below, look, number_ticks, plot_thresholds
 
 SIMULATION = "../simulations/training_cost.py"
 ARMS = {
@@ -14,7 +15,7 @@ ARMS = {
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
-    figure = Figure(figsize=(10.5, 4.4), layout="constrained")
+    figure = Figure(figsize=(10.5, 5.2), layout="constrained")
     table = []
     for ax, (name, arms) in zip(figure.subplots(1, 2), ARMS.items(), strict=True):
         here = results.select(data=name, quantity="flops")
@@ -40,11 +41,37 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
                      "saving_high": saved.high}
                 )  # fmt: skip
         n, draws = here.rows[0]["n_patches"], here.rows[0]["n_runs"]
-        ax.set_title(f"{name}, $n$ = {n}; {draws} draws, 95 % intervals", fontsize=9)
+        ax.set_title(f"{name}, $n$ = {n}; {draws} draws", fontsize=9)
         ax.set_xlabel("training samples $N$")
-        ax.set_ylabel("floating-point operations, routers included")
+        ax.set_ylabel("operations of training, routers included")
         number_ticks(ax, here.unique("n_train"))
-        ax.legend(fontsize=8)
+        legend_below(ax, ncols=3)
         ax.grid(alpha=0.3)
-    figure.suptitle("Training to the mean error that the dense network has at its end", fontsize=10)
+    headline(
+        figure,
+        finding(table),
+        "to the mean test error that the dense network has at its end; 95 % intervals",
+    )
     return figure, table
+
+
+def finding(table: list[dict]) -> str:
+    """Say how many times the operations of the pMoE the dense network took, at the median."""
+    saved = {
+        (name, arm): np.median([row["saving"] for row in table
+                                if (row["data"], row["arm"]) == (name, arm)])
+        for name in ARMS for arm in ("separate", "joint")
+    }  # fmt: skip
+    return (
+        "pMoE reaches the error of the dense network with a fraction of its operations: "
+        + "; ".join(
+            f"{name} 1/{rounded(saved[name, 'separate'])} (separate), "
+            f"1/{rounded(saved[name, 'joint'])} (joint)"
+            for name in ARMS
+        )
+    )
+
+
+def rounded(value: float) -> int:
+    """Return two digits of a number."""
+    return int(float(f"{value:.2g}"))

@@ -7,6 +7,8 @@ from moe_theory.bounds import complexity
 from moe_theory.plotting import (
     exponent_text,
     fit_rows,
+    headline,
+    legend_below,
     look,
     number_ticks,
     plot_fit,
@@ -17,14 +19,14 @@ from moe_theory.plotting import (
 SIMULATION = "../simulations/training_time.py"
 EPSILON = 0.05
 QUANTITIES = {
-    "n_steps": ("iteration complexity", "steps to mean test error"),
-    "flops": ("computational complexity", "operations to mean test error"),
+    "n_steps": ("iteration complexity", "training steps"),
+    "flops": ("computational complexity", "operations of training"),
 }
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
     here = results.select(data="patterns")
-    figure = Figure(figsize=(14.5, 8.4), layout="constrained")
+    figure = Figure(figsize=(12.5, 10.4), layout="constrained")
     for axes, (quantity, (bound, label)) in zip(
         figure.subplots(2, 3), QUANTITIES.items(), strict=True
     ):
@@ -36,8 +38,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
                 "patches per expert $l$, at $n$ = 64",
                 [
                     ("separate", "separate, $k$ = 2", {"arm": "separate"}),
-                    ("joint", "joint, $k$ = 8", {"arm": "joint", "n_experts": 8}),
-                    ("joint_l2", "joint, $η$ = 0.2 $l²$", {"arm": "joint_l2"}),
+                    ("joint", "joint, $η$ = 0.2 $l$, $k$ = 8", {"arm": "joint", "n_experts": 8}),
+                    ("joint_l2", "joint, $η$ = 0.2 $l²$, $k$ = 8", {"arm": "joint_l2"}),
                 ],
             ),
             (
@@ -51,14 +53,18 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
                 draw_curve(ax, at.select(**labels).rows, x, arm, text, bound)
             number_ticks(ax, [row[x] for row in at.rows if row[x]])
             ax.set_xlabel(name)
-            ax.set_ylabel(f"{label} {EPSILON}")
-            ax.legend(fontsize=7)
+            ax.set_ylabel(label)
+            legend_below(ax)
             ax.grid(alpha=0.3)
     n_train, draws = here.rows[0]["n_train"], here.rows[0]["n_runs"]
-    figure.suptitle(
-        f"Training time on orthonormal patterns, $N$ = {n_train}, $p$ = 256; {draws} draws, "
-        "95 % intervals; learning rate 0.2 per pooled patch; routers included in operations",
-        fontsize=10,
+    headline(
+        figure,
+        "Steps and operations grow more slowly than the bounds allow; with a learning rate $η$ "
+        "that grows as $l²$, steps of joint training do not grow with $l$",
+        f"to a mean test error of {EPSILON}, orthonormal patterns, $N$ = {n_train}, $p$ = 256; "
+        f"{draws} draws, 95 % intervals; $η$ = 0.2 $n$ (dense), 0.2 $l$ (pMoE) unless said; "
+        "operations include routers; numbers: exponents; dotted: slopes of the bounds through "
+        "the first point",
     )
     columns = (
         "data", "arm", "n_patches", "n_routed", "n_experts", "n_train", "quantity", "epsilon",
@@ -80,7 +86,12 @@ def draw_curve(ax, rows, x, arm, text, quantity):
     exponent = float(complexity(quantity, arm).exponent(x))
     top = max(row["high"] for row in rows if row["high"] < float("inf"))
     plot_slope(
-        exponent, (rows[0][x], rows[0]["value"]), xs, ax, label=f"bound, {arm}: {exponent:g}"
+        exponent,
+        (rows[0][x], rows[0]["value"]),
+        xs,
+        ax,
+        label=f"bound, {arm}: {exponent:g}",
+        colour=colour,
     )
     low, high = ax.get_ylim()
     ax.set_ylim(low, min(high, 30 * top))

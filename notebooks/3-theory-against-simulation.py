@@ -22,11 +22,14 @@
 # 3. an **exact law** for the routers.
 
 # %%
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 from moe_theory import (
     SGD,
+    DeadNetworkWarning,
     DenseCNN,
     JointMoE,
     PatchPatterns,
@@ -49,6 +52,9 @@ from moe_theory.bounds import (
 )
 from moe_theory.plotting import look, number_ticks, plot_curves, plot_slope, plot_thresholds
 from moe_theory.predictions import joint_error, router_success, trained_error
+
+# At the smallest N single networks die; where they do, inputs count as errors.
+warnings.simplefilter("ignore", DeadNetworkWarning)
 
 # %% [markdown]
 # ## 1 Bounds are objects
@@ -217,18 +223,18 @@ ax.set(
     xlabel="training samples $N$",
     ylabel="test error",
     ylim=(-0.02, 0.5),
-    title="$n$ = 32, $p$ = 128; simulated: mean and standard deviation (band) over 40 draws",
+    title="$n$ = 32, $p$ = 128; simulated: mean and 95 % interval (band) over 40 draws",
 )
 ax.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
-# **What you see.** Solid lines and bands are simulation, dashed lines theory. The bands are wide
-# because single trainings differ, most in joint training: a run errs by 10 to 30 % if no
+# **What you see.** Solid lines and bands are simulation, dashed lines theory. The band of
+# joint training is widest because single trainings differ: a run errs by 10 to 30 % if no
 # expert's router has found the patch of one of the classes, and hardly at all otherwise. The
-# theory is one of *means*; the table has the standard errors against which to judge it. Where a
-# few bad draws decide the mean, these are too small themselves. At equal $N$ every pMoE errs less
-# than the dense network, most where samples are few.
+# theory is one of *means*; bands and the standard errors in the table are what to judge it by.
+# Where a few bad draws decide the mean, these are too small themselves. At equal $N$ every pMoE
+# errs less than the dense network, most where samples are few.
 #
 # ## 3 Routers, exactly
 #

@@ -67,6 +67,7 @@ EXAMPLES = {
     "cheap": BOUND, "colour": "C0", "column": "e", "columns": ["e"], "confidence": 0.95,
     "data": DATA, "dear": BOUND, "dictionary": np.eye(3), "epsilon": 0.05,
     "errors": [[0.4, 0.5], [0.1, 0.2]], "exponent": 2.0, "expression": sp.Integer(2),
+    "figure": Figure(), "finding": "a", "place": Figure(),
     "families": [SETTING], "family": SETTING, "first": BOUND, "fit": FIT, "folder": "/proc/none",
     "header": ("a",), "index": 0, "indices": np.array([[0, 1, 2]]), "initial": RUN.initial,
     "images": "/proc/none/a", "test_images": "/proc/none/b", "test_labels": "/proc/none/c",

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from moe_theory.cli import main
 from moe_theory.kernels.fixed import train_fixed
@@ -53,7 +54,8 @@ def test_run_then_draw(folder, capsys):
     assert [setting["n_train"] for setting in made["experiment"]["settings"]] == [10, 20]
     assert made["versions"]["numpy"] == np.__version__
     assert main(["draw", "figure.py", "--out", "elsewhere"]) == 0
-    assert (folder / "elsewhere" / "quick" / "figure.png").is_file()
+    with Image.open(folder / "elsewhere" / "quick" / "figure.png") as picture:
+        assert picture.mode == "P"
 
 
 @pytest.mark.parametrize("model", ["dense", "separate", "joint"])

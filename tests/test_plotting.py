@@ -10,7 +10,10 @@ from moe_theory import Results
 from moe_theory.plotting import (
     exponent_text,
     fit_rows,
+    headline,
+    legend_below,
     number_ticks,
+    plot_curve,
     plot_fit,
     plot_gates,
     plot_slope,
@@ -72,3 +75,38 @@ def test_gates_and_ticks():
     number_ticks(ax, [4, 1, 4], axis="y")
     assert ax.get_yticks().tolist() == [1, 4]
     assert ax.get_yscale() == "log"
+
+
+def test_bands_of_accuracies_end_at_one():
+    values = {8: (0.2, 0.9, 1.0, 1.0), 16: (1.0,) * 4, 32: (0.5,)}
+    rows = [{"N": n, "a": a} for n, found in values.items() for a in found]
+    ax = plot_curve(Results({}, rows), "a", Figure().subplots(), x="N", label="", colour="C0")
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.775, 1.0, 0.5])
+    (path,) = ax.collections[0].get_paths()
+    band = path.vertices[:, 1]
+    assert 0.2 <= np.nanmin(band) < 0.6
+    assert np.nanmax(band) == 1.0
+    assert 32 not in path.vertices[np.isfinite(band), 0]
+
+
+def test_titles_are_broken_between_words_and_outside_of_equations():
+    figure = Figure(figsize=(4, 3), layout="constrained")
+    headline(figure, "with a learning rate of 0.2 $l$ all is lost at $l$ = 1", "10 draws")
+    title = figure.get_suptitle().replace("\u00a0", " ")
+    assert title.endswith("\n")
+    lines = title.splitlines()
+    assert len(lines) == 2
+    assert not any(line.startswith(("=", "$l$ a", "1")) for line in lines)
+    assert max(map(len, lines)) < 2 * min(map(len, lines))
+
+
+def test_legends_lie_outside_of_their_panels():
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for ax in panels:
+        ax.plot([1, 2], label="dense")
+    own, shared = legend_below(panels[0]), legend_below(figure)
+    figure.canvas.draw()
+    for legend in (own, shared):
+        assert [text.get_text() for text in legend.get_texts()] == ["dense"]
+        assert legend.get_window_extent().y1 < panels[0].get_window_extent().y0

@@ -2,7 +2,15 @@
 
 from moe_theory.plotting.cells import cell_means, cell_places, plot_cells
 from moe_theory.plotting.compression import SCORE_LOOKS, mean_interval, plot_compression
-from moe_theory.plotting.curves import look, n_draws, number_ticks, plot_curves, summary_rows
+from moe_theory.plotting.curves import (
+    look,
+    n_draws,
+    number_ticks,
+    plot_curve,
+    plot_curves,
+    summary_rows,
+)
+from moe_theory.plotting.frame import headline, legend_below
 from moe_theory.plotting.gate_values import plot_gates
 from moe_theory.plotting.one_input import plot_sample
 from moe_theory.plotting.thresholds import (
@@ -19,12 +27,15 @@ __all__ = [
     "cell_places",
     "exponent_text",
     "fit_rows",
+    "headline",
+    "legend_below",
     "look",
     "mean_interval",
     "n_draws",
     "number_ticks",
     "plot_cells",
     "plot_compression",
+    "plot_curve",
     "plot_curves",
     "plot_fit",
     "plot_gates",

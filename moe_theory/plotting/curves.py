@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from moe_theory._typed import typed
 from moe_theory._validation import choice, instance, real_array
 from moe_theory.experiments import Results
+from moe_theory.plotting.compression import mean_interval
 
 # One look per architecture in every figure; other arms take what is left, in order.
 LOOKS = {"dense": ("C0", "o"), "separate": ("C1", "s"), "joint": ("C2", "^")}
@@ -21,7 +23,7 @@ OTHERS = (("C3", "D"), ("C4", "v"), ("C5", "P"), ("C6", "X"), ("C7", "*"), ("C8"
 def plot_curves(
     results: Results, column: str, ax: Axes, *, arms: dict[str, str], x: str = "n_train"
 ) -> Axes:
-    """Draw mean ± standard deviation over draws of ``column`` against ``x``, one curve per arm.
+    """Draw the mean of ``column`` and its 95 % interval against ``x``, one curve per arm.
 
     Parameters
     ----------
@@ -56,15 +58,57 @@ def plot_curves(
     """
     instance("arms", arms, dict, "a dict of arms and their names in the legend")
     for arm, label in arms.items():
-        rows = results.select(arm=arm)
-        places = rows.unique(x)
-        stats = [rows.mean_std(column, **{x: place}) for place in places]
-        mean, std = np.array([s[0] for s in stats]), np.array([s[1] for s in stats])
         colour, marker = look(arm, list(arms))
-        ax.plot(places, mean, marker=marker, color=colour, label=label)
-        ax.fill_between(places, mean - std, mean + std, color=colour, alpha=0.18, linewidth=0)
+        plot_curve(
+            results.select(arm=arm), column, ax, x=x, label=label, colour=colour, marker=marker
+        )
+    return ax
+
+
+@typed
+def plot_curve(
+    results: Results, column: str, ax: Axes, *, x: str, label: str, colour: str, marker: str = "o"
+) -> Axes:
+    """Draw the mean of ``column`` over draws against ``x``, in a band of 95 %.
+
+    The interval is that of the bootstrap, so that a mean of accuracies has none above 1. Where
+    only one draw is known, or one is missing, there is no band.
+
+    Parameters
+    ----------
+    results : Results
+        Rows of one arm, with columns ``x`` and ``column``.
+    column : str
+        What is measured.
+    ax : Axes
+        Where to draw.
+    x : str
+        The column of the horizontal axis.
+    label, colour, marker : str
+        Legend and look.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> rows = [{"N": n, "e": 1 / n + i / 100} for n in (10, 20) for i in (0, 1)]
+    >>> ax = plot_curve(
+    ...     Results({}, rows), "e", Figure().subplots(), x="N", label="dense", colour="C0"
+    ... )
+    >>> ax.lines[0].get_xdata().tolist()
+    [10, 20]
+    """
+    places = sorted(results.unique(x))
+    cells = [results.select(**{x: place}).column(column) for place in places]
+    ends = [mean_interval(cell) if _several(cell) else (np.nan, np.nan) for cell in cells]
+    low, high = np.array(ends, float).reshape(-1, 2).T
+    ax.plot(places, [cell.mean() for cell in cells], marker=marker, color=colour, label=label, ms=5)
+    ax.fill_between(places, low, high, color=colour, alpha=0.18, linewidth=0)
     ax.grid(alpha=0.3)
     return ax
+
+
+def _several(values: NDArray[Any]) -> bool:
+    return len(values) > 1 and bool(np.isfinite(values).all())
 
 
 @typed

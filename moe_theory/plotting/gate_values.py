@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from moe_theory._typed import typed
 from moe_theory._validation import integer
 from moe_theory.experiments import Results
+from moe_theory.plotting.compression import mean_interval
 
 
 @typed
@@ -19,7 +20,7 @@ def plot_gates(results: Results, ax: Axes, *, n_routed: int) -> Axes:
     results : Results
         Rows of joint trainings, one per draw, with what `gates_per_expert` measures.
     ax : Axes
-        Where to draw: bars are means over draws, whiskers standard deviations.
+        Where to draw: bars are means over draws, whiskers their 95 % intervals.
     n_routed : int
         l; a line shows the gate 1/l of an expert whose scores are all equal.
 
@@ -40,11 +41,12 @@ def plot_gates(results: Results, ax: Axes, *, n_routed: int) -> Axes:
     ):
         gates = np.array([row[column] for row in results.rows])
         places = np.arange(1, gates.shape[1] + 1) + 0.4 * side - 0.2
-        spread = gates.std(axis=0, ddof=1) if len(gates) > 1 else None
-        ax.bar(places, gates.mean(axis=0), 0.38, yerr=spread, color=colour, alpha=0.7, label=label)
-    ax.axhline(
-        1 / n_routed, color="0.3", linestyle="--", label=f"equal gates, $1/l$ = 1/{n_routed}"
-    )
+        mean = gates.mean(axis=0)
+        ax.bar(places, mean, 0.38, color=colour, alpha=0.7, label=label)
+        if len(gates) > 1:
+            low, high = mean_interval(gates)
+            ax.errorbar(places, mean, [mean - low, high - mean], fmt="none", ecolor="k")
+    ax.axhline(1 / n_routed, color="k", linestyle="--", label=f"equal gates, $1/l$ = 1/{n_routed}")
     ax.set_xticks(np.arange(1, gates.shape[1] + 1))
     ax.set_xlabel("expert $s$, ordered by $G(o_1) - G(o_2)$")
     ax.set_ylabel("mean gate $G$ of the patch, 0 if not routed")

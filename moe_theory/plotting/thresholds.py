@@ -116,8 +116,9 @@ def plot_fit(fit: ExponentFit | None, xs: Sequence[float], ax: Axes, *, colour: 
 
 @typed
 def plot_slope(
-    exponent: float, at: tuple[float, float], xs: Sequence[float], ax: Axes, *, label: str | None
-) -> NDArray[np.float64]:
+    exponent: float, at: tuple[float, float], xs: Sequence[float], ax: Axes, *, label: str | None,
+    colour: str = "0.3",
+) -> NDArray[np.float64]:  # fmt: skip
     """Draw a power law with the bound's exponent through the point ``at``; return its values.
 
     Only the slope means something: the constant of a bound is not known.
@@ -127,7 +128,7 @@ def plot_slope(
     if len(start) != 2 or start[0] <= 0:
         raise reject("at", at, "a point (x, y) with x > 0")
     values: NDArray[np.float64] = start[1] * (places / start[0]) ** exponent
-    ax.plot(places, values, color="0.3", linestyle=":", linewidth=1.5, label=label)
+    ax.plot(places, values, color=colour, linestyle=":", linewidth=1.5, label=label)
     return values
 
 
