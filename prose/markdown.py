@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+from prose.compression import bits_cells, places, pruned_cells, settings
 from prose.queries import (
     exponent_of,
     mean,
@@ -25,6 +26,8 @@ CARRIES = {
     "carries_change": "carry the task",
     "receives_change": "receive it with less than half of the gate",
     "never_change": "never receive it",
+    "proficient_change": "P24: their router finds the patch in half of the inputs",
+    "hardly_change": "P24: it finds the patch in 1/d of the inputs at most",
 }
 
 
@@ -83,6 +86,20 @@ def norms_table() -> str:
         cells = [f"{exponent_of(row)}, {row['verdict']}" for row in (hinge, logistic)]
         body.append([experts, formula(hinge["bound"]), *cells])
     return pipes(["experts", "theorem", "hinge loss", "logistic loss"], body)
+
+
+def pruning_table(data: str, where: float) -> str:
+    """Return the loss of accuracy where a share of the experts is left out, by score."""
+    heads = [
+        f"{at['routing']}, {at['seen']}, {at['loss']}" for at in settings() if at["data"] == data
+    ]
+    return pipes(["score", *heads], pruned_cells(data, where))
+
+
+def bits_table(where: float, quantizer: str, part: str) -> str:
+    """Return the loss of accuracy at an average of bits, by who gets most of them."""
+    heads = [f"{at['routing']}, α = {at['alpha']}" for at in places()]
+    return pipes(["most bits to", *heads], bits_cells(where, quantizer, part))
 
 
 def predictions_table() -> str:

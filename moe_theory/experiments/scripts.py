@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import joblib
 from joblib.parallel import get_active_backend
 from PIL import Image
+from PIL.Image import open as open_image
 
 from moe_theory._paths import expanded
 from moe_theory._validation import choice, reject
@@ -151,7 +152,7 @@ def _save(figure: Figure, path: Path) -> None:
     """
     written = io.BytesIO()
     figure.savefig(written, dpi=150, format="png")
-    with Image.open(written) as image:
+    with open_image(written) as image:
         few = image.convert("RGB").quantize(
             256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
         )

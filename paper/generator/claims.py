@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from prose.compression import fitted
 from prose.tables import Row, row, table
 
 
@@ -31,11 +32,16 @@ def _joint_operations(column: str, n_over_l: float) -> float:
     return _end(column, "savings", **labels, n_over_l=n_over_l)
 
 
-def _bits(way: str, routing: str) -> float:
-    found = table(
-        "quantization", data="digits", levels="3 or 1 bits", routing=routing, allocation=way
-    )
-    return sum(float(r["all_lowest_bits"]) for r in found)
+def _best(way: str, routing: str) -> list[bool]:
+    """Return where bits by this order may be best, on all inputs and fitted grids."""
+    found = fitted(way, routing=routing, part="all")
+    names = [name for name in found.columns if name.startswith("may_be_best_at_")]
+    return [r[name] == "True" for r in found for name in names if r[name]]
+
+
+def _prune(data: str, routing: str, seen: str, score: str) -> Row:
+    return row("pruning", data=data, routing=routing, seen=seen, score=score, loss="hinge",
+               treatment="routers stay")  # fmt: skip
 
 
 def _rho_one(arm: str) -> float:
@@ -79,18 +85,6 @@ CLAIMS: tuple[tuple[str, Callable[[], bool]], ...] = (
         lambda: sum(_loose(r) < 1 for r in table("bounds")) == 2,
     ),
     (
-        "in expert choice, bits to the smallest change need no fewer than random order",
-        lambda: _bits("smallest_change", "expert choice") >= _bits("random", "expert choice"),
-    ),
-    (
-        "in token choice, one bit for all experts is within the tolerance",
-        lambda: all(
-            float(r["all_lowest_bits"]) == 1
-            for r in table("quantization", data="digits", routing="token choice",
-                           levels="3 or 1 bits", allocation="uniform")
-        ),
-    ),
-    (
         "N* of joint training falls with l",
         lambda: (
             _samples("low", arm="joint", n_routed=2, n_experts=8)
@@ -127,47 +121,6 @@ CLAIMS: tuple[tuple[str, Callable[[], bool]], ...] = (
             _samples("high", arm="joint", n_routed=l, n_experts=8)
             < _samples("low", arm="separate", n_routed=l)
             for l in (8, 16, 32)
-        ),
-    ),
-    (
-        "in expert choice, no mixture of 3 and 1 bits beats uniform rounding",
-        lambda: all(
-            _bits("uniform", "expert choice") <= _bits(r["allocation"], "expert choice")
-            for r in table("quantization", data="digits", routing="expert choice")
-        ),
-    ),
-    (
-        "the lift repairs the ranking by smallest change in token choice, not in expert choice",
-        lambda: (
-            _bits("smallest_change_lift", "token choice")
-            <= _bits("rounding_noise", "token choice")
-            and _bits("smallest_change_lift", "token choice")
-            < _bits("smallest_change", "token choice")
-            and _bits("smallest_change_lift", "expert choice")
-            > _bits("largest_change", "expert choice")
-        ),
-    ),
-    (
-        "pruning by change keeps accuracy up to γ where the task was seldom seen, not where often",
-        lambda: all(
-            (float(r["largest_ratio"]) >= float(r["gamma_mean"])) == (r["seen"] == "seldom")
-            for r in table("pruning", data="patterns", score=CHANGE, fine_tuned="False")
-        ),
-    ),
-    (
-        "pruning by change is surely better than gate mass in no setting",
-        lambda: not any(
-            float(r["milder"])
-            > _end("harsher", "pruning", fine_tuned="False", score="gate_mass",
-                   **{name: r[name] for name in ("data", "seen", "loss")})
-            for r in table("pruning", score=CHANGE, fine_tuned="False")
-        ),
-    ),
-    (
-        "experts of frequent patterns change most, those of none least",
-        lambda: all(
-            float(r["change_frequent"]) > float(r["change_rare"]) > float(r["change_none"])
-            for r in table("quantization", data="digits", allocation="uniform")
         ),
     ),
     (
@@ -216,11 +169,45 @@ CLAIMS: tuple[tuple[str, Callable[[], bool]], ...] = (
         ),
     ),
     (
-        "in expert choice, bits to the smallest change need more than uniform rounding, bits to "
-        "the largest change need fewer than to the smallest",
-        lambda: (
-            _bits("smallest_change", "expert choice") > _bits("uniform", "expert choice")
-            and _bits("smallest_change", "expert choice") > _bits("largest_change", "expert choice")
+        "experts that choose: bits to the smallest change are never best, and with the lift often",
+        lambda: not any(_best("smallest_change", "expert choice"))
+        and sum(_best("released_lift", "expert choice")) > 9,
+    ),
+    (
+        "bits by predicted rounding noise may be best everywhere",
+        lambda: all(
+            all(_best("rounding_noise", routing)) for routing in ("expert choice", "token choice")
         ),
+    ),
+    (
+        "patches that choose: others are surely better than the order with the lift in most cases",
+        lambda: sum(_best("released_lift", "token choice")) < 9,
+    ),
+    (
+        "where the task was seen often, pruning by change is surely not best on patterns",
+        lambda: all(
+            _prune("patterns", routing, "often", CHANGE)["may_be_best_at_0.875"] == "False"
+            for routing in ("expert choice", "token choice")
+        ),
+    ),
+    (
+        "on digits where patches choose, pruning by change may be best at ρ = 7/8, gate mass not",
+        lambda: all(
+            _prune("digits", "token choice", seen, score)["may_be_best_at_0.875"] == best
+            for seen in ("often", "seldom")
+            for score, best in ((CHANGE, "True"), ("gate_mass", "False"))
+        ),
+    ),
+    (
+        "experts of frequent features change most, those of none least",
+        lambda: all(
+            float(r["change_frequent"]) > float(r["change_rare"]) > float(r["change_none"])
+            for r in table("quantization")
+        ),
+    ),
+    (
+        "by P24's own line between relevant and irrelevant experts no rate of Δ_s is violated",
+        lambda: _norms("proficient_change", "not violated")
+        and _norms("hardly_change", "not violated"),
     ),
 )  # fmt: skip

@@ -18,6 +18,7 @@ from moe_theory.bounds import (
 )
 from moe_theory.bounds.derivations import dominant_monomials
 from moe_theory.bounds.formula import Formula
+from prose.compression import at_gamma, fitted, lost, may_be_best, places
 from prose.queries import (
     choices,
     exponent,
@@ -33,7 +34,6 @@ from prose.queries import (
 from prose.tables import (
     MNIST,
     SPEED,
-    MissingNumberError,
     Row,
     read,
     row,
@@ -312,6 +312,12 @@ def norms() -> Macros:
         **{f"NormCarries{loss.title()}": exponent_of(r) for loss, r in carries.items()},
         **{f"NormNever{loss.title()}": exponent_of(r) for loss, r in never.items()},
         "NormReceives": exponent_of(between),
+        **{
+            f"NormProficient{loss.title()}": exponent_of(
+                row("router_norms", loss=loss, quantity="proficient_change")
+            )
+            for loss in carries
+        },
         "VerdictReceives": between["verdict"],
         **{f"VerdictKept{loss.title()}": r["verdict"] for loss, r in kept.items()},
         "KeptHeld": whole(sum(int(r["n_held"]) for r in kept.values())),
@@ -320,84 +326,55 @@ def norms() -> Macros:
 
 
 def pruning() -> Macros:
-    """Return what the change of router norms prunes, beside other scores."""
-    rows = table("pruning", fine_tuned="False")
-    places = list(dict.fromkeys((r["data"], r["seen"], r["loss"]) for r in rows))
-    groups = [[r for r in rows if (r["data"], r["seen"], r["loss"]) == at] for at in places]
-    often = row("pruning", data="patterns", seen="often", loss="hinge",
-                score="router_norm_change", fine_tuned="False")  # fmt: skip
-    seldom = table("pruning", data="patterns", seen="seldom", score="router_norm_change",
-                   fine_tuned="False")  # fmt: skip
-    rivals = [r for r in groups[places.index(("patterns", "often", "hinge"))]
-              if float(r["milder"]) > float(often["largest_ratio"])]  # fmt: skip
+    """Return what pruning by the change of router norms costs, beside gate mass."""
+    stay = {"treatment": "routers stay"}
+    often = {"data": "patterns", "routing": "token choice", "seen": "often", **stay}
+    best = {"data": "digits", "routing": "token choice", "seen": "seldom", **stay}
+    change, mass = {"score": "router_norm_change"}, {"score": "gate_mass"}
     return {
         "PruneExperts": whole(setting("pruning", "model", data="patterns")["n_experts"]),
-        "PruneSettings": spelled(len(places)),
-        "PruneSeldom": " and ".join(dict.fromkeys(_limit(r) for r in seldom)),
-        "PruneOften": _limit(often),
-        "PruneOftenBetter": words([r["score"].replace("_", " ") for r in rivals]),
-        "GammaOften": number(often["gamma_mean"], 2),
-        "GammaSeldom": words([number(r["gamma_mean"], 2) for r in seldom]),
-        "PruneWorse": spelled(sum(_beaten(group) for group in groups)),
-        "PruneBetter": spelled(sum(_unbeaten(group) for group in groups)),
-        "PruneBeatsRandom": spelled(sum(_above_random(group) for group in groups)),
+        "PruneDraws": row("pruning", **often, **mass)["n_draws"],
+        "PruneOften": lost(row("pruning", **often, **change), 0.875),
+        "PruneOftenMass": lost(row("pruning", **often, **mass), 0.875, 1),
+        "PruneBest": lost(row("pruning", **best, **change), 0.9375),
+        "PruneBestMass": lost(row("pruning", **best, **mass), 0.9375),
+        "PruneMayBeBest": may_be_best(table("pruning", **stay, **change)),
+        "PruneMassMayBeBest": may_be_best(table("pruning", **stay, **mass)),
+        "GammaProficient": at_gamma("expert choice", "gamma_proficient"),
+        "GammaGate": at_gamma("expert choice", "gamma_gate"),
+        "GammaToken": at_gamma("token choice", "gamma_gate"),
     }
-
-
-def _limit(line: Row) -> str:
-    return interval(line["largest_ratio"], line["milder"], line["harsher"], 3)
-
-
-def _change_and_others(group: list[Row]) -> tuple[Row, list[Row]]:
-    own = next(r for r in group if r["score"] == "router_norm_change")
-    return own, [r for r in group if r is not own]
-
-
-def _beaten(group: list[Row]) -> bool:
-    own, others = _change_and_others(group)
-    return any(float(r["milder"]) > float(own["harsher"]) for r in others)
-
-
-def _unbeaten(group: list[Row]) -> bool:
-    own, others = _change_and_others(group)
-    return all(float(own["milder"]) > float(r["harsher"]) for r in others)
-
-
-def _above_random(group: list[Row]) -> bool:
-    own, others = _change_and_others(group)
-    random = next(r for r in others if r["score"] == "random")
-    return float(own["milder"]) > float(random["harsher"])
 
 
 def bits() -> Macros:
-    """Return how many bits each allocation needs, and which experts change most."""
-    ways = {"Small": "smallest_change", "Large": "largest_change", "Uniform": "uniform",
-            "Noise": "rounding_noise", "Lift": "smallest_change_lift",
-            "Random": "random"}  # fmt: skip
-    macros = {}
-    for routing in ("expert", "token"):
-        for name, way in ways.items():
-            macros[f"Bits{name}{routing.title()}"] = _mean_bits(f"{routing} choice", way)
-    alphas = sorted({float(r["alpha"]) for r in table("quantization", data="digits")})
-    middle = alphas[len(alphas) // 2]
-    at = table("quantization", data="digits", routing="token choice", alpha=middle).rows[0]
-    return macros | {
-        "BitExperts": whole(setting("quantization", "model", data="digits")["n_experts"]),
-        "AlphaMiddle": number(middle),
-        "ChangeFrequent": number(at["change_frequent"], 2),
-        "ChangeRare": number(at["change_rare"], 2),
-        "ChangeNone": number(at["change_none"], 2),
+    """Return how often each allocation may be best, and which experts change most."""
+    ways = {"Small": "smallest_change", "Lift": "released_lift", "Large": "largest_change",
+            "Noise": "rounding_noise"}  # fmt: skip
+    macros = {
+        f"Bits{name}{routing.title()}": may_be_best(
+            fitted(way, routing=f"{routing} choice", part="all")
+        )
+        for routing in ("expert", "token")
+        for name, way in ways.items()
     }
-
-
-def _mean_bits(routing: str, way: str) -> str:
-    rows = table(
-        "quantization", data="digits", levels="3 or 1 bits", routing=routing, allocation=way
-    )
-    if not rows:
-        raise MissingNumberError(f"figures/full/quantization.csv: no {way}, {routing}")
-    found = [float(r["all_lowest_bits"]) for r in rows]
-    return "more than 3" if any(map(math.isnan, found)) else number(sum(found) / len(found), 3)
+    middle = sorted(float(at["alpha"]) for at in places())[len(places()) // 2]
+    at = {"alpha": middle, "part": "all"}
+    small = {
+        name: fitted("smallest_change", routing="expert choice", quantizer=name, **at)
+        for name in ("gptq", "hqq")
+    }
+    lift = fitted("released_lift", routing="token choice", quantizer="gptq", **at)
+    return macros | {
+        "BitExperts": whole(setting("quantization", "model", alpha=middle)["n_experts"]),
+        "BitDraws": lift["n_draws"],
+        "AlphaMiddle": number(middle),
+        "SmallGptq": lost(small["gptq"], 2),
+        "SmallHqq": lost(small["hqq"], 2),
+        "LiftToken": lost(lift, 2),
+        "ChangeFrequent": number(lift["change_frequent"], 2),
+        "ChangeRare": number(lift["change_rare"], 2),
+        "ChangeNone": number(lift["change_none"], 2),
+    }
 
 
 SECTIONS: tuple[Callable[[], Macros], ...] = (

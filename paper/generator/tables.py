@@ -12,6 +12,7 @@ from moe_theory.bounds import (
     pruning_bounds,
     savings_table,
 )
+from prose.compression import bits_cells, places, pruned_cells, settings
 from prose.queries import prediction_cells, predictions_file, savings_cells
 from prose.tables import MNIST, SPEED, Row, read, row, table
 from prose.text import interval, number, percent, plus_minus, slope, whole
@@ -20,28 +21,12 @@ LEVELS = (0.2, 0.1, 0.05, 0.02)
 RATIOS = (2, 4, 8, 16, 32, 64)
 NETWORKS = {"dense": "dense", "separate": "separate", "joint": "joint"}
 SYMBOLS = {"n": "$n$", "l": "$l$", "k": "$k$", "1/ε": r"$1/\varepsilon$", "": "--"}
-SCORES = {
-    "router_norm_change": r"router-norm change $\Delta_s$",
-    "gate_mass": "gate mass",
-    "activation_frequency": "activation frequency",
-    "weight_magnitude": "weight magnitude",
-    "curvature": "curvature",
-    "random": "random",
-}
-ALLOCATIONS = {
-    "uniform": "uniform",
-    "smallest_change": r"smallest $\Delta_s$ first",
-    "smallest_change_lift": r"\dots with the lift by variance",
-    "smallest_change_idle_last": r"\dots with idle experts last",
-    "largest_change": r"largest $\Delta_s$ first",
-    "rounding_noise": "predicted rounding noise",
-    **{name: title for name, title in SCORES.items() if name != "router_norm_change"},
-}
-REGIMES = (("often", "hinge"), ("seldom", "hinge"), ("seldom", "logistic"))
 NORM_ROWS = {
     "carries_change": ("relevant", r"$\Delta_s$, carries the task"),
     "receives_change": ("irrelevant", r"$|\Delta_s|$, receives it, little gate"),
     "never_change": ("irrelevant", r"$|\Delta_s|$, never receives it"),
+    "proficient_change": ("relevant", r"$\Delta_s$, relevant by P24's line"),
+    "hardly_change": ("irrelevant", r"$|\Delta_s|$, irrelevant by P24's line"),
 }
 GROWING = {"patch_dim": "$d$", "n_experts": "$k$", "n_routed": r"$1/(1-\gamma)$"}
 
@@ -208,54 +193,36 @@ def norms_table() -> str:
 
 
 def pruning_table() -> str:
-    """Return the largest pruned fraction that keeps accuracy, by score and setting."""
+    """Return the loss where 7/8 of the experts are left out, by score and setting."""
     body: list[list[str]] = []
     for data in ("patterns", "digits"):
         body += [[]] if body else []
-        for score, title in SCORES.items():
-            body.append([data, title, *(_pruned(data, *at, score) for at in REGIMES)])
-    heads = ["data", "score", *(f"{seen}, {loss}" for seen, loss in REGIMES)]
-    return tabular("llccc", heads, body)
-
-
-def _pruned(data: str, seen: str, loss: str, score: str) -> str:
-    at = {"data": data, "seen": seen, "loss": loss, "score": score}
-    plain = row("pruning", **at, fine_tuned="False")
-    again = row("pruning", **at, fine_tuned="True")
-    return f"{limit(plain)} $\\to$ {number(again['largest_ratio'])}"
-
-
-def limit(line: Row) -> str:
-    """Return the largest ratio, with its interval."""
-    ends = f"{number(line['milder'])}, {number(line['harsher'])}"
-    return f"{number(line['largest_ratio'])} [{ends}]"
+        body += [[data, symbols(name), *cells] for name, *cells in pruned_cells(data, 0.875)]
+    heads = [
+        f"{at['routing'].split()[0]}, {at['seen']}, {at['loss']}"
+        for at in settings()
+        if at["data"] == "digits"
+    ]
+    return tabular("ll" + "c" * len(heads), ["data", "score", *heads], body)
 
 
 def bits_table() -> str:
-    """Return the fewest bits that keep accuracy, by allocation, on digits at two levels."""
-    found = table("quantization", data="digits", levels="3 or 1 bits")
-    alphas = sorted({float(r["alpha"]) for r in found}, reverse=True)
-    places = [(routing, a) for routing in ("expert choice", "token choice") for a in alphas]
-    body = []
-    for way, title in ALLOCATIONS.items():
-        lines = [row("quantization", data="digits", levels="3 or 1 bits", allocation=way,
-                     routing=routing, alpha=a) for routing, a in places]  # fmt: skip
-        body.append([title, *map(fewest_bits, lines)])
+    """Return the loss at two bits on average, by who gets most of them, on digits."""
+    body = [[symbols(name), *cells] for name, *cells in bits_cells(2, "gptq", "all")]
+    n = len(places()) // 2
     above = (
-        rf" & \multicolumn{{{len(alphas)}}}{{c}}{{expert choice}}"
-        rf" & \multicolumn{{{len(alphas)}}}{{c}}{{token choice}} \\"
+        rf" & \multicolumn{{{n}}}{{c}}{{experts choose}}"
+        rf" & \multicolumn{{{n}}}{{c}}{{patches choose}} \\"
         "\n"
-        rf"\cmidrule(lr){{2-{1 + len(alphas)}}}"
-        rf"\cmidrule(l){{{2 + len(alphas)}-{1 + 2 * len(alphas)}}}"
+        rf"\cmidrule(lr){{2-{1 + n}}}\cmidrule(l){{{2 + n}-{1 + 2 * n}}}"
     )
-    heads = ["bits first to", *(rf"$\alpha={a:g}$" for _, a in places)]
-    return tabular("l" + "c" * len(places), heads, body, above)
+    heads = ["most bits to", *(rf"$\alpha={at['alpha']:g}$" for at in places())]
+    return tabular("l" + "c" * 2 * n, heads, body, above)
 
 
-def fewest_bits(line: Row) -> str:
-    """Return the fewest bits, with its interval."""
-    ends = f"{number(line['all_harsher'])}, {number(line['all_milder'])}"
-    return f"{number(line['all_lowest_bits'])} [{ends}]"
+def symbols(name: str) -> str:
+    """Return the name of a rule as LaTeX."""
+    return name.replace("Δ_s", r"$\Delta_s$")
 
 
 TABLES = {
