@@ -1,13 +1,11 @@
 """Pruning: loss of accuracy on the task against the experts left out, for every score."""
 
-from itertools import product
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from moe_theory import Results
-from moe_theory.inference import SCORES, compare_losses, compression_limit
-from moe_theory.plotting import plot_compression
+from moe_theory.inference import SCORES, Comparison, compare_losses, compression_limit
+from moe_theory.plotting import headline, legend_below, n_draws, plot_compression
 
 SIMULATION = "../simulations/pruning.py"
 
@@ -22,7 +20,6 @@ TREATMENTS = {
 ROUTING = ("expert choice", "token choice")
 DRAWN = ("router_norm_change", "gate_mass", "activation_frequency", "weight_magnitude", "random")
 LINES = {"gate": ("half of the gate", "--"), "proficient": ("P24's proficiency", ":")}
-COLUMNS = ("mean", "low", "high", "behind", "behind_low", "may_be_best")
 N_EXPERTS = 32
 
 
@@ -39,15 +36,15 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         row[0].set_ylabel("loss of test accuracy on the task, points")
     for ax in axes[-1]:
         ax.set_xlabel("fraction of experts left out $\\rho$")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
-    table = rows(results)
-    figure.suptitle(
-        f"{finding(table)}\nDigits, {N_EXPERTS} experts after fine-tuning on one task, not tuned "
-        f"again; mean and 95 % interval over {len(results.unique('draw'))} draws",
-        fontsize=11,
+    legend_below(figure, ncols=4, size=9)
+    headline(
+        figure,
+        "Most experts of a fine-tuned network may go; where patches choose experts, those whose "
+        "routers changed least are the ones to leave out",
+        f"digits, {N_EXPERTS} experts after fine-tuning on one task, not tuned again; mean and "
+        f"95 % interval over {n_draws(results)} draws",
     )
-    return figure, table
+    return figure, rows(results)
 
 
 def left(ratios):
@@ -97,8 +94,8 @@ def at_gamma(here):
         after = np.array(here.column(f"at_gamma_{name}").tolist())
         found = compare_losses(100 * (before - after)[:, None])
         columns[f"gamma_{name}"] = round(here.mean_std(f"gamma_{name}")[0], 4)
-        for part in ("mean", "low", "high"):
-            columns[f"{part}_at_gamma_{name}"] = plain(getattr(found, part)[0])
+        cells = found.cells(f"gamma_{name}")[0]
+        columns |= {key: cells[key] for key in cells if key.startswith(("mean", "low", "high"))}
     return columns
 
 
@@ -106,36 +103,16 @@ def compared(here, labels, treatment):
     what, ratios = TREATMENTS[treatment]
     found = [{**labels, "treatment": what, "score": score} for score in SCORES]
     every = np.stack([losses(here, score, treatment) for score in SCORES], axis=2)
-    for ratio, name in product(COMPARED, COLUMNS):
-        for row in found:
-            row[f"{name}_at_{ratio:g}"] = None
+    columns = [name for ratio in COMPARED for name in Comparison.columns(f"{ratio:g}")]
+    for row in found:
+        row.update(dict.fromkeys(columns))
     for ratio in set(COMPARED) & set(ratios):
         result = compare_losses(every[:, ratios.index(ratio)])
-        for name in COLUMNS:
-            for row, value in zip(found, getattr(result, name), strict=True):
-                row[f"{name}_at_{ratio:g}"] = plain(value)
+        for row, cells in zip(found, result.cells(f"{ratio:g}"), strict=True):
+            row.update(cells)
     before = np.array(here.column("accuracy").tolist())
     for row in found:
         accuracy = np.array([line[row["score"] + treatment] for line in here.rows])
         limit = compression_limit(ratios, accuracy, before)
         row |= {"largest_ratio": limit.value, "milder": limit.milder, "harsher": limit.harsher}
     return found
-
-
-def plain(value):
-    return bool(value) if isinstance(value, np.bool_) else round(float(value), 3)
-
-
-def finding(table):
-    """Say in how many comparisons the router's change may be the best score."""
-    shown = [
-        row[f"may_be_best_at_{ratio:g}"]
-        for row in table
-        for ratio in COMPARED
-        if row["data"] == "digits" and row["loss"] == "hinge"
-        and row["treatment"] == "routers stay" and row["score"] == "router_norm_change"
-    ]  # fmt: skip
-    return (
-        f"The change of router norms is not excluded as the best score in {sum(shown)} of "
-        f"{len(shown)} comparisons"
-    )

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from moe_theory import Results
-from moe_theory.inference import compare_losses
-from moe_theory.plotting import plot_compression
+from moe_theory.inference import Comparison, compare_losses
+from moe_theory.plotting import headline, legend_below, n_draws, plot_compression
 
 SIMULATION = "../simulations/quantization.py"
 
@@ -43,7 +43,6 @@ DRAWN = (
 )
 ROUTING = ("expert choice", "token choice")
 PARTS = ("all", "rare")
-COLUMNS = ("mean", "low", "high", "behind", "behind_low", "may_be_best")
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
@@ -62,15 +61,15 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         row[0].set_ylabel("loss of test accuracy, points")
     for ax in axes[-1]:
         ax.set_xlabel("average bits per expert weight $\\bar b$")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9)
-    table = rows(results)
-    figure.suptitle(
-        f"{finding(table, alpha)}\nDigits, rare features with $\\alpha$ = {alpha:g}; 16 experts of "
-        f"3 or 1 bits by GPTQ; mean and 95 % interval over {len(results.unique('draw'))} draws",
-        fontsize=11,
+    legend_below(figure, ncols=3, size=9)
+    headline(
+        figure,
+        "Bits to the smallest change of routers cost most where experts choose; P26's lift, which "
+        "turns this order round, mends it",
+        f"digits, rare features with $\\alpha$ = {alpha:g}; 16 experts of 3 or 1 bits by GPTQ; "
+        f"mean and 95 % interval over {n_draws(results)} draws",
     )
-    return figure, table
+    return figure, rows(results)
 
 
 def losses(here, quantizer, levels, way, part):
@@ -118,35 +117,16 @@ def compared(here, labels, levels):
     every = np.stack([losses(here, quantizer, levels, way, part) for way in WAYS], axis=2)
     for bits in TABLED:
         result = compare_losses(every[:, BITS.index(bits)])
-        for name in COLUMNS:
-            for row, value in zip(found, getattr(result, name), strict=True):
-                row[f"{name}_at_{bits:g}"] = plain(value)
+        for row, cells in zip(found, result.cells(f"{bits:g}"), strict=True):
+            row.update(cells)
     return found
 
 
 def uniform_row(here, labels):
     """Return what the same width for all experts loses, in the columns of the others."""
     result = compare_losses(losses(here, labels["quantizer"], "", "uniform", labels["part"]))
+    cells = result.cells("2")[UNIFORM.index(2)]
     row = {**labels, "levels": "the same", "allocation": "uniform"}
-    row |= {f"{name}_at_{bits:g}": None for bits in TABLED for name in COLUMNS}
-    place = UNIFORM.index(2)
-    return row | {f"{name}_at_2": plain(getattr(result, name)[place]) for name in COLUMNS[:3]}
-
-
-def plain(value):
-    return bool(value) if isinstance(value, np.bool_) else round(float(value), 3)
-
-
-def finding(table, alpha):
-    """Say in how many panels and at how many averages of bits the published rule may be best."""
-    shown = [
-        row[f"may_be_best_at_{bits:g}"]
-        for row in table
-        for bits in TABLED
-        if row["alpha"] == alpha and row["quantizer"] == "gptq"
-        and row["levels"] == LEVELS["two"] and row["allocation"] == "released_lift"
-    ]  # fmt: skip
-    return (
-        f"P26's rule with its lift is not excluded as the best allocation in {sum(shown)} of "
-        f"{len(shown)} comparisons"
-    )
+    for bits in TABLED:
+        row |= dict.fromkeys(Comparison.columns(f"{bits:g}"))
+    return row | {name: cells[name] for name in ("mean_at_2", "low_at_2", "high_at_2")}

@@ -15,6 +15,9 @@ from moe_theory.inference.limits import MOST_RESAMPLES
 
 Array = NDArray[Any]
 
+# What a table shows of each way.
+SHOWN = ("mean", "low", "high", "behind", "behind_low", "may_be_best")
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -41,6 +44,30 @@ class Comparison:
     behind_high: Array
     may_be_best: Array
     n_draws: int
+
+    def cells(self, where: str) -> list[dict[str, float | bool]]:
+        """Return what a table shows of each way, its columns named after ``where`` it is compared.
+
+        Numbers are rounded to three decimals.
+
+        Examples
+        --------
+        >>> found = compare_losses([[0.0, 1.0], [0.0, 1.0]])
+        >>> found.cells("2")[1]["behind_at_2"], found.cells("2")[1]["may_be_best_at_2"]
+        (1.0, False)
+        """
+        values = zip(*(getattr(self, name) for name in SHOWN), strict=True)
+        names = self.columns(where)
+        return [dict(zip(names, map(_plain, way), strict=True)) for way in values]
+
+    @staticmethod
+    def columns(where: str) -> list[str]:
+        """Return the names of what `cells` returns."""
+        return [f"{name}_at_{where}" for name in SHOWN]
+
+
+def _plain(value: Any) -> float | bool:
+    return bool(value) if isinstance(value, np.bool_) else round(float(value), 3)
 
 
 def compare_losses(
