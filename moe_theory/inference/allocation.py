@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._arguments import check_samples
 from moe_theory._random import Seed, seed_sequence
-from moe_theory._validation import choice, integer, real, real_array, reject
+from moe_theory._validation import integer, real, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.noise import rounding_noise
 from moe_theory.inference.quantizer import MAX_BITS, Quantizer, grid_of, is_sequence
 from moe_theory.inference.received import check_run, expert_slices
-from moe_theory.inference.scores import SCORES, expert_scores
+from moe_theory.inference.scores import SCORES, check_ranking, expert_scores
 from moe_theory.training import TrainingRun
 
 ALLOCATIONS = ("uniform", "rounding_noise", *SCORES)
@@ -87,11 +87,8 @@ def allocate_bits(
     grid = grid_of(quantizer)
     if data is not None:
         check_samples(data)
+    allocation = check_ranking("allocation", allocation, ALLOCATIONS, run.model.n_experts)
     named = allocation if isinstance(allocation, str) else None
-    if named is not None:
-        choice("allocation", named, ALLOCATIONS)
-    else:
-        allocation = real_array("allocation", allocation, "(k,)")
     if lift is not None:
         lift = real("lift", lift, 0, open_low=True)
     k = run.model.n_experts

@@ -13,7 +13,7 @@ from moe_theory._arguments import check_samples
 from moe_theory._arithmetic import products
 from moe_theory._validation import index_array, integer, read_only, real, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.inference.quantization import calibrated
+from moe_theory.inference.quantization import calibrated, rounded_experts
 from moe_theory.inference.quantizer import MAX_BITS, Quantizer, grid_of, is_sequence
 from moe_theory.inference.received import expert_slices, received_gates
 from moe_theory.training import TrainingRun
@@ -147,12 +147,9 @@ def expert_contributions(
     for width, out in zip(asked, values, strict=True):
         if width == PRUNED:
             continue
-        experts = run.weights.experts.copy()
+        experts = run.weights.experts
         if width != EXACT:
-            for s, own in enumerate(expert_slices(run)):
-                experts[own] = grid.apply(
-                    experts[own], width, None if moments is None else moments[s]
-                )
+            experts = rounded_experts(run, [width] * run.model.n_experts, grid, moments)
         by_pattern = _patch_values(run, experts, data)
         out[...] = (gates * by_pattern[data.indices]).sum(axis=1).T
     return Contributions(asked, read_only(values), data.labels)

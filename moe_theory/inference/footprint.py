@@ -80,7 +80,7 @@ def footprint(run: TrainingRun) -> Footprint:
     check_run(run)
     model, weights = run.model, run.weights
     width = 8 * weights.experts.itemsize
-    units = model.n_hidden // model.n_experts
+    units = model.units_per_expert
     working = working_experts(run)
     n_hidden = units * int(working.sum())
     n_weights = n_hidden * run.patch_dim

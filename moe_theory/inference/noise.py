@@ -19,7 +19,7 @@ from moe_theory.inference.quantizer import (
     is_sequence,
     widths,
 )
-from moe_theory.inference.received import check_run, expert_slices
+from moe_theory.inference.received import check_run, expert_slices, received_gates
 from moe_theory.inference.slopes import mean_squared_slopes, slopes_along
 from moe_theory.training import TrainingRun
 
@@ -66,8 +66,7 @@ def rounding_noise(
     Δ²/(12 U_qq²): then the slopes that are squared are those of U·∂f/∂w. With few bits none of
     this holds. Since Δ falls as 1/(2ᵇ − 1), the bits that minimise the sum at a given average
     are b_s = const + ½ log₂ of what expert s causes at equal bits: large weights and large gates
-    need more. Source: derived in
-    docs/theory/inference.md.
+    need more. Source: derived in docs/theory/inference.md.
 
     Examples
     --------
@@ -84,11 +83,18 @@ def rounding_noise(
     if grid.compensates:
         return _compensated(run, each, data, grid)
     squares = mean_squared_slopes(run, data)
+    fitted = grid.scale == "least_squares" and min(each) <= FINEST
+    gates = received_gates(run, data) if fitted else None
     noise = np.empty(k)
     for s, own in enumerate(expert_slices(run)):
-        variances = grid.error_variances(run.weights.experts[own], each[s])
-        if grid.scale == "least_squares" and each[s] <= FINEST:
-            squares[own] = _across(run, own, data, bits=each[s], grid=grid, squares=squares[own])
+        weights = run.weights.experts[own]
+        variances = grid.error_variances(weights, each[s])
+        if gates is not None and each[s] <= FINEST:
+            rounded = grid.apply(weights, each[s]).astype(np.float64)
+            for group in grid.groups(run.patch_dim):
+                directions = _directions(rounded, group)
+                along = slopes_along(run, s, data, gates, directions)
+                squares[own, group] = _across(squares[own, group], along)
         noise[s] = (squares[own] * variances).sum()
     return noise
 
@@ -106,27 +112,20 @@ def _compensated(
     return noise
 
 
-def _across(
-    run: TrainingRun,
-    own: slice,
-    data: PatchData,
-    *,
-    bits: int,
-    grid: Quantizer,
-    squares: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the squared slopes without their part along the rounded weights of each grid.
+def _directions(rounded: NDArray[np.float64], group: slice) -> NDArray[np.float64]:
+    """Return the rounded weights of one grid as unit vectors, 0 elsewhere, shape (units, d)."""
+    directions = np.zeros_like(rounded)
+    lengths = norms(rounded[:, group])[:, None]
+    np.divide(rounded[:, group], lengths, out=directions[:, group], where=lengths > 0)
+    return directions
+
+
+def _across(squares: NDArray[np.float64], along: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the squared slopes of one grid without their part along its rounded weights.
 
     Errors of a least-squares fit are at right angles to what was fitted, and share the other
     directions: what is left is multiplied by d/(d − 1).
     """
-    left = squares.copy()
-    rounded = grid.apply(run.weights.experts[own], bits).astype(np.float64)
-    for group in grid.groups(rounded.shape[1]):
-        directions = np.zeros_like(rounded)
-        lengths = norms(rounded[:, group])[:, None]
-        np.divide(rounded[:, group], lengths, out=directions[:, group], where=lengths > 0)
-        size = group.stop - group.start
-        along = slopes_along(run, own, data, directions)[:, None] / size
-        left[:, group] = (left[:, group] - along) * (size / max(1, size - 1))
+    size = squares.shape[1]
+    left: NDArray[np.float64] = (squares - along[:, None] / size) * (size / max(1, size - 1))
     return left

@@ -163,7 +163,7 @@ def _without(run: TrainingRun, kept: NDArray[np.int64]) -> TrainingRun:
     """Return the network of the experts ``kept`` alone."""
     model: Any = run.model
     units = np.concatenate([np.arange(model.n_hidden)[expert_slices(run)[s]] for s in kept])
-    n_hidden = len(kept) * (model.n_hidden // model.n_experts)
+    n_hidden = len(kept) * model.units_per_expert
     return replace(
         run,
         model=replace(model, n_experts=len(kept), n_hidden=n_hidden),

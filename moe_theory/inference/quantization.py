@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -120,15 +121,28 @@ def quantize(
         each = allocate_bits(
             run, average, allocation, levels=levels, lift=lift, data=data, seed=seed, quantizer=grid
         ).tolist()
-    experts = run.weights.experts.copy()
-    moments = calibrated(run, grid, data)
-    for s, (own, width) in enumerate(zip(expert_slices(run), each, strict=True)):
-        experts[own] = grid.apply(experts[own], width, None if moments is None else moments[s])
+    experts = rounded_experts(run, each, grid, calibrated(run, grid, data))
     return replace(
         run,
         weights=Weights(experts, run.weights.output, run.weights.routers),
         compression=(*run.compression, Quantization(tuple(each), grid)),
     )
+
+
+def rounded_experts(
+    run: TrainingRun,
+    bits: Sequence[int],
+    quantizer: Quantizer,
+    moments: NDArray[np.float64] | None,
+) -> NDArray[np.floating[Any]]:
+    """Return the hidden weights of all experts, shape (m, d), each rounded with its bits.
+
+    ``moments`` are those of `calibrated`.
+    """
+    experts = run.weights.experts.copy()
+    for s, (own, width) in enumerate(zip(expert_slices(run), bits, strict=True)):
+        experts[own] = quantizer.apply(experts[own], width, None if moments is None else moments[s])
+    return experts
 
 
 def calibrated(

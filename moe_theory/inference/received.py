@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from moe_theory._validation import instance
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import DenseCNN, JointMoE, TokenChoiceMoE
+from moe_theory.models import TokenChoiceMoE
 from moe_theory.routing import choose_experts, choose_patches
 from moe_theory.training import TrainingRun
 
@@ -51,10 +51,9 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
     check_run(run)
     run.check_fits(data)
     shape = (data.n_samples, data.n_patches, run.model.n_experts)
-    if isinstance(run.model, DenseCNN):
-        return np.ones(shape)
     routers = run.weights.routers
-    assert routers is not None
+    if routers is None:
+        return np.ones(shape)
     dictionary = data.dictionary.astype(routers.dtype, copy=False)
     spread = np.zeros((shape[0], shape[2], shape[1]))
     if isinstance(run.model, TokenChoiceMoE):
@@ -68,7 +67,7 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
         return by_patch
     n_routed = run.model.patches_per_expert(data.n_patches)
     places, gates = choose_patches(dictionary, data.indices, routers, n_routed)
-    if not isinstance(run.model, JointMoE):
+    if run.model.routers_first:
         gates = np.ones_like(gates)
     np.put_along_axis(spread, places, gates, axis=2)
     return spread.transpose(0, 2, 1)
@@ -98,5 +97,5 @@ def expert_slices(run: TrainingRun) -> list[slice]:
     >>> expert_slices(train(JointMoE(2, 4, 3), data, SGD(1.0, 10, n_steps=5)))
     [slice(0, 2, None), slice(2, 4, None)]
     """
-    units = run.model.n_hidden // run.model.n_experts
+    units = run.model.units_per_expert
     return [slice(s * units, (s + 1) * units) for s in range(run.model.n_experts)]

@@ -16,7 +16,7 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.allocation import bit_widths
 from moe_theory.inference.quantizer import MAX_BITS
 from moe_theory.inference.received import check_run, expert_slices
-from moe_theory.inference.scores import expert_scores
+from moe_theory.inference.scores import check_ranking, expert_scores
 from moe_theory.training import TrainingRun
 
 Array = NDArray[Any]
@@ -88,12 +88,7 @@ def released_bits(
     seed_sequence(seed)
     if data is not None:
         check_samples(data)
-    if isinstance(order, str):
-        choice("order", order, RELEASED_ORDERS)
-    else:
-        order = real_array("order", order, "(k,)")
-        if len(order) != run.model.n_experts:
-            raise reject("order", order, f"{run.model.n_experts} numbers, or the name of an order")
+    order = check_ranking("order", order, RELEASED_ORDERS, run.model.n_experts)
     choice("variance", variance, VARIANCES)
     counts = released_counts(run.model.n_experts, average_bits, levels)
     by_router = isinstance(order, str) and order in ROUTER_ORDERS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from moe_theory._validation import choice, real_array, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.received import check_run, expert_slices, received_gates
 from moe_theory.inference.slopes import mean_squared_slopes
-from moe_theory.models import DenseCNN, JointMoE, SeparateMoE
+from moe_theory.models import TokenChoiceMoE
 from moe_theory.training import TrainingRun
 
 Array = NDArray[np.float64]
@@ -86,9 +86,9 @@ def expert_scores(
     seed_sequence(seed)
     if data is not None:
         check_samples(data)
+    score = check_ranking("score", score, SCORES, run.model.n_experts)
     if not isinstance(score, str):
-        return _own(score, run.model.n_experts)
-    choice("score", score, SCORES)
+        return score
     if score in NEED_DATA and data is None:
         raise reject("data", None, f"given, to measure {score}")
     if score == "random":
@@ -98,10 +98,21 @@ def expert_scores(
     return _STATED[score](run)
 
 
-def _own(score: ArrayLike, n_experts: int) -> Array:
-    values = real_array("score", score, "(k,)").astype(np.float64)
+def check_ranking(
+    argument: str, given: str | ArrayLike, names: Sequence[str], n_experts: int
+) -> str | Array:
+    """Return what ranks experts: one of the ``names``, or one finite number per expert.
+
+    Examples
+    --------
+    >>> check_ranking("score", [1, 2], SCORES, 2), check_ranking("score", "random", SCORES, 2)
+    (array([1., 2.]), 'random')
+    """
+    if isinstance(given, str):
+        return choice(argument, given, names)
+    values = real_array(argument, given, "(k,)").astype(np.float64)
     if len(values) != n_experts:
-        raise reject("score", score, f"one of {', '.join(SCORES)}, or {n_experts} numbers")
+        raise reject(argument, given, f"one of {', '.join(names)}, or {n_experts} numbers")
     return values
 
 
@@ -116,13 +127,13 @@ def _weight_magnitude(run: TrainingRun) -> Array:
 
 def _gate_mass(run: TrainingRun, data: PatchData) -> Array:
     gates = received_gates(run, data)
-    pooled = gates.max(axis=1) if _experts_choose(run) else gates.sum(axis=1)
+    pooled = gates.sum(axis=1) if _patches_choose(run) else gates.max(axis=1)
     return np.asarray(pooled.mean(axis=0))
 
 
 def _activation_frequency(run: TrainingRun, data: PatchData) -> Array:
     taken = received_gates(run, data) > 0
-    if not _experts_choose(run):
+    if _patches_choose(run):
         return np.asarray(taken.mean(axis=(0, 1)))
     experts = run.weights.experts
     firing = products(experts, data.dictionary.astype(experts.dtype)) > 0
@@ -140,8 +151,8 @@ def _curvature(run: TrainingRun, data: PatchData) -> Array:
     return np.array([squares[own].sum() for own in expert_slices(run)])
 
 
-def _experts_choose(run: TrainingRun) -> bool:
-    return isinstance(run.model, DenseCNN | SeparateMoE | JointMoE)
+def _patches_choose(run: TrainingRun) -> bool:
+    return isinstance(run.model, TokenChoiceMoE)
 
 
 _STATED: dict[str, Callable[[TrainingRun], Array]] = {

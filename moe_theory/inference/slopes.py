@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -79,14 +81,18 @@ def mean_squared_slopes(
 
 
 def slopes_along(
-    run: TrainingRun, units: slice, data: PatchData, directions: NDArray[np.float64]
+    run: TrainingRun,
+    expert: int,
+    data: PatchData,
+    gates: NDArray[np.floating[Any]],
+    directions: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the mean over inputs of ⟨∂f/∂w_r, v_r⟩² of the ``units`` of one expert, shape (u,).
+    """Return the mean over inputs of ⟨∂f/∂w_r, v_r⟩² of the units of one expert, shape (u,).
 
-    ``directions`` (u, d) holds a v_r for each of them.
+    ``directions`` (u, d) holds a v_r for each of them, ``gates`` those of `received_gates`.
     """
-    expert = units.start // (units.stop - units.start)
-    gates = np.ascontiguousarray(received_gates(run, data)[:, :, expert], np.float64)
+    units = expert_slices(run)[expert]
+    gates = np.ascontiguousarray(gates[:, :, expert], np.float64)
     dictionary = data.dictionary.astype(np.float64)
     firing = products(run.weights.experts[units], dictionary) > 0
     parts = products(directions, dictionary)
