@@ -220,6 +220,7 @@ def test_other_versions_are_deleted(sources):
 def use(folder):
     sys.path.insert(0, str(folder))
     sys.dont_write_bytecode = True
+    numba.config.CACHE_DIR = ""  # of the environment, which a worker does not see changed
     return importlib.import_module("own_caller").total(2.0)
 
 
