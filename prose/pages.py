@@ -25,7 +25,14 @@ from typing import Any
 from prose import compression, markdown, queries, text
 from prose.tables import FULL, MNIST, ROOT, SPEED, MissingNumberError, Table, read, setting
 
-COMMENT = re.compile(r"^ *<!-- numbers\s(.*?)-->", re.DOTALL | re.MULTILINE)
+COMMENT = re.compile(r"^ *<!-- numbers\n(.*?)^ *-->", re.DOTALL | re.MULTILINE)
+# What was meant as such a comment.
+ALMOST = re.compile(r"<!--\s*num", re.IGNORECASE)
+# Where no number is looked for: code and its output, formulas, targets of links, comments.
+NO_PROSE = re.compile(
+    r"^(```+|:::+).*?^\1\s*$|<!--.*?-->|\$\$.*?\$\$|\$[^$\n]+(?:\n[^$\n]+)?\$|`[^`]+`|\]\([^)]*\)",
+    re.DOTALL | re.MULTILINE,
+)
 LINE = re.compile(r"^ *(\S.*?) = (.*(?:\n +\S.*)*)$", re.MULTILINE)
 PIPES = re.compile(r"^(?: *\|.*\|\n?)+", re.MULTILINE)
 OTHER_TABLES = {
@@ -42,6 +49,20 @@ def pages() -> list[Path]:
     return [ROOT / "README.md", *(page for at in folders for page in sorted(at.glob("*.md")))]
 
 
+class Word(str):
+    """A name in a query that is no table; it has no length, which nobody asks for by intention."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        """Raise, as a table was meant."""
+        raise MissingNumberError(f"no table {self!s}")
+
+    def __iter__(self) -> Iterator[str]:
+        """Raise, as a table was meant."""
+        raise MissingNumberError(f"no table {self!s}")
+
+
 class Names(dict[str, Any]):
     """What names in a query stand for."""
 
@@ -53,7 +74,7 @@ class Names(dict[str, Any]):
     def __missing__(self, name: str) -> Table | str:
         """Return the table of that name, or the name."""
         path = OTHER_TABLES.get(name, FULL / f"{name}.csv")
-        return read(path) if path.exists() else name
+        return read(path) if path.exists() else Word(name)
 
 
 def answer(query: str) -> str:
@@ -75,6 +96,8 @@ def answer(query: str) -> str:
         raise MissingNumberError(f"{query}: {error}") from error
     except Exception as error:
         raise MissingNumberError(f"{query}: {type(error).__name__}: {error}") from error
+    if isinstance(found, bool):
+        raise MissingNumberError(f"{query}: {found} is no number")
     if isinstance(found, Table):
         return queries.span(found)
     if isinstance(found, int):
@@ -94,15 +117,36 @@ class Quoted:
 
 def quoted(page: str) -> Iterator[Quoted]:
     """Return the numbers of a page that have a query."""
-    last = 0
+    last, bare = 0, blanked(page, NO_PROSE)
     for comment in COMMENT.finditer(page):
         at = max(last, page.rfind("\n\n", 0, len(page[: comment.start()].rstrip())))
         for line in LINE.finditer(page, comment.start(1), comment.end(1)):
             shown, query = line.groups()
-            found = _pattern(shown).search(page, at, comment.start())
+            text = page if shown == "table" else bare
+            found = _pattern(shown).search(text, at, comment.start())
             if found:
                 at = found.end()
             yield Quoted(shown, query, line.span(1), found.span() if found else None)
+        last = comment.end()
+
+
+def blanked(page: str, kind: re.Pattern[str]) -> str:
+    """Return a page of the same length, spaces in the place of what is of a kind."""
+    return kind.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), page)
+
+
+def ambiguous(page: str) -> Iterator[tuple[int, str]]:
+    """Return line and text of numbers that stand more often above than they have queries."""
+    last, bare = 0, blanked(page, NO_PROSE)
+    for comment in COMMENT.finditer(page):
+        at = max(last, page.rfind("\n\n", 0, len(page[: comment.start()].rstrip())))
+        shown = [line[1] for line in LINE.finditer(page, comment.start(1), comment.end(1))]
+        block = bare[at : comment.start()]
+        for number in sorted(set(shown) - {"table"}, key=len, reverse=True):
+            found = _pattern(number)
+            if len(found.findall(block)) > shown.count(number):
+                yield page.count("\n", 0, comment.start()) + 1, number
+            block = found.sub("", block)  # a shorter number may be a part of it
         last = comment.end()
 
 
@@ -110,12 +154,17 @@ def _pattern(shown: str) -> re.Pattern[str]:
     if shown == "table":
         return PIPES
     parts = r"\s+".join(map(re.escape, shown.split()))
-    return re.compile(rf"(?<![\w.,−]){parts}(?!\w|[.,]\d)")
+    return re.compile(rf"(?<![\w.,\[−–-]){parts}(?!\w|[.,]\d|[\]×·])")
 
 
 def renewed(page: str) -> tuple[str, list[str]]:
     """Return a page with the present numbers, and what was wrong in it, by line."""
     edits, wrong = [], []
+    wrong += [f"{line}: {text} stands there more often than it is asked for"
+              for line, text in ambiguous(page)]  # fmt: skip
+    whole = {comment.start() + comment[0].index("<") for comment in COMMENT.finditer(page)}
+    wrong += [f"{page.count(chr(10), 0, at) + 1}: no comment of numbers: their lines, then -->"
+              for found in ALMOST.finditer(page) if (at := found.start()) not in whole]  # fmt: skip
     for comment in COMMENT.finditer(page):
         if left := LINE.sub("", comment[1]).strip():
             line = page.count("\n", 0, comment.start()) + 1

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from moe_theory.bounds.check import Verdict
 
 ROOT = Path(__file__).resolve().parents[1]
 FULL = ROOT / "figures" / "full"
@@ -16,6 +18,9 @@ MNIST = ROOT / "figures" / "mnist" / "quick"
 SPEED = ROOT / "benchmarks" / "against.csv"
 
 Row = dict[str, str]
+
+# Labels that a table need not hold: that none is violated is a result.
+VERDICTS = {*get_args(Verdict), "within", "undecided", "outside"}
 
 
 class MissingNumberError(LookupError):
@@ -39,8 +44,13 @@ class Table:
 
     def __call__(self, **labels: object) -> Table:
         """Return the rows that carry all labels; None stands for an empty cell."""
-        for column in labels:
+        for column, label in labels.items():
             self._check(column)
+            known = str(label) in VERDICTS or any(_same(row[column], label) for row in self.rows)
+            if self.rows and label is not None and not known:
+                raise MissingNumberError(
+                    f"{self.name}: 0 rows, not 1 or more; {column} is never {label}"
+                )
         rows = (row for row in self.rows if all(_same(row[k], v) for k, v in labels.items()))
         wanted = ", ".join(f"{k}={v}" for k, v in labels.items())
         return Table(f"{self.name} at {wanted}" if wanted else self.name, self.columns, (*rows,))

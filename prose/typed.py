@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import re
 
-from prose.pages import quoted
+from prose.pages import NO_PROSE, blanked, quoted
 
-# Code and its output, which tests run; formulas; comments; names of files.
-NO_PROSE = re.compile(
-    r"^(```+|:::+).*?^\1$|<!--.*?-->|\$\$.*?\$\$|\$[^$\n]+(?:\n[^$\n]+)?\$|`[^`]+`|\]\([^)]*\)",
-    re.DOTALL | re.MULTILINE,
-)
 MEASURED = re.compile(
     r"\d*\.\d+|±\s?\d|\d ?%|\[−?\d[\d.]*, −?\d|\d of \d|\de[+-]?\d|\d·10|10⁻|\?\?"
 )
 # What stands above is compared, number by number, by this test.
 CHECKED = re.compile(r"<!-- checked: (\S+)::(\w+) -->")
-# What stands below, up to the next heading, is to get its queries together with new tables.
-PENDING = re.compile(r"<!-- pending -->.*?(?=^#|\Z)", re.DOTALL | re.MULTILINE)
 # Kinds of numbers that are no results; a space stands for a line's end, too.
 ALLOWED = (
     r"Python 3\.\d+",
@@ -26,7 +19,7 @@ ALLOWED = (
     r"(?:error|loss) of less than 1 %|or 15 %|10⁻⁶ of|at most 10⁻⁶|rejected at 1 %|by default 2 %",
     r"±1\b|§\d\.\d",
     # Settings: what a simulation or a prediction was given.
-    r"(?:ε|η|η_r|α|ρ|σ|σ₀|L₀|δ_d|γ|rate|rate is|loss of|certainty of) ?[=≤≥<>]? ?"
+    r"(?:ε|η|η_r|α|ρ|σ|σ₀|L₀|δ_d|γ|rate|rate is|(?:mean|a) loss of|certainty of) ?[=≤≥<>]? ?"
     r"−?\d*\.?\d+(?: %)?",
     r"0\.2 ?\*?[nl]\*?",  # learning rates
     r"ε from 0\.02 to 0\.2|lie in \[0, 1\]|in \[[\d.n]+, [\d.n]+\]",
@@ -42,9 +35,8 @@ def typed(page: str) -> list[str]:
             bare = _blank(bare, *number.place)
     for found in CHECKED.finditer(page):
         bare = _blank(bare, page.rfind("\n\n", 0, found.start()), found.start())
-    for kind in (PENDING, NO_PROSE, ANY_KIND):
-        for found in kind.finditer(bare):
-            bare = _blank(bare, *found.span())
+    for kind in (NO_PROSE, ANY_KIND):
+        bare = blanked(bare, kind)
     return [
         f"{place}: typed {', '.join(found)} in {line.strip()[:60]}"
         for place, line in enumerate(bare.splitlines(), 1)

@@ -100,6 +100,36 @@ def test_a_query_without_an_answer_is_named(query, message):
     assert "not a number" in pages.renewed("4\n<!-- numbers\n4 is four\n-->\n")[1][0]
 
 
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ("5 units.\n<!-- numbers\n5 = len(unitz)\n-->\n", "no table unitz"),
+        (
+            "0.\n<!-- numbers\n0 = len(bounds(bound_verdict=contradicted))\n-->\n",
+            "bound_verdict is never",
+        ),
+        ("1.\n<!-- numbers\n1 = len(units) == 15\n-->\n", "is no number"),
+        ("15 seeds, 15 units.\n<!-- numbers\n15 = len(units)\n-->\n", "more often"),
+        ("See `15` there.\n<!-- numbers\n15 = len(units)\n-->\n", "does not stand above"),
+        ("[a](b/15) there.\n<!-- numbers\n15 = len(units)\n-->\n", "does not stand above"),
+        ("It is -15.\n<!-- numbers\n15 = len(units)\n-->\n", "does not stand above"),
+        ("It is 15×10.\n<!-- numbers\n15 = len(units)\n-->\n", "does not stand above"),
+        ("In [15, 20].\n<!-- numbers\n15 = len(units)\n-->\n", "does not stand above"),
+        ("99 units.\n<!-- numbers 99 = len(units) -->\n", "no comment of numbers"),
+        ("99 units.\n<!-- Number\n99 = len(units)\n-->\n", "no comment of numbers"),
+        ("99 units.\n<!-- numbers\n99 = len(units)\n", "no comment of numbers"),
+    ],
+)
+def test_what_is_nearly_right_is_wrong(page, message):
+    (wrong,) = pages.renewed(page)[1]
+    assert message in wrong
+
+
+def test_a_part_of_a_longer_number_is_not_the_number():
+    page = "From 7.4 to 16 or 7.4.\n<!-- numbers\n7.4 to 16 = '7.4 to 16'\n7.4 = 7.4\n-->\n"
+    assert pages.renewed(page) == (page, [])
+
+
 def test_missing_tables_are_named():
     with pytest.raises(tables.MissingNumberError, match="draw its figure"):
         tables.read(tables.FULL / "nothing.csv")

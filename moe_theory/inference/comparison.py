@@ -15,6 +15,7 @@ from moe_theory.inference.limits import MOST_RESAMPLES
 
 Array = NDArray[Any]
 
+ROUNDING = 1e-12
 # What a table shows of each way.
 SHOWN = ("mean", "low", "high", "behind", "behind_low", "may_be_best")
 
@@ -129,7 +130,9 @@ def compare_losses(
     gaps = values[:, first] - values[:, second]
     gap, error = gaps.mean(axis=0), gaps.std(axis=0, ddof=1) / np.sqrt(n)
     moved = np.abs(means[:, first] - means[:, second] - gap)
-    scaled = np.divide(moved, error, out=np.zeros_like(moved), where=error > 0)
+    # A gap that is the same in every draw has an error of rounding alone.
+    sure = error > ROUNDING * np.abs(values).max(initial=0.0)
+    scaled = np.divide(moved, error, out=np.zeros_like(moved), where=sure)
     reach = np.zeros((n_ways, n_ways))
     if n_ways > 1:
         reach[first, second] = np.quantile(scaled.max(axis=1), confidence) * error

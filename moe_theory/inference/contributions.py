@@ -54,6 +54,8 @@ class Contributions:
         n_experts = self.values.shape[1]
         if given.ndim == 0 or given.shape[-1] != n_experts:
             raise reject("bits.shape", given.shape, f"(..., {n_experts}), one per expert")
+        if given.dtype.kind not in "iuf":
+            raise reject("bits.dtype", given.dtype, "that of numbers")
         if (unknown := given[~np.isin(given, self.widths)]).size:
             raise reject("bits", unknown.flat[0].item(), f"among the widths {self.widths}")
         place = {width: i for i, width in enumerate(self.widths)}
@@ -62,7 +64,7 @@ class Contributions:
         for each, f in zip(rows, out, strict=True):
             at = [place[int(width)] for width in each]
             np.sum(self.values[at, np.arange(n_experts)], axis=0, out=f)
-        return out.reshape(*given.shape[:-1], -1)
+        return out.reshape(*given.shape[:-1], out.shape[1])
 
     def accuracy(self, bits: ArrayLike, threshold: float = 0.0) -> Array:
         """Return the fraction of inputs with y(f − threshold) > 0 for each allocation, shape (...).

@@ -212,7 +212,8 @@ def released_counts(n_experts: int, average_bits: float, levels: Sequence[int]) 
     Two levels: round((b̄ − b_l)/(b_h − b_l)·k) get b_h. Three: the two next to b̄ share the experts
     in this way; then pairs leave the middle, one up and one down. With Δ = b_h − b_l: above
     b_h − Δ/3 as long as there are pairs; from b_h − 2Δ/3 on while the middle keeps at least as many
-    as moved up; below, none. Half an expert is rounded to the even number. Source: released
+    as moved up; below, none. Half an expert is rounded to the even number; at
+    thirds that are no binary fractions the last bit of b̄ decides. Source: released
     code of P26.
 
     Examples

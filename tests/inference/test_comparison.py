@@ -70,3 +70,17 @@ def test_bad_requests_are_named():
         compare_losses([[0.1], [0.2]], confidence=1)
     with pytest.raises(ValueError, match="n_resamples must be an integer"):
         compare_losses([[0.1], [0.2]], n_resamples=0)
+
+
+@pytest.mark.parametrize("shift", [10.3, 0.7 / 3, -5.1])
+def test_a_gap_that_never_changes_widens_nothing(shift):
+    """Its error is that of rounding alone, and no part of the spread of the others."""
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, 200, 1))
+    plain = compare_losses(np.hstack([first, second]))
+    found = compare_losses(np.hstack([first, second, first + shift]))
+    width = plain.behind_high - plain.behind_low
+    assert (found.behind_high - found.behind_low)[:2].max() <= 1.5 * width.max()
+    constant = compare_losses(np.hstack([first, np.full((200, 1), shift), np.full((200, 1), 20.1)]))
+    assert not constant.may_be_best[2]
+    assert (constant.behind_high - constant.behind_low).max() < 1

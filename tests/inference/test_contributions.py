@@ -7,6 +7,7 @@ from cases import settings_of
 from moe_theory import DenseCNN, JointMoE, SeparateMoE, TaskPatterns, TokenChoiceMoE, train
 from moe_theory.inference import (
     QUANTIZERS,
+    Contributions,
     expert_contributions,
     fine_tune,
     footprint,
@@ -181,3 +182,10 @@ def test_bad_requests_are_named():
         router_proficiency(RUNS["dense"], TEST)
     with pytest.raises(ValueError, match="keep_routers must be True or False"):
         prune(run, 0.5, keep_routers=1)
+
+
+def test_no_allocation_and_what_is_no_number():
+    found = Contributions((0, 32), np.zeros((2, 3, 5)), np.ones(5, np.int8))
+    assert found.outputs(np.zeros((0, 3), int)).shape == (0, 5)
+    with pytest.raises(ValueError, match=r"bits\.dtype must be that of numbers"):
+        found.outputs([None] * 3)
