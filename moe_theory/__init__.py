@@ -7,6 +7,7 @@ from moe_theory._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from moe_theory.data import (
+        ClusterSignal,
         DataModel,
         DigitPatches,
         DigitTasks,
@@ -50,8 +51,8 @@ else:
             ".advice": "",
             ".bounds": "",
             ".costs": "",
-            ".data": "DataModel DigitPatches DigitTasks PatchData PatchPatterns SpuriousPatch "
-            "TaskPatterns",
+            ".data": "ClusterSignal DataModel DigitPatches DigitTasks PatchData PatchPatterns "
+            "SpuriousPatch TaskPatterns",
             ".experiments": "Results SampleStudy Search Setting Sweep Threshold TrainingStudy "
             "grid sample_complexity",
             ".flow": "",
@@ -69,6 +70,7 @@ else:
 
 __all__ = [
     "SGD",
+    "ClusterSignal",
     "DataModel",
     "DeadNetworkWarning",
     "DenseCNN",

@@ -21,6 +21,7 @@ import numpy as np
 
 from moe_theory import (
     SGD,
+    ClusterSignal,
     DenseCNN,
     DigitPatches,
     DigitTasks,
@@ -75,6 +76,7 @@ OTHER_DATA = {
     "spurious": SpuriousPatch(PATTERNS["closer"], 0.9),
     "tasks": TaskPatterns(7, 9, 15, FREQUENCIES),
     "digit tasks": DigitTasks(DATA["digits"], frequencies=FREQUENCIES),
+    "clusters": ClusterSignal(3, 7, 13),
 }
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import moe_theory
 from moe_theory import (
     SGD,
+    ClusterSignal,
     DenseCNN,
     DigitPatches,
     DigitTasks,
@@ -37,6 +38,7 @@ ODD = (
 fractions = st.sampled_from([0.1, 0.5, 0.9])
 sizes = st.integers(1, 8)
 rates = st.floats(-4, 4).map(lambda power: 10.0**power)
+laws = st.sampled_from([(0.5, 2.0), (0.0, 3.0), (1.0, 1.0), (0, 0), (2, 1)])
 optional = st.none() | st.integers(1, 6)
 
 
@@ -104,6 +106,10 @@ data_models = st.one_of(
          frequencies=st.sampled_from([(1.0,), (0.5, 0.5), (0.9, 0.1), (0.0, 1.0)]),
          spread=st.sampled_from([0.0, 0.1]), balanced=st.booleans(), positive_fraction=fractions),
     made(SpuriousPatch, base=patterns() | digits(), rho_train=fractions, rho_test=fractions),
+    made(ClusterSignal, n_clusters=st.integers(2, 5), n_patches=st.integers(3, 8),
+         patch_dim=st.integers(8, 20), alpha=laws, beta=laws, gamma=laws, noise_std=fractions,
+         scale=st.sampled_from([0.01, 1.0, 10.0]), balanced=st.booleans(),
+         positive_fraction=fractions, dictionary_seed=sizes),
     made(DigitTasks, base=digits(), frequencies=st.sampled_from([(0.5, 0.5), (0.9, 0.1)])),
 )  # fmt: skip
 

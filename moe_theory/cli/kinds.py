@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from moe_theory.cli.flags import own_fields
-from moe_theory.data import DigitPatches, DigitTasks, PatchPatterns, SpuriousPatch, TaskPatterns
+from moe_theory.data import (
+    ClusterSignal,
+    DigitPatches,
+    DigitTasks,
+    PatchPatterns,
+    SpuriousPatch,
+    TaskPatterns,
+)
 from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE
 
 MODELS: dict[str, type] = {
@@ -17,6 +24,7 @@ DATA: dict[str, tuple[type, ...]] = {
     "digits": (DigitPatches,),
     "patterns": (PatchPatterns,),
     "tasks": (TaskPatterns,),
+    "clusters": (ClusterSignal,),
     "digit-tasks": (DigitTasks, DigitPatches),
     "spurious-digits": (SpuriousPatch, DigitPatches),
     "spurious-patterns": (SpuriousPatch, PatchPatterns),
