@@ -13,11 +13,13 @@ import numpy as np
 from moe_theory._validation import reject, wrong_object
 
 F = TypeVar("F", bound=Callable[..., Any])
+# Arguments that are no sizes.
+CHOICES = {"loss", "activation", "gated", "noisy", "normalize_experts", "balanced"}
 WANTED = "a number >= 0 or a sympy expression"
 
 
 def counted(function: F) -> F:
-    """Return ``function`` with every argument made a `size`, but for the name of a loss.
+    """Return ``function`` with every argument made a `size`, but for names and truth values.
 
     Examples
     --------
@@ -30,7 +32,7 @@ def counted(function: F) -> F:
 
     @wraps(function)
     def exact(**sizes: Any) -> Any:
-        named = {name: v if name == "loss" else size(name, v) for name, v in sizes.items()}
+        named = {name: v if name in CHOICES else size(name, v) for name, v in sizes.items()}
         return function(**named)
 
     return exact  # type: ignore[return-value]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from moe_theory._arguments import check_network, check_samples
 from moe_theory._validation import finite, instance, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import Model, Weights
+from moe_theory.models import DenseCNN, Model, SampleMoE, Weights
 from moe_theory.training.sgd import SGD
 
 
@@ -17,6 +17,7 @@ def check_fit(
     check_samples(data)
     instance("sgd", sgd, SGD, "an SGD")
     model.patches_per_expert(data.n_patches)
+    check_descent(model, sgd)
     for name, other in (("test", test), ("router_data", router_data)):
         if other is None:
             continue
@@ -31,6 +32,17 @@ def check_fit(
     if router_data is not None and not wanted:
         allowed = 'None unless a SeparateMoE is trained with router_samples="held_out"'
         raise reject("router_data", router_data, allowed)
+
+
+def check_descent(model: Model, sgd: SGD) -> None:
+    """Raise ``ValueError`` if the network is not trained in the way that ``sgd`` asks for."""
+    kind = type(model).__name__
+    if sgd.normalize_experts and not isinstance(model, DenseCNN | SampleMoE):
+        allowed = f"False for a {kind}: only a DenseCNN and a SampleMoE are trained so"
+        raise reject("normalize_experts", True, allowed)
+    if sgd.balance_weight > 0 and not isinstance(model, SampleMoE):
+        allowed = f"0 for a {kind}: only a SampleMoE has a balance loss"
+        raise reject("balance_weight", sgd.balance_weight, allowed)
 
 
 def check_initial(initial: Weights) -> None:
