@@ -27,7 +27,6 @@ def fixed_step(
     patch_dim: Any,
     loss: str = "logistic",
     activation: str = "relu",
-    n_experts: Any = 1,
     normalize_experts: bool = False,
 ) -> Any:
     """Operations of one SGD step of m units that each receive l patches of every input.
@@ -40,14 +39,14 @@ def fixed_step(
         The training loss.
     activation : {"relu", "cubic", "linear"}
         φ.
-    n_experts, normalize_experts
-        k, and whether the gradient of each expert is divided by its norm.
+    normalize_experts : bool
+        Whether the gradient, as that of one expert, is divided by its norm.
 
     Notes
     -----
     Forward: pre-activations 2Blmd, pooling Blm, output 2Bm, scale B. Backward: slope of the loss
     and its three factors, slopes of the units Blm, gradient 2Blmd, update 2md. With z³ 5Blm more,
-    of which 3 are those of 3z². Normalising: squares and their sums 2md, roots k, quotients md.
+    of which 3 are those of 3z². Normalising: squares and their sums 2md, root 1, quotients md.
 
     Source: derived in docs/theory/bounds.md.
 
@@ -68,7 +67,7 @@ def fixed_step(
     unit_slopes = (1 + ACTIVATION_SLOPE[activation]) * pooled
     backward = unit_slopes + 2 * pooled * patch_dim + 2 * n_hidden * patch_dim
     if normalize_experts:
-        backward += 3 * n_hidden * patch_dim + n_experts
+        backward += 3 * n_hidden * patch_dim + 1
     return forward + slope + backward
 
 

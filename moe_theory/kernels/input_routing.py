@@ -61,8 +61,7 @@ def choose_for_inputs(choices, n_inputs, noise, softened):
             score = scores[s, i] + noise[i, s] if noisy else scores[s, i]
             if score > top:
                 best, top = s, score
-            if scores[s, i] > largest[i]:
-                largest[i] = scores[s, i]
+            largest[i] = max(largest[i], scores[s, i])
         chosen[i] = best
         choices.counts[best] += 1
     if softened:

@@ -6,6 +6,8 @@ up with columns of zeros to whole vectors.
 
 import math
 
+import numpy as np
+
 from moe_theory.kernels.bits import fma
 from moe_theory.kernels.codes import CUBIC, RELU
 from moe_theory.kernels.jit import inlined, kernel
@@ -72,7 +74,7 @@ def to_unit_length(network, slopes, change):
         own = slopes[s]
         largest = 0.0
         for p in range(len(own)):
-            largest = max(largest, abs(float(own[p])))
+            largest = max(largest, abs(np.float64(own[p])))
         if largest == 0.0:
             continue
         for p in range(len(own)):
@@ -92,13 +94,14 @@ def _squared_length(change, gram):
     total = 0.0
     if is_orthonormal(gram):
         for p in range(len(change)):
-            total = fma(float(change[p]), float(change[p]), total)
+            part = np.float64(change[p])
+            total = fma(part, part, total)
         return total
     for p in range(len(gram.start) - 1):
         if change[p] != 0:
             for entry in range(gram.start[p], gram.start[p + 1]):
-                product = float(change[gram.column[entry]]) * float(gram.value[entry])
-                total = fma(float(change[p]), product, total)
+                product = np.float64(change[gram.column[entry]]) * np.float64(gram.value[entry])
+                total = fma(np.float64(change[p]), product, total)
     return total
 
 

@@ -5,6 +5,8 @@ Which one it is, is asked outside of the loops over rows and patterns.
 
 import math
 
+import numpy as np
+
 from moe_theory.kernels.bits import fma
 from moe_theory.kernels.codes import CUBIC, RELU
 from moe_theory.kernels.jit import kernel
@@ -63,7 +65,7 @@ def move_expert(table, picked, factors, weights, rate, change):
         number = weights.dtype.type
         for r in range(len(weights)):
             for q in range(weights.shape[1]):
-                weights[r, q] += number(rate * (float(change[r, q]) / length))
+                weights[r, q] += number(rate * (np.float64(change[r, q]) / length))
 
 
 @kernel
@@ -72,15 +74,14 @@ def frobenius(matrix):
     largest, zero = 0.0, True
     for r in range(len(matrix)):
         for q in range(matrix.shape[1]):
-            size = abs(float(matrix[r, q]))
+            size = abs(np.float64(matrix[r, q]))
             zero = zero and size == 0.0  # NaN is not
-            if size > largest:
-                largest = size
+            largest = max(largest, size)
     if zero:
         return 0.0
     square = 0.0
     for r in range(len(matrix)):
         for q in range(matrix.shape[1]):
-            part = float(matrix[r, q]) / largest
+            part = np.float64(matrix[r, q]) / largest
             square = fma(part, part, square)
     return largest * math.sqrt(square)

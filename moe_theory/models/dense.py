@@ -40,8 +40,8 @@ class DenseCNN(Network):
 
     Notes
     -----
-    Source: P23's released code. Cubic and linear networks with sums are those of Chen, Deng, Wu, Gu,
-    Li, Towards Understanding the Mixture-of-Experts Layer in Deep Learning, 2022.
+    Source: P23's released code. Cubic and linear networks with sums are those of Chen, Deng, Wu,
+    Gu, Li, Towards Understanding the Mixture-of-Experts Layer in Deep Learning, 2022.
 
     Examples
     --------

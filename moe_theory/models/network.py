@@ -50,7 +50,6 @@ class Network(ABC):
     """
 
     n_hidden: int
-    n_experts: Any
     formula: ClassVar[str]
     kernel: ClassVar[Kernel] = "fixed"
     has_routers: ClassVar[bool] = True
@@ -112,8 +111,8 @@ class Network(ABC):
         With gradients of experts at unit length, or with the balance loss, where there are such.
         """
         sizes = self._fixed(n_patches, patch_dim)
-        more = {"n_experts": self.n_experts, "normalize_experts": normalize_experts}
-        return int(costs.fixed_step(batch_size=batch_size, loss=loss, **sizes, **more))
+        sizes["normalize_experts"] = normalize_experts
+        return int(costs.fixed_step(batch_size=batch_size, loss=loss, **sizes))
 
     def _fixed(self, n_patches: int, patch_dim: int) -> dict[str, Any]:
         l = self.patches_per_expert(n_patches)  # noqa: E741

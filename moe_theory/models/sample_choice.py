@@ -58,8 +58,8 @@ class SampleMoE(ExpertNetwork):
     Notes
     -----
     Routers learn through the gate. Without a gate they have no gradient, but that of the balance
-    loss, if `SGD` has one; with k = 1 they have none. Routers may start at 0, as noise then decides;
-    without noise `train` refuses routers that do, as for `JointMoE`.
+    loss, if `SGD` has one; with k = 1 they have none. Routers may start at 0, as noise then
+    decides; without noise `train` refuses routers that do, as for `JointMoE`.
 
     Source: Chen, Deng, Wu, Gu, Li, Towards Understanding the Mixture-of-Experts Layer in Deep
     Learning, 2022, whose experts are cubic and pool by sums.
@@ -157,9 +157,9 @@ class SampleMoE(ExpertNetwork):
     ) -> int:
         """Return the operations of one step of experts and routers."""
         sizes = self._sizes(n_patches, patch_dim)
-        flags = {"normalize_experts": normalize_experts, "balanced": balanced}
-        flags["noisy"] = self.noise != "none"
-        return int(costs.sample_step(batch_size=batch_size, loss=loss, **sizes, **flags))
+        sizes |= {"normalize_experts": normalize_experts, "balanced": balanced}
+        sizes["noisy"] = self.noise != "none"
+        return int(costs.sample_step(batch_size=batch_size, loss=loss, **sizes))
 
     def _sizes(self, n_patches: int, patch_dim: int) -> dict[str, Any]:
         return {

@@ -36,7 +36,7 @@ def outputs(
     work = 2 * (len(experts) + len(scores)) * table.shape[1]
     for first, last in pieces(len(table), work):
         write_values(network, table, first, last, values, scores)
-    return pooled(model, values, scores, inputs.rows, inputs.n_patches, noise_seed)
+    return pooled(model, values, scores, inputs.rows, inputs.n_patches, noise_seed=noise_seed)
 
 
 def pooled(
@@ -45,6 +45,7 @@ def pooled(
     scores: Array,
     rows: Array,
     n_patches: int,
+    *,
     noise_seed: Seed | None = None,
 ) -> Array:
     """Return f of every input, shape (N,), given what patches add in experts, and their scores.
