@@ -1,0 +1,27 @@
+"""Operations until networks that route whole inputs, patches, or nothing err at most ε.
+
+The networks and data of `whole_inputs.py`, at a fixed N that is enough for those that learn at all.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from moe_theory import TrainingStudy
+from moe_theory.experiments.scripts import load_script
+
+WHOLE = load_script(Path(__file__).with_name("whole_inputs.py"), ("DATA", "families"))
+N_TRAIN = {"patterns": 400, "clusters": 1000, "digits": 600}
+
+
+def experiment(scale: str) -> TrainingStudy:
+    quick = scale == "quick"
+    settings = [
+        replace(
+            setting,
+            n_train=N_TRAIN[name],
+            sgd=replace(setting.sgd, stop_loss=None, record=20),
+        )
+        for name in WHOLE.DATA
+        for setting in WHOLE.families(name, quick)
+    ]
+    return TrainingStudy(settings, (0.15, 0.1), n_draws=4 if quick else 16, n_test=300)
