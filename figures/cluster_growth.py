@@ -16,7 +16,7 @@ from moe_theory.plotting import (
     plot_thresholds,
 )
 
-SIMULATION = ("../simulations/cluster_experts.py", "../simulations/cluster_growth.py")
+SIMULATION = ("../simulations/cluster_experts.py", "../simulations/cluster_samples.py")
 EPSILON = 0.05
 PATCH_DIM = 50
 PANELS = {

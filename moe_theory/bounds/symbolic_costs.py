@@ -6,9 +6,9 @@ from typing import Any
 
 from moe_theory import costs
 from moe_theory._validation import choice, reject
+from moe_theory.bounds.bound import ARCHITECTURES
 from moe_theory.bounds.formula import Formula
 from moe_theory.bounds.parameters import SYMBOL
-from moe_theory.bounds.published import ARCHITECTURES
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
 
 _FIXED = ("batch_size", "n_hidden", "patch_dim")

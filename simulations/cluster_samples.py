@@ -1,4 +1,4 @@
-"""What a mixture needs where clusters are many or patches large: experts over K, samples over d."""
+"""N*(ε) of a mixture that routes whole inputs, on clusters, over the dimension of a patch."""
 
 from moe_theory import SGD, ClusterSignal, SampleMoE, SampleStudy, Search, grid
 
