@@ -71,7 +71,7 @@ def rows_of(quantity: str, x: str, at: dict, rows: list[dict]) -> list[dict]:
     grown = {growth.name: growth for growth in found.growth}.get(x)
     return [
         {
-            "quantity": quantity, x: row[x], "value": row["value"], "low": row["low"],
+            "quantity": quantity, "size": x, "at": row[x], "value": row["value"], "low": row["low"],
             "high": row["high"], "exponent": grown and grown.measured,
             "exponent_low": grown and grown.low, "exponent_high": grown and grown.high,
             "verdict": found.verdict,

@@ -18,12 +18,13 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     figure = Figure(figsize=(10.5, 5.2), layout="constrained")
     most = max(results.unique("n_train"))
     table = [
-        row_of(results, arm, gamma, n_train, n_hidden)
-        for gamma in LAWS
-        for arm in ARMS
-        for n_train in sorted(results.unique("n_train"))
-        for n_hidden in sorted(results.unique("n_hidden"))
-        if results.select(arm=arm, gamma=str(gamma), n_train=n_train, n_hidden=n_hidden).rows
+        row_of(results, *place)
+        for place in sorted(
+            {
+                tuple(row[name] for name in ("arm", "gamma", "n_train", "n_hidden"))
+                for row in results.rows
+            }
+        )  # fmt: skip
     ]
     for ax, (gamma, title) in zip(figure.subplots(1, 2, sharey=True), LAWS.items(), strict=True):
         for arm, (colour, marker) in ARMS.items():
@@ -58,13 +59,13 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
 
 
 def row_of(results: Results, arm, gamma, n_train, n_hidden) -> dict:
-    here = results.select(arm=arm, gamma=str(gamma), n_train=n_train, n_hidden=n_hidden)
-    row = {"arm": arm, "gamma": str(gamma), "n_train": n_train, "n_hidden": n_hidden}
+    here = results.select(arm=arm, gamma=gamma, n_train=n_train, n_hidden=n_hidden)
+    row = {"arm": arm, "gamma": gamma, "n_train": n_train, "n_hidden": n_hidden}
     for name in ("least", "last", "train_error"):
         found = here.mean_std(name)
         low, high = found.interval()
         row |= {name: found.mean, f"{name}_low": max(low, 0.0), f"{name}_high": high}
-    model = ClusterSignal(gamma=gamma)
+    model = ClusterSignal(gamma=next(law for law in LAWS if str(law) == gamma))
     return row | {
         "floor": patch_sum_floor(model),
         "symmetric": symmetric_sum_error(model),

@@ -17,10 +17,7 @@ def experiment(scale: str) -> Sweep:
     quick = scale == "quick"
     settings = grid(
         DATA,
-        {
-            name: SampleMoE(8, 128, name, "sum", init_std=1e-4)
-            for name in ("cubic", "linear")
-        },
+        {name: SampleMoE(8, 128, name, "sum", init_std=1e-4) for name in ("cubic", "linear")},
         SGD(1e-3, 2**20, n_steps=1, router_learning_rate=0.1, normalize_experts=True),
         n_train=500 if quick else 4000,
         axes={"sgd.n_steps": STEPS[::2] if quick else STEPS},
@@ -34,7 +31,7 @@ def measure(run, test, train):
     An expert's share of its best feature is that of the largest of its squared alignments with the
     features; 1/4 where it has none, 1 where it knows but one. The same for routers and centres.
     """
-    chosen = run.experts_of(test)
+    chosen = run.experts_of(test, noise_seed=0)  # as training routes them
     experts = run.weights.experts.reshape(8, -1, run.patch_dim).astype(float)
     learned = np.einsum("krd,cd->krc", experts, DATA.features) ** 2
     routed = np.einsum("kd,cd->kc", run.weights.routers.astype(float), DATA.centres)

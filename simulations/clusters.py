@@ -17,7 +17,7 @@ START = {"pooling": "sum", "init_std": 1e-4}
 
 def experiment(scale: str) -> Sweep:
     quick = scale == "quick"
-    n_train, n_steps = (1000, 150) if quick else (16_000, 250)
+    n_train, n_steps = (500, 120) if quick else (16_000, 250)
     settings = []
     for number in (1, 2, 3, 4):
         labels = {"setting": number}
@@ -34,10 +34,10 @@ def experiment(scale: str) -> Sweep:
                 data, {"mixture": mixture}, SGD(batch_size=n_train, n_steps=n_steps, stop_loss=0.05, **STEP),
                 n_train=n_train, labels=own,
             ) + grid(
-                data, single, SGD(batch_size=1000, n_steps=n_steps, **STEP),
+                data, single, SGD(batch_size=min(1000, n_train), n_steps=n_steps, **STEP),
                 n_train=n_train, labels=own,
             )  # fmt: skip
-    return Sweep(settings, n_test=2000 if quick else 16_000, n_draws=2 if quick else 10,
+    return Sweep(settings, n_test=2000 if quick else 16_000, n_draws=4 if quick else 10,
                  measure=measure)  # fmt: skip
 
 

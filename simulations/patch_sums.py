@@ -17,12 +17,12 @@ def experiment(scale: str) -> Sweep:
         n_train=(1000,) if quick else (1000, 4000, 16_000),
         axes={
             "data.gamma": ((0.5, 2.0), (0.5, 3.0)),
-            "model.n_hidden": (8, 32, 128) if quick else (8, 32, 128, 512),
+            "model.n_hidden": (8, 32) if quick else (8, 32, 128, 512),
         },
-        links={"sgd.n_steps": lambda at: 200 if quick else 1000},
-        where=lambda at: at["model.n_hidden"] == 128 or at["n_train"] in (1000, 16_000),
+        links={"sgd.n_steps": lambda at: 200 if quick else 600},
+        where=lambda at: quick or at["model.n_hidden"] == 128 or at["n_train"] == 16_000,
     )
-    return Sweep(settings, n_test=2000 if quick else 16_000, n_draws=2 if quick else 10,
+    return Sweep(settings, n_test=2000 if quick else 16_000, n_draws=3 if quick else 10,
                  measure=measure)  # fmt: skip
 
 

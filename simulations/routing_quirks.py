@@ -52,7 +52,7 @@ def experiment(scale: str) -> Sweep:
             labels={"setting": number},
         )
     ]  # fmt: skip
-    return Sweep(settings, n_test=1000 if quick else 4000, n_draws=2 if quick else 20,
+    return Sweep(settings, n_test=1000 if quick else 4000, n_draws=3 if quick else 20,
                  measure=measure)  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def families(name: str, quick: bool):
     """Return the settings of one kind of data."""
     if name == "patterns":
         n = 16 if quick else 64
-        data = PatchPatterns(n_patches=n, n_irrelevant=256, patch_dim=258)
+        data = PatchPatterns(n, n_irrelevant=256, patch_dim=258)
         sgd = SGD(1.0, batch_size=20, n_steps=2000 if quick else 10_000, router_n_epochs=100,
                   stop_loss=0.03)  # fmt: skip
         arms, rate = networks(n // 32 or 1, n // 8), lambda at: 0.2 * at["n_pooled"]
@@ -50,9 +50,9 @@ def families(name: str, quick: bool):
                   stop_loss=0.03)  # fmt: skip
         arms, rate = networks(2, 2), lambda at: 0.2 * at["n_pooled"]
     else:
-        n = 8 if quick else 16
+        n = 8
         data = DigitPatches(n_patches=n)
-        sgd = SGD(0.05, batch_size=20, n_steps=2000 if quick else 10_000, stop_loss=0.03,
+        sgd = SGD(0.05, batch_size=20, n_steps=1000 if quick else 5000, stop_loss=0.03,
                   router_learning_rate=0.2, router_n_epochs=100)  # fmt: skip
         arms = networks(2, 4)
         rate = lambda at: 0.05 * (at["n_pooled"] if at["arm"] == "joint" else 1)
@@ -64,7 +64,7 @@ def experiment(scale: str) -> SampleStudy:
     quick = scale == "quick"
     settings = [setting for name in DATA for setting in families(name, quick)]
     search = (
-        Search(n_max=256, per_octave=2, n_draws=4, min_draws=5, max_draws=6, precision=0.3)
+        Search(n_max=128, per_octave=1, n_draws=3, min_draws=4, max_draws=4, precision=0.3)
         if quick
         else Search(n_max=1024, n_draws=8, min_draws=20, max_draws=32, precision=0.1)
     )

@@ -11,6 +11,9 @@ from moe_theory.experiments.scripts import load_script
 
 WHOLE = load_script(Path(__file__).with_name("whole_inputs.py"), ("DATA", "families"))
 N_TRAIN = {"patterns": 400, "clusters": 1000, "digits": 600}
+RECORD = {"patterns": 5, "clusters": 20, "digits": 50}
+# Enough for all that learn at all; a record costs as much as some steps.
+N_STEPS = {"patterns": 1500, "clusters": 8000, "digits": 5000}
 
 
 def experiment(scale: str) -> TrainingStudy:
@@ -19,9 +22,14 @@ def experiment(scale: str) -> TrainingStudy:
         replace(
             setting,
             n_train=N_TRAIN[name],
-            sgd=replace(setting.sgd, stop_loss=None, record=20),
+            sgd=replace(
+                setting.sgd,
+                n_steps=N_STEPS[name] // (8 if quick else 1),
+                stop_loss=None,
+                record=RECORD[name] * (4 if quick else 1),
+            ),
         )
         for name in WHOLE.DATA
         for setting in WHOLE.families(name, quick)
     ]
-    return TrainingStudy(settings, (0.15, 0.1), n_draws=4 if quick else 16, n_test=300)
+    return TrainingStudy(settings, (0.15, 0.1), n_draws=3 if quick else 12, n_test=300)
