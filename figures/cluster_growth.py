@@ -30,9 +30,9 @@ def draw(experts: Results, samples: Results) -> tuple[Figure, list[dict]]:
     found = {"n_experts": needed, "n_train": samples.select(epsilon=EPSILON).rows}
     figure = Figure(figsize=(9.5, 5.0), layout="constrained")
     table = []
-    for ax, (quantity, rows) in zip(figure.subplots(1, 2), found.items(), strict=True):
+    for ax, (quantity, tried) in zip(figure.subplots(1, 2), found.items(), strict=True):
         x, symbol, label, colour, marker = PANELS[quantity]
-        rows = [row for row in rows if row["censored"] != "below"]
+        rows = [row for row in tried if row["censored"] != "below"]
         fit = fit_rows(rows, x)
         plot_thresholds(rows, ax, x=x, label=f"measured: {exponent_text(fit)}", colour=colour,
                         marker=marker)  # fmt: skip

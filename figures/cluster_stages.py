@@ -34,6 +34,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         figure,
         "Cubic experts specialise first, then the router follows and errors fall; linear experts "
         "never specialise",
-        f"C22's setting 3; $N$ = {row['n_train']:,}; means of {n_draws(results)} draws in bands of 95 %",
+        f"C22's setting 3; $N$ = {row['n_train']:,}; means of {n_draws(results)} draws in bands of "
+        "95 %",
     )
     return figure, summary_rows(results, [*PANELS, "n_used"], x="n_steps")

@@ -17,15 +17,9 @@ LAWS = {
 def draw(results: Results) -> tuple[Figure, list[dict]]:
     figure = Figure(figsize=(10.5, 5.2), layout="constrained")
     most = max(results.unique("n_train"))
-    table = [
-        row_of(results, *place)
-        for place in sorted(
-            {
-                tuple(row[name] for name in ("arm", "gamma", "n_train", "n_hidden"))
-                for row in results.rows
-            }
-        )  # fmt: skip
-    ]
+    keys = ("arm", "gamma", "n_train", "n_hidden")
+    places = sorted({tuple(row[key] for key in keys) for row in results.rows})
+    table = [row_of(results, *place) for place in places]
     for ax, (gamma, title) in zip(figure.subplots(1, 2, sharey=True), LAWS.items(), strict=True):
         for arm, (colour, marker) in ARMS.items():
             rows = [

@@ -20,7 +20,10 @@ PANELS = {
     "accuracy": "test accuracy, fraction of inputs",
     "entropy": "entropy of the cluster given the expert, nats",
 }
-LOOKS = {1: ("setting 1: noise may be larger, σ = 1", "C0", "o"), 4: ("setting 4: same laws, σ = 2", "C3", "D")}  # fmt: skip
+LOOKS = {
+    1: ("setting 1: noise may be larger, σ = 1", "C0", "o"),
+    4: ("setting 4: same laws, σ = 2", "C3", "D"),
+}
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:

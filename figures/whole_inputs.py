@@ -1,4 +1,4 @@
-"""Whole inputs, patches or neither: samples and operations of six networks on three kinds of data."""
+"""Whole inputs, patches or neither: what six networks take on three kinds of data."""
 
 import numpy as np
 from matplotlib.figure import Figure

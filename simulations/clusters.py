@@ -31,7 +31,8 @@ def experiment(scale: str) -> Sweep:
             own = {**labels, "activation": activation}
             data = ClusterSignal.published(number)
             settings += grid(
-                data, {"mixture": mixture}, SGD(batch_size=n_train, n_steps=n_steps, stop_loss=0.05, **STEP),
+                data, {"mixture": mixture},
+                SGD(batch_size=n_train, n_steps=n_steps, stop_loss=0.05, **STEP),
                 n_train=n_train, labels=own,
             ) + grid(
                 data, single, SGD(batch_size=min(1000, n_train), n_steps=n_steps, **STEP),
@@ -42,7 +43,7 @@ def experiment(scale: str) -> Sweep:
 
 
 def measure(run, test, train):
-    """Return accuracy; of a mixture also the entropy of clusters given experts, and experts used."""
+    """Return accuracy; of a mixture also the entropy of clusters given experts and experts used."""
     row = {"accuracy": 1 - run.error(test), "train_accuracy": 1 - run.error(train)}
     if isinstance(run.model, DenseCNN):
         return {**row, "entropy": None, "n_used": None}

@@ -1,4 +1,4 @@
-"""Dense networks on clustered inputs, over width, samples and steps: does any pass the floor?
+"""Whether dense networks on clusters pass the floor of sums over patches, however wide.
 
 Every function that is a sum over patches errs on some inputs, whatever its width, if features and
 feature noise follow one law (settings 3 and 4), and on fewer if they do not (settings 1 and 2).

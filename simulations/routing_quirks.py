@@ -59,7 +59,7 @@ def experiment(scale: str) -> Sweep:
 def measure(run, test, train):
     """Return accuracy, entropy, loss and experts in use of the library and of every variant."""
     chosen = run.experts_of(test)
-    found = [described(run.predict(test), chosen, test) + (run.history.train_loss[-1],)]
+    found = [(*described(run.predict(test), chosen, test), run.history.train_loss[-1])]
     entropy, key = run.seed
     start = run.initial.experts.reshape(N_EXPERTS, N_UNITS, -1).transpose(0, 2, 1)
     for quirks in VARIANTS.values():
@@ -68,7 +68,7 @@ def measure(run, test, train):
         loss = trained(train, experts, routers, quirks, run.n_steps, rng)
         noise = rng.random((len(test), N_EXPERTS)) * quirks.test_noise
         state = routed(test, experts, routers, noise, quirks)
-        found.append(described(state.gates * state.values, state.chosen, test) + (loss,))
+        found.append((*described(state.gates * state.values, state.chosen, test), loss))
     columns = zip(("accuracy", "entropy", "n_used", "loss"), zip(*found, strict=True), strict=True)
     return {name: np.array(values, dtype=float) for name, values in columns}
 
@@ -106,7 +106,7 @@ def routed(data, experts, routers, noise, quirks) -> Routed:
 def trained(data, experts, routers, quirks, n_steps, rng) -> float:
     """Take full-batch steps in place, each expert's gradient normalised; return the last loss."""
     patches, labels = np.ascontiguousarray(data.patches()), data.labels.astype(float)
-    n_samples, n_patches, _ = patches.shape
+    n_samples = len(patches)
     state = routed(data, experts, routers, np.zeros((n_samples, N_EXPERTS)), quirks)
     loss = np.nan
     for _ in range(n_steps):
@@ -119,79 +119,113 @@ def trained(data, experts, routers, quirks, n_steps, rng) -> float:
 
 
 @njit(nogil=True, error_model="numpy")
+def sum_patches(patches, total):
+    for q in range(len(total)):
+        total[q] = 0.0
+        for j in range(len(patches)):
+            total[q] += patches[j, q]
+
+
+@njit(nogil=True, error_model="numpy")
+def choose(total, routers, noise, scores, shares):
+    """Write scores and their softmax; return the expert with the largest noisy score."""
+    best, largest, weight = 0, -np.inf, 0.0
+    for s in range(len(scores)):
+        scores[s] = 0.0
+        for q in range(len(total)):
+            scores[s] += routers[s, q] * total[q]
+        largest = max(largest, scores[s])
+        if scores[s] + noise[s] > scores[best] + noise[best]:
+            best = s
+    for s in range(len(scores)):
+        shares[s] = exp(scores[s] - largest)
+        weight += shares[s]
+    for s in range(len(scores)):
+        shares[s] /= weight
+    return best
+
+
+@njit(nogil=True, error_model="numpy")
+def cubic(patch, expert, z):
+    """Return what an expert says of a patch, and write its pre-activations."""
+    value = 0.0
+    for r in range(len(z)):
+        z[r] = 0.0
+    for q in range(len(patch)):
+        x, row = patch[q], expert[q]
+        for r in range(len(z)):
+            z[r] += x * row[r]
+    for r in range(len(z)):
+        value += z[r] ** 3 if r % 2 == 0 else -(z[r] ** 3)
+    return value
+
+
+@njit(nogil=True, error_model="numpy")
 def forward(patches, experts, routers, noise, by_score, chosen, gates, shares, values, hidden):
     n_samples, n_patches, dim = patches.shape
-    n_experts, _, n_units = experts.shape
-    scores, total = np.empty(n_experts), np.empty(dim)
+    scores, total = np.empty(len(experts)), np.empty(dim)
     for i in range(n_samples):
-        for q in range(dim):
-            total[q] = 0.0
-            for j in range(n_patches):
-                total[q] += patches[i, j, q]
-        best = 0
-        for s in range(n_experts):
-            scores[s] = 0.0
-            for q in range(dim):
-                scores[s] += routers[s, q] * total[q]
-            if scores[s] + noise[i, s] > scores[best] + noise[i, best]:
-                best = s
-        weight, largest = 0.0, scores[0]
-        for s in range(n_experts):
-            largest = max(largest, scores[s])
-        for s in range(n_experts):
-            shares[i, s] = exp(scores[s] - largest)
-            weight += shares[i, s]
-        for s in range(n_experts):
-            shares[i, s] /= weight
+        sum_patches(patches[i], total)
+        best = choose(total, routers, noise[i], scores, shares[i])
         chosen[i] = best
         gates[i] = scores[best] + noise[i, best] if by_score else shares[i, best]
         values[i] = 0.0
         for j in range(n_patches):
-            z = hidden[i, j]
-            for r in range(n_units):
-                z[r] = 0.0
-            for q in range(dim):
-                x, row = patches[i, j, q], experts[best, q]
-                for r in range(n_units):
-                    z[r] += x * row[r]
-            for r in range(n_units):
-                values[i] += z[r] ** 3 if r % 2 == 0 else -(z[r] ** 3)
+            values[i] += cubic(patches[i, j], experts[best], hidden[i, j])
+
+
+@njit(nogil=True, error_model="numpy")
+def slope_of(margin, twice):
+    """Return the loss of an input, and its slope in the margin."""
+    factor = 1.0
+    if twice:
+        # The first softmax gives the right class the probability p, the second sees 2p − 1.
+        p = 1 / (1 + exp(-margin))
+        margin, factor = 2 * p - 1, 2 * p * (1 - p)
+    loss = log1p(exp(-margin)) if margin > 0 else log1p(exp(margin)) - margin
+    return loss, -factor / (1 + exp(margin))
 
 
 @njit(nogil=True, error_model="numpy")
 def step(patches, labels, experts, routers, by_score, twice, chosen, gates, shares, values, hidden):
+    """Take one full-batch step in place; return the mean loss before it."""
     n_samples, n_patches, dim = patches.shape
-    n_experts, _, n_units = experts.shape
+    n_units = experts.shape[2]
     gradient, router_gradient = np.zeros(experts.shape), np.zeros(routers.shape)
-    slopes, total, loss = np.empty(n_units), np.empty(dim), 0.0
+    slopes, total, mean = np.empty(n_units), np.empty(dim), 0.0
     for i in range(n_samples):
-        y, best = labels[i], chosen[i]
-        margin = y * gates[i] * values[i]
-        slope = -y / (1 + exp(margin))
-        if twice:
-            # The first softmax gives the right class the probability p, the second sees 2p − 1.
-            p = 1 / (1 + exp(-margin))
-            margin = 2 * p - 1
-            slope = -2 * y * p * (1 - p) / (1 + exp(margin))
-        loss += log1p(exp(-margin)) if margin > 0 else log1p(exp(margin)) - margin
-        for q in range(dim):
-            total[q] = 0.0
+        best = chosen[i]
+        loss, slope = slope_of(labels[i] * gates[i] * values[i], twice)
+        mean += loss / n_samples
+        slope *= labels[i]
+        sum_patches(patches[i], total)
         for j in range(n_patches):
-            for q in range(dim):
-                total[q] += patches[i, j, q]
             for r in range(n_units):
                 sign = 3.0 if r % 2 == 0 else -3.0
                 slopes[r] = slope * gates[i] * sign * hidden[i, j, r] ** 2
-            for q in range(dim):
-                x, row = patches[i, j, q], gradient[best, q]
-                for r in range(n_units):
-                    row[r] += x * slopes[r]
-        for s in range(n_experts):
+            add_outer(patches[i, j], slopes, gradient[best])
+        for s in range(len(routers)):
             own = 1.0 if s == best else 0.0
             lead = own if by_score else gates[i] * (own - shares[i, s])
             for q in range(dim):
                 router_gradient[s, q] += slope * values[i] * lead * total[q]
-    for s in range(n_experts):
+    move(experts, gradient, routers, router_gradient, n_samples)
+    return mean
+
+
+@njit(nogil=True, error_model="numpy")
+def add_outer(patch, slopes, out):
+    for q in range(len(patch)):
+        x, row = patch[q], out[q]
+        for r in range(len(slopes)):
+            row[r] += x * slopes[r]
+
+
+@njit(nogil=True, error_model="numpy")
+def move(experts, gradient, routers, router_gradient, n_samples):
+    """Step experts by gradients of unit length, and routers by the mean gradient."""
+    _, dim, n_units = experts.shape
+    for s in range(len(experts)):
         square = 0.0
         for q in range(dim):
             for r in range(n_units):
@@ -201,4 +235,3 @@ def step(patches, labels, experts, routers, by_score, twice, chosen, gates, shar
             for r in range(n_units):
                 experts[s, q, r] -= factor * gradient[s, q, r]
             routers[s, q] -= ROUTER_RATE / n_samples * router_gradient[s, q]
-    return loss / n_samples

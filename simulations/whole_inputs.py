@@ -35,6 +35,14 @@ def networks(l_separate: int, l_joint: int) -> dict:
     }
 
 
+def per_patch(at) -> float:
+    return 0.2 * at["n_pooled"]
+
+
+def of_digits(at) -> float:
+    return 0.05 * (at["n_pooled"] if at["arm"] == "joint" else 1)
+
+
 def families(name: str, quick: bool):
     """Return the settings of one kind of data."""
     if name == "patterns":
@@ -42,20 +50,19 @@ def families(name: str, quick: bool):
         data = PatchPatterns(n, n_irrelevant=256, patch_dim=258)
         sgd = SGD(1.0, batch_size=20, n_steps=2000 if quick else 10_000, router_n_epochs=100,
                   stop_loss=0.03)  # fmt: skip
-        arms, rate = networks(n // 32 or 1, n // 8), lambda at: 0.2 * at["n_pooled"]
+        arms, rate = networks(n // 32 or 1, n // 8), per_patch
     elif name == "clusters":
         n = 4
         data = ClusterSignal(n_patches=n, gamma=(0.5, 2.0), scale=1.0)
         sgd = SGD(1.0, batch_size=20, n_steps=2000 if quick else 8000, router_n_epochs=100,
                   stop_loss=0.03)  # fmt: skip
-        arms, rate = networks(2, 2), lambda at: 0.2 * at["n_pooled"]
+        arms, rate = networks(2, 2), per_patch
     else:
         n = 8
         data = DigitPatches(n_patches=n)
         sgd = SGD(0.05, batch_size=20, n_steps=1000 if quick else 5000, stop_loss=0.03,
                   router_learning_rate=0.2, router_n_epochs=100)  # fmt: skip
-        arms = networks(2, 4)
-        rate = lambda at: 0.05 * (at["n_pooled"] if at["arm"] == "joint" else 1)
+        arms, rate = networks(2, 4), of_digits
     labels = {"data": name, "n_patches": n}
     return grid(data, arms, sgd, links={"sgd.learning_rate": rate}, labels=labels)
 
