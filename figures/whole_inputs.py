@@ -83,6 +83,7 @@ def saving(quantity: str, dense: dict, row: dict, routing: Results) -> dict:
         **labels, "quantity": quantity, "epsilon": EPSILON,
         **{name: row[name] for name in ("value", "low", "high", "censored")},
         "saving": saved.value, "saving_low": saved.low, "saving_high": saved.high,
+        "text": str(saved),
         "n_runs": row["n_runs"], "n_train": here.rows[0]["n_train"],
         **{name: known.get(name) for name in ROUTING},
     }  # fmt: skip

@@ -7,6 +7,7 @@ from statistics import median
 
 from prose.compression import bits_cells, places, pruned_cells, settings
 from prose.queries import (
+    beside,
     exponent_of,
     mean,
     prediction_cells,
@@ -21,6 +22,19 @@ MNIST_ARMS = {
     "dense": "dense CNN, *m* = 40",
     "separate": "pMoE, separate, *k* = 2, *l* = 2",
     "joint": "pMoE, joint, *k* = 8, *l* = 6",
+}
+CLUSTERED = {
+    ("single", "linear"): "one linear network",
+    ("single", "cubic"): "one cubic network",
+    ("mixture", "linear"): "mixture, linear",
+    ("mixture", "cubic"): "mixture, cubic",
+}
+ROUTED = {
+    "dense_small": "dense, 5 units",
+    "whole_input": "whole inputs choose",
+    "token_choice": "patches choose",
+    "separate": "experts choose, separate",
+    "joint": "experts choose, joint",
 }
 CARRIES = {
     "carries_change": "carry the task",
@@ -46,6 +60,31 @@ def savings_table(head: str) -> str:
         for data, arm, k, *cells in savings_cells(quantity, at)
     ]
     return pipes([head, *map(str, at)], body)
+
+
+def whole_inputs_table(head: str, *arms: str) -> str:
+    """Return what the dense network takes over others, where inputs or patches are routed."""
+    body = []
+    for quantity, name in (("N*", "N\\*"), ("operations", "operations")):
+        for data in ("patterns", "clusters", "digits"):
+            rows = [table("whole_inputs", quantity=quantity, data=data, arm=arm) for arm in arms]
+            body.append([f"{name}: {data}", *(row["text"] for row in rows)])
+    return pipes([head, *(ROUTED[arm] for arm in arms)], body)
+
+
+def clusters_table() -> str:
+    """Return accuracy and entropy on clusters, by setting and network."""
+    body = []
+    for (arm, activation), name in CLUSTERED.items():
+        rows = [
+            table("clusters", arm=arm, activation=activation, setting=setting)
+            for setting in (1, 2, 3, 4)
+        ]
+        shown = [beside(row, "accuracy", 1, scale=100) for row in rows]
+        body.append([f"accuracy: {name}", *shown])
+        if arm == "mixture":
+            body.append([f"entropy: {name}", *(beside(row, "entropy") for row in rows)])
+    return pipes(["setting", "1", "2", "3", "4"], body)
 
 
 def mnist_table(sizes: tuple[int, ...]) -> str:

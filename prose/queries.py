@@ -28,6 +28,18 @@ def span(at: At, digits: int = 3, *, scale: float = 1) -> str:
     raise MissingNumberError("a row without an interval")
 
 
+def beside(at: At, name: str, decimals: int = 2, *, scale: float = 1) -> str:
+    """Return a column with the interval in the two columns named after it."""
+    numbers = (scale * float(at[f"{name}{end}"]) for end in ("", "_low", "_high"))
+    return "{} [{}, {}]".format(*(fixed(x, decimals) for x in numbers))
+
+
+def growth_of(quantity: str) -> str:
+    """Return the exponent in which mixtures on clusters need more, with its interval."""
+    row = table("cluster_growth", quantity=quantity).rows[0]
+    return slope(row["exponent"], row["exponent_low"], row["exponent_high"])
+
+
 def exponent_of(at: At) -> str:
     """Return a measured exponent with its interval."""
     return slope(at["measured"], at["low"], at["high"])

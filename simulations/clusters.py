@@ -2,7 +2,7 @@
 
 Mixtures have 8 experts of 16 hidden units (8 for each class) and take full-batch steps, each
 expert's gradient normalised. Single networks have as many units in all, or as many as one expert,
-and take as many steps of the same length, on batches of 1,000.
+and take as many steps of the same length, on batches of 500.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ START = {"pooling": "sum", "init_std": 1e-4}
 
 def experiment(scale: str) -> Sweep:
     quick = scale == "quick"
-    n_train, n_steps = (500, 120) if quick else (16_000, 250)
+    n_train, n_steps = (500, 120) if quick else (16_000, 160)
     settings = []
     for number in (1, 2, 3, 4):
         labels = {"setting": number}
@@ -32,10 +32,10 @@ def experiment(scale: str) -> Sweep:
             data = ClusterSignal.published(number)
             settings += grid(
                 data, {"mixture": mixture},
-                SGD(batch_size=n_train, n_steps=n_steps, stop_loss=0.05, **STEP),
+                SGD(batch_size=n_train, n_steps=n_steps, **STEP),
                 n_train=n_train, labels=own,
             ) + grid(
-                data, single, SGD(batch_size=min(1000, n_train), n_steps=n_steps, **STEP),
+                data, single, SGD(batch_size=min(500, n_train), n_steps=n_steps, **STEP),
                 n_train=n_train, labels=own,
             )  # fmt: skip
     return Sweep(settings, n_test=2000 if quick else 16_000, n_draws=4 if quick else 10,
