@@ -24,6 +24,7 @@ from moe_theory import (
     JointMoE,
     PatchPatterns,
     Results,
+    SampleMoE,
     SeparateMoE,
     Setting,
     TokenChoiceMoE,
@@ -47,6 +48,7 @@ NETWORKS = {
     SeparateMoE: SeparateMoE(2, 4, 2, init_std=0.01),
     JointMoE: JointMoE(2, 4, 2),
     TokenChoiceMoE: TokenChoiceMoE(2, 4),
+    SampleMoE: SampleMoE(2, 4),
 }
 RUN = train(NETWORKS[JointMoE], DATA, STEPS)
 SETTING = Setting({"arm": "dense"}, LAW, NETWORKS[DenseCNN], STEPS, 20)

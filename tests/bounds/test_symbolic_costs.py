@@ -15,6 +15,7 @@ from moe_theory import (
     DenseCNN,
     JointMoE,
     PatchPatterns,
+    SampleMoE,
     SeparateMoE,
     TokenChoiceMoE,
     costs,
@@ -40,7 +41,7 @@ def formula_of(model, sgd, n_train, router_n_train=None):
         n_theirs = sgd.router_split(n_train)
         n_own = n_train - n_theirs
     n_steps = sgd.steps(n_own)
-    if isinstance(model, TokenChoiceMoE):
+    if isinstance(model, SampleMoE | TokenChoiceMoE) or model.activation != "relu":
         return costs.over_steps(
             lambda size: model.step_flops(size, 5, 9, sgd.loss),
             n_visits=n_visits(n_own, sgd.batch_size, n_steps),
@@ -59,7 +60,7 @@ def formula_of(model, sgd, n_train, router_n_train=None):
 
 @settings(max_examples=60)
 @given(
-    st.sampled_from([*ARCHITECTURES, "token"]).flatmap(lambda kind: networks(kind, 5)),
+    st.sampled_from([*ARCHITECTURES, "token", "sample"]).flatmap(lambda kind: networks(kind, 5)),
     st.sampled_from(["logistic", "hinge"]),
     st.integers(2, 23),
     st.integers(1, 30),
@@ -96,6 +97,8 @@ def test_bad_requests():
         step_flops("sparse")
     with pytest.raises(ValueError, match=r"model must be a DenseCNN, .* got 'TokenChoiceMoE'"):
         architecture_of(TokenChoiceMoE(2, 4))
+    with pytest.raises(ValueError, match=r"activation must be .*, whose operations the table"):
+        cost_table([DenseCNN(4, activation="cubic")])
     with pytest.raises(ValueError, match="n_routed must be at most the number of patches n = 4"):
         cost_table(n_patches=4)
 
