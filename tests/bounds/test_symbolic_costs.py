@@ -29,6 +29,7 @@ from moe_theory.bounds import (
     training_flops,
 )
 from moe_theory.bounds.symbolic_costs import architecture_of
+from moe_theory.costs.counting import FLAGS, NAMES
 from moe_theory.training.batches import n_visits
 
 PATTERNS = PatchPatterns(n_patches=5, n_irrelevant=7, patch_dim=9)
@@ -181,7 +182,7 @@ COSTS = [getattr(costs, n) for n in costs.__all__ if n not in ("Flops", "over_st
 @pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.int64, np.uint32, np.float64])
 def test_sizes_of_any_type_count_exactly(function, kind):
     """Products of NumPy's integers would overflow without a word."""
-    names = [name for name in inspect.signature(function).parameters if name != "loss"]
+    names = [n for n in inspect.signature(function).parameters if n not in {*NAMES, *FLAGS}]
     sizes = dict(zip(names, (100, 64, 120, 99, 101, 127), strict=False))
     exact = function(**sizes)
     assert isinstance(exact, int)
@@ -194,7 +195,7 @@ def test_sizes_of_any_type_count_exactly(function, kind):
 
 @pytest.mark.parametrize("function", COSTS)
 def test_impossible_sizes(function):
-    names = [name for name in inspect.signature(function).parameters if name != "loss"]
+    names = [n for n in inspect.signature(function).parameters if n not in {*NAMES, *FLAGS}]
     good = dict.fromkeys(names, 2)
     for name in names:
         for value in (-1, np.int8(-1), -0.5, np.nan, np.inf):
