@@ -21,6 +21,7 @@ from moe_theory import (
     JointMoE,
     PatchData,
     PatchPatterns,
+    SampleMoE,
     SeparateMoE,
     SpuriousPatch,
     TaskPatterns,
@@ -116,17 +117,25 @@ data_models = st.one_of(
 
 @st.composite
 def models(draw):
-    kind = draw(st.sampled_from([DenseCNN, SeparateMoE, JointMoE, TokenChoiceMoE]))
+    kind = draw(st.sampled_from([DenseCNN, SeparateMoE, JointMoE, TokenChoiceMoE, SampleMoE]))
     std = st.sampled_from([0.0, 1e-8, 0.01, 1.0, 100.0])
     fields = {"output_weights": st.sampled_from(["signs", "gaussian"]), "init_std": std}
+    units = {
+        "activation": st.sampled_from(["relu", "relu", "cubic", "linear"]),
+        "pooling": st.sampled_from(["mean", "sum"]),
+    }
     if kind is DenseCNN:
-        return draw(made(kind, n_hidden=sizes, **fields))
+        return draw(made(kind, n_hidden=sizes, **fields, **units))
     k = draw(st.sampled_from([2, 2, 4, 3, 1]))
     fields |= {"n_experts": st.just(k), "n_hidden": st.just(k * draw(st.integers(1, 3)))}
     fields |= {"router_init_std": std}
     if kind is TokenChoiceMoE:
         more = {"n_chosen": st.integers(1, k), "capacity": optional,
                 "priority": st.sampled_from(["place", "score"])}  # fmt: skip
+    elif kind is SampleMoE:
+        more = {"gate": st.sampled_from(["softmax", "none"]), **units,
+                "noise": st.sampled_from(["uniform", "gaussian", "none"]),
+                "noise_scale": st.sampled_from([1.0, 0.1, 1e-9, 1e9])}  # fmt: skip
     else:
         more = {"n_routed": st.integers(1, 4), "pooling": st.sampled_from(["routed", "all"])}
     return draw(made(kind, **fields, **more))
@@ -146,6 +155,9 @@ def descents(draw):
         "record": st.none() | st.integers(1, 9) | st.just((2, 3, 5)),
         "stop_at_zero_error": st.booleans(), "stop_loss": st.none() | fractions,
         "dtype": st.sampled_from(["float64", "float64", "float32"]),
+        # Refused by networks that have no such thing.
+        "normalize_experts": st.sampled_from([False] * 5 + [True]),
+        "balance_weight": st.sampled_from([0.0] * 5 + [0.5, 100.0]),
     }  # fmt: skip
     return draw(made(SGD, **fields))
 

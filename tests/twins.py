@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from moe_theory import DenseCNN, JointMoE, TokenChoiceMoE
+from moe_theory import DenseCNN, JointMoE, SampleMoE, TokenChoiceMoE
 
 
 def fused(a, b, c):
@@ -81,12 +81,42 @@ def token_output(model, weights, x):
     return total / len(x)
 
 
-def output(model, weights, x):
+def phi(model, z):
+    return {"relu": np.maximum(z, 0), "cubic": z**3, "linear": z}[model.activation]
+
+
+def chosen_expert(scores, noise):
+    """The expert of the largest noisy score of one input, the lower number of equal ones."""
+    return top_l(scores if noise is None else scores + noise, 1)[0]
+
+
+def sample_output(model, weights, x, noise=None):
+    """f(x) of a network in which whole inputs choose, with the noise (k,) of one input."""
+    units = model.n_hidden // model.n_experts
+    scores = weights.routers.astype(float) @ x.sum(axis=0)
+    s = chosen_expert(scores, noise)
+    own = slice(s * units, (s + 1) * units)
+    parts = weights.output[own] @ phi(model, weights.experts[own].astype(float) @ x.T)
+    pooled = parts.mean() if model.pooling == "mean" else parts.sum()
+    return pooled * (softmax(scores)[s] if model.gate == "softmax" else 1)
+
+
+def balance_loss(model, weights, data, noise):
+    """k·Σ_m f_m P_m, the shares of inputs and the mean gates without noise."""
+    scores = data.patches().sum(axis=1) @ weights.routers.astype(float).T
+    chosen = [chosen_expert(own, extra) for own, extra in zip(scores, noise, strict=True)]
+    shares = np.bincount(chosen, minlength=model.n_experts) / len(chosen)
+    return model.n_experts * shares @ np.mean([softmax(own) for own in scores], axis=0)
+
+
+def output(model, weights, x, noise=None):
     """f(x) of one input x, shape (n, d), in float64."""
     experts, a = weights.experts.astype(float), weights.output.astype(float)
     n = len(x)
     if isinstance(model, DenseCNN):
-        return (a @ np.maximum(experts @ x.T, 0)).sum() / n
+        return (a @ phi(model, experts @ x.T)).sum() / (n if model.pooling == "mean" else 1)
+    if isinstance(model, SampleMoE):
+        return sample_output(model, weights, x, noise)
     if isinstance(model, TokenChoiceMoE):
         return token_output(model, weights, x)
     units = model.n_hidden // model.n_experts
@@ -105,9 +135,12 @@ def loss_of(margin, loss):
     return np.logaddexp(0, -margin) if loss == "logistic" else max(0.0, 1 - margin)
 
 
-def mean_loss(model, weights, data, loss):
-    pairs = zip(data.patches(), data.labels, strict=True)
-    return np.mean([loss_of(y * output(model, weights, x), loss) for x, y in pairs])
+def mean_loss(model, weights, data, loss, noise=None, balance=0.0):
+    """The mean loss, of whole inputs that choose with ``noise`` (N, k), and the balance loss."""
+    each = [None] * data.n_samples if noise is None else noise
+    inputs = zip(data.patches(), data.labels, each, strict=True)
+    mean = np.mean([loss_of(y * output(model, weights, x, extra), loss) for x, y, extra in inputs])
+    return mean + balance * balance_loss(model, weights, data, each) if balance else mean
 
 
 @dataclass
@@ -142,9 +175,10 @@ class Counter:
 class CountingSGD:
     """One network, trained by scalar operations."""
 
-    def __init__(self, model, weights, loss, learning_rate, router_rate=0.0):
-        self.model, self.loss = model, loss
-        self.rate, self.router_rate = learning_rate, router_rate
+    def __init__(self, model, weights, sgd):
+        self.model, self.loss = model, sgd.loss
+        self.rate, self.router_rate = sgd.learning_rate, sgd.router_rate
+        self.normalize, self.balance = sgd.normalize_experts, sgd.balance_weight
         self.w = weights.experts.astype(float).copy()
         self.a = weights.output.astype(float)
         self.routers = None if weights.routers is None else weights.routers.astype(float).copy()
@@ -160,8 +194,11 @@ class CountingSGD:
             derivative = c.div(-1.0, c.add(1.0, c.exp(c.mul(y, f))))
         return c.div(c.mul(c.mul(derivative, y), factor), size)
 
-    def step(self, xs, ys):
+    def step(self, xs, ys, noise=None):
         """One SGD step on a batch; ``xs`` lists, per input, its n patches."""
+        if isinstance(self.model, SampleMoE):
+            self._sample_step(xs, ys, noise)
+            return
         steps = {JointMoE: self._joint_step, TokenChoiceMoE: self._token_step}
         steps.get(type(self.model), self._fixed_step)(xs, ys)
 
@@ -181,17 +218,17 @@ class CountingSGD:
                     pooled = 0.0
                     for j, patch in enumerate(x[s]):
                         z = c.dot(self.w[r], patch)
-                        active[r, j] = z > 0
-                        pooled = c.add(pooled, max(z, 0.0))
+                        active[r, j] = z
+                        pooled = c.add(pooled, self._phi(z))
                     f = c.add(f, c.mul(self.a[r], pooled))
             slope = self.slope(y, c.mul(f, factor), factor, size)
             for s, units in enumerate(self._experts()):
                 for r in units:
                     for j, patch in enumerate(x[s]):
-                        unit_slope = c.mul(slope, self.a[r]) * active[r, j]
+                        unit_slope = self._through(c.mul(slope, self.a[r]), active[r, j])
                         for q in range(len(patch)):
                             gradient[r, q] = c.add(gradient[r, q], c.mul(unit_slope, patch[q]))
-        self._update(self.w, gradient, self.rate)
+        self._update(self.w, self._normalized(gradient), self.rate)
 
     def _joint_step(self, xs, ys):
         """``xs`` (B, n, d) holds all patches."""
@@ -265,6 +302,92 @@ class CountingSGD:
                         gradient[r, q] = c.add(gradient[r, q], c.mul(unit_slope, x[j, q]))
         self._update(self.w, gradient, self.rate)
         self._update(self.routers, router_gradient, self.router_rate)
+
+    def _sample_step(self, xs, ys, noise):
+        """``xs`` (B, n, d) holds all patches, ``noise`` (B, k) is None where there is none."""
+        c, size, model = self.c, len(xs), self.model
+        units, gated = self._experts(), model.gate == "softmax"
+        factor = model.output_scale(len(xs[0]))
+        gradient, router_gradient = np.zeros_like(self.w), np.zeros_like(self.routers)
+        sums, gates, leads, chosen = [], [], [], []
+        for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
+            total = np.zeros(x.shape[1])
+            for patch in x:
+                total = np.array([c.add(old, new) for old, new in zip(total, patch, strict=True)])
+            scores = [c.dot(router, total) for router in self.routers]
+            noisy = scores if noise is None else list(map(c.add, scores, noise[i]))
+            s = top_l(noisy, 1)[0]
+            own = self._softmax(scores) if gated or self.balance else None
+            z, f = {}, 0.0
+            for r in units[s]:
+                pooled = 0.0
+                for j, patch in enumerate(x):
+                    z[r, j] = c.dot(self.w[r], patch)
+                    pooled = c.add(pooled, self._phi(z[r, j]))
+                f = c.add(f, c.mul(self.a[r], pooled))
+            value, f = f, c.mul(own[s], f) if gated else f
+            slope, lead = self.slope(y, c.mul(f, factor), factor, size), np.zeros(len(scores))
+            if gated:
+                slope = c.mul(slope, own[s])
+                score_slope = c.mul(slope, value)
+                lead = np.array([-c.mul(score_slope, gate) for gate in own])
+                lead[s] = c.add(lead[s], score_slope)
+            for j, r in np.ndindex(len(x), len(units[s])):
+                unit_slope = self._through(c.mul(slope, self.a[units[s][r]]), z[units[s][r], j])
+                row = gradient[units[s][r]]
+                for q in range(x.shape[1]):
+                    row[q] = c.add(row[q], c.mul(unit_slope, x[j, q]))
+            for known, new in ((sums, total), (gates, own), (leads, lead), (chosen, s)):
+                known.append(new)
+        if self.balance:
+            self._add_balance(gates, leads, chosen)
+        if gated or self.balance:
+            for i, s, q in np.ndindex(size, model.n_experts, len(sums[0])):
+                change = c.mul(leads[i][s], sums[i][q])
+                router_gradient[s, q] = c.add(router_gradient[s, q], change)
+            self._update(self.routers, router_gradient, self.router_rate)
+        self._update(self.w, self._normalized(gradient), self.rate)
+
+    def _add_balance(self, gates, leads, chosen):
+        """Add the slopes of λ·k·Σ_m f_m P_m in the scores, with the shares f taken as fixed."""
+        c, n_experts, size = self.c, len(gates[0]), len(gates)
+        factor = c.div(c.mul(self.balance, n_experts), size)
+        shares = [c.mul(factor, c.div(chosen.count(m), size)) for m in range(n_experts)]
+        for own, lead in zip(gates, leads, strict=True):
+            mean = c.dot(shares, own)
+            for m in range(n_experts):
+                lead[m] = c.add(lead[m], c.mul(own[m], c.add(shares[m], -mean)))
+
+    def _phi(self, z):
+        """φ(z); what is larger is not counted."""
+        if self.model.activation == "cubic":
+            return self.c.mul(self.c.mul(z, z), z)
+        return max(z, 0.0) if self.model.activation == "relu" else z
+
+    def _through(self, slope, z):
+        """``slope`` times φ′(z)."""
+        if self.model.activation == "cubic":
+            return self.c.mul(slope, self.c.mul(self.c.mul(3.0, z), z))
+        return slope * (z > 0) if self.model.activation == "relu" else slope
+
+    def _normalized(self, gradient):
+        """Every expert's gradient at unit length, if that is asked for; 0 stays 0."""
+        if not self.normalize:
+            return gradient
+        c, out = self.c, np.zeros_like(gradient)
+        for units in self._experts():
+            square = 0.0
+            for r, q in np.ndindex(len(units), gradient.shape[1]):
+                value = gradient[units[r], q]
+                square = c.add(square, c.mul(value, value))
+            length = self._root(square) or np.inf
+            for r, q in np.ndindex(len(units), gradient.shape[1]):
+                out[units[r], q] = c.div(gradient[units[r], q], length)
+        return out
+
+    def _root(self, value):
+        self.c.count += 1
+        return np.sqrt(value)
 
     def _softmax(self, values):
         c = self.c

@@ -136,4 +136,6 @@ def architecture_of(model: Model) -> str:
     names = {DenseCNN: "dense", SeparateMoE: "separate", JointMoE: "joint"}
     if type(model) not in names:
         raise reject("model", type(model).__name__, "a DenseCNN, a SeparateMoE or a JointMoE")
+    if model.activation != "relu":
+        raise reject("activation", model.activation, '"relu", whose operations the table counts')
     return names[type(model)]

@@ -8,6 +8,9 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from moe_theory import costs
 from moe_theory._display import Latex, card
 from moe_theory.kernels.arguments import Rule
@@ -38,6 +41,8 @@ class Network(ABC):
 
     Attributes
     ----------
+    activation : {"relu", "cubic", "linear"}
+        φ, which is no choice but where a network has such a field.
     formula : str
         f(x) in LaTeX.
     kernel : {"fixed", "joint", "token", "sample"}
@@ -50,6 +55,7 @@ class Network(ABC):
     """
 
     n_hidden: int
+    activation: Activation = "relu"
     formula: ClassVar[str]
     kernel: ClassVar[Kernel] = "fixed"
     has_routers: ClassVar[bool] = True
@@ -58,7 +64,21 @@ class Network(ABC):
     @property
     def activation_code(self) -> int:
         """The number by which kernels know φ."""
-        return ACTIVATIONS[getattr(self, "activation", "relu")]
+        return ACTIVATIONS[self.activation]
+
+    def activate(self, z: NDArray[Any]) -> NDArray[Any]:
+        """Return φ(z) by element, as the kernels compute it."""
+        if self.activation == "linear":
+            return z
+        active: NDArray[Any] = z * z * z if self.activation == "cubic" else np.maximum(z, 0)
+        return active
+
+    def activation_slope(self, z: NDArray[Any]) -> NDArray[np.float64]:
+        """Return φ′(z) by element; that of the ReLU is 0 at 0."""
+        if self.activation == "relu":
+            return (z > 0).astype(np.float64)
+        values = z.astype(np.float64)
+        return 3 * values * values if self.activation == "cubic" else np.ones_like(values)
 
     @property
     def learns_routers(self) -> bool:
@@ -117,7 +137,7 @@ class Network(ABC):
     def _fixed(self, n_patches: int, patch_dim: int) -> dict[str, Any]:
         l = self.patches_per_expert(n_patches)  # noqa: E741
         sizes = {"n_routed": l, "n_hidden": self.n_hidden, "patch_dim": patch_dim}
-        return sizes | {"activation": getattr(self, "activation", "relu")}
+        return sizes | {"activation": self.activation}
 
     def _repr_html_(self) -> str:
         own: Any = self

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from moe_theory._progress import progress_bar
@@ -16,7 +15,7 @@ from moe_theory._random import Seed, stream
 from moe_theory._stopping import check
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED, SCAN
-from moe_theory.models import Model, SampleMoE, Weights
+from moe_theory.models import SampleMoE, Weights
 from moe_theory.training.batches import Block, blocks
 from moe_theory.training.history import History
 from moe_theory.training.recording import Trainee, history, is_finite, measure
@@ -92,7 +91,7 @@ def _is_due(due: list[int], step: int) -> bool:
 
 def _parts(trainee: Trainee, due: list[int], seed: Seed, call: Call) -> Iterator[Block]:
     n_samples, batch_size = len(trainee.inputs.labels), trainee.sgd.batch_size
-    noise = stream(seed, "routing noise")
+    model, noise = trainee.model, stream(seed, "routing noise")
     for block in blocks(n_samples, batch_size, due[-1], stream(seed, "batches")):
         done, total = int(trainee.state.marks[DONE]), len(block.bounds) - 1
         first, last = bisect_right(due, done), bisect_left(due, done + total)
@@ -100,14 +99,11 @@ def _parts(trainee: Trainee, due: list[int], seed: Seed, call: Call) -> Iterator
         if n_samples > call.n_samples:
             marks += np.flatnonzero(block.bounds % n_samples == 0).tolist()
         for part in cut(block, marks, call.n_steps):
-            yield _with_noise(part, trainee.model, noise)
-
-
-def _with_noise(part: Block, model: Model, rng: Generator) -> Block:
-    """Return a part with the noise of its inputs, drawn here so that memory stays small."""
-    if not isinstance(model, SampleMoE) or model.noise == "none":
-        return part
-    return part._replace(noise=model.next_noise(part.n_visits, rng))
+            # Drawn part by part, so that memory stays small.
+            if isinstance(model, SampleMoE) and model.noise != "none":
+                yield part._replace(noise=model.next_noise(part.n_visits, noise))
+            else:
+                yield part
 
 
 def _advance(trainee: Trainee, part: Block, call: Call) -> bool:
