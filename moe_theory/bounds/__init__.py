@@ -32,6 +32,7 @@ from moe_theory.bounds.symbolic_costs import (
     training_flops,
 )
 from moe_theory.bounds.tables import (
+    TABLES,
     Table,
     cluster_table,
     complexity_table,
@@ -45,6 +46,7 @@ __all__ = [
     "PARAMETERS",
     "QUANTITIES",
     "SYMBOL",
+    "TABLES",
     "Bound",
     "Check",
     "Derivation",

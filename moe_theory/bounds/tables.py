@@ -279,7 +279,7 @@ def write_tables(folder: str | Path) -> list[Path]:
     --------
     >>> import tempfile
     >>> sorted(path.name for path in write_tables(tempfile.mkdtemp()))[:3]
-    ['complexity.csv', 'complexity.md', 'complexity.tex']
+    ['clusters.csv', 'clusters.md', 'clusters.tex']
     """
     instance("folder", folder, (str, Path), "a path")
     target = Path(folder)
