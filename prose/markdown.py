@@ -127,28 +127,36 @@ def norms_table() -> str:
     return pipes(["experts", "theorem", "hinge loss", "logistic loss"], body)
 
 
+def typeset(cells: list[list[str]]) -> list[list[str]]:
+    """Return rows whose first cell names a rule, its formula typeset."""
+    return [[name.replace("Δ_s", r"$\Delta_s$"), *rest] for name, *rest in cells]
+
+
 def pruning_table(data: str, where: float) -> str:
     """Return the loss of accuracy where a share of the experts is left out, by score."""
     heads = [
         f"{at['routing']}, {at['seen']}, {at['loss']}" for at in settings() if at["data"] == data
     ]
-    return pipes(["score", *heads], pruned_cells(data, where))
+    return pipes(["score", *heads], typeset(pruned_cells(data, where)))
 
 
 def bits_table(where: float, quantizer: str, part: str) -> str:
     """Return the loss of accuracy at an average of bits, by who gets most of them."""
     heads = [f"{at['routing']}, α = {at['alpha']}" for at in places()]
-    return pipes(["most bits to", *heads], bits_cells(where, quantizer, part))
+    return pipes(["most bits to", *heads], typeset(bits_cells(where, quantizer, part)))
 
 
 def predictions_table() -> str:
     """Return how many predictions are within the accuracy that is claimed, by network."""
-    body = [
-        [arm, percent(accuracy), *prediction_cells(arm)]
-        for arm, accuracy in predictions_file().ACCURACY.items()
-    ]
-    group = ["all", "within", "undecided", "outside", "median deviation"]
-    heads = ["network", "claimed", *(f"N\\*: {g}" for g in group), *(f"ε: {g}" for g in group)]
+    body = []
+    for arm, accuracy in predictions_file().ACCURACY.items():
+        cells = prediction_cells(arm)
+        groups = (cells[1:5], cells[6:])  # without how many there are
+        counted = [cell for *counts, off in groups for cell in (", ".join(counts), off)]
+        body.append([arm, percent(accuracy), *counted])
+    heads = ["network", "claimed"]
+    for quantity in ("N\\*", "ε"):
+        heads += [f"{quantity}: within, undecided, outside", "median deviation"]
     return pipes(heads, body)
 
 

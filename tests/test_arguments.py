@@ -117,6 +117,8 @@ OWN = {
     "fit_exponents.x": [8, 16, 32, 64],
     "look.arms": ["dense"],
     "mean_interval.values": [0.5, 1.0],
+    "student_interval.mean": [0.5, 0.25],
+    "student_interval.standard_error": 0.125,
     "number_ticks.values": [1, 2],
     "predicted_curve.ratio": 4,
     "routing_metrics.routers": np.eye(34),
