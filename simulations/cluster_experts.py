@@ -23,7 +23,7 @@ def experiment(scale: str) -> Sweep:
             labels={"n_clusters": n_clusters},
         )
     ]
-    return Sweep(settings, n_test=2000, n_draws=3 if quick else 20, measure=measure)
+    return Sweep(settings, n_test=2000, n_draws=3 if quick else 12, measure=measure)
 
 
 def measure(run, test, train):

@@ -12,12 +12,12 @@ def experiment(scale: str) -> SampleStudy:
             ClusterSignal(gamma=(0.5, 2.0)),
             {"mixture": SampleMoE(8, 128, activation="cubic", pooling="sum", init_std=1e-4)},
             SGD(batch_size=2**20, n_steps=300, **STEP),
-            axes={"data.patch_dim": (25, 50, 100) if quick else (16, 25, 50, 100, 200)},
+            axes={"data.patch_dim": (25, 50, 100) if quick else (25, 50, 100, 200)},
             n_train=100,
         ),
         0.05,
         Search(n_max=2048, n_draws=6, min_draws=8, max_draws=10, precision=0.3)
         if quick
-        else Search(n_max=8192, n_draws=12, min_draws=24, max_draws=48, precision=0.1),
+        else Search(n_max=8192, n_draws=8, min_draws=12, max_draws=24, precision=0.15),
         n_test=1000,
     )

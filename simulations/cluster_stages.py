@@ -22,7 +22,7 @@ def experiment(scale: str) -> Sweep:
         n_train=500 if quick else 4000,
         axes={"sgd.n_steps": STEPS[::2] if quick else STEPS},
     )  # fmt: skip
-    return Sweep(settings, n_test=2000, n_draws=3 if quick else 16, measure=measure)
+    return Sweep(settings, n_test=2000, n_draws=3 if quick else 8, measure=measure)
 
 
 def measure(run, test, train):

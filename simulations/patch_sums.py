@@ -14,15 +14,15 @@ def experiment(scale: str) -> Sweep:
         ClusterSignal(gamma=(0.5, 2.0)),
         {name: DenseCNN(8, activation=name, pooling="sum", init_std=1e-4) for name in activations},
         SGD(1e-3, 500, n_steps=200, normalize_experts=True, record=100),
-        n_train=(1000,) if quick else (1000, 4000, 16_000),
+        n_train=(1000,) if quick else (1000, 16_000),
         axes={
             "data.gamma": ((0.5, 2.0), (0.5, 3.0)),
-            "model.n_hidden": (8, 32) if quick else (8, 32, 128, 512),
+            "model.n_hidden": (8, 32) if quick else (8, 64, 512),
         },
-        links={"sgd.n_steps": lambda at: 200 if quick else 600},
-        where=lambda at: quick or at["model.n_hidden"] == 128 or at["n_train"] == 16_000,
+        links={"sgd.n_steps": lambda at: 200 if quick else 300},
+        where=lambda at: quick or at["model.n_hidden"] == 64 or at["n_train"] == 16_000,
     )
-    return Sweep(settings, n_test=2000 if quick else 16_000, n_draws=3 if quick else 10,
+    return Sweep(settings, n_test=2000 if quick else 16_000, n_draws=3 if quick else 6,
                  measure=measure)  # fmt: skip
 
 

@@ -48,19 +48,19 @@ def families(name: str, quick: bool):
     if name == "patterns":
         n = 16 if quick else 64
         data = PatchPatterns(n, n_irrelevant=256, patch_dim=258)
-        sgd = SGD(1.0, batch_size=20, n_steps=2000 if quick else 10_000, router_n_epochs=100,
+        sgd = SGD(1.0, batch_size=20, n_steps=2000 if quick else 5000, router_n_epochs=100,
                   stop_loss=0.03)  # fmt: skip
         arms, rate = networks(n // 32 or 1, n // 8), per_patch
     elif name == "clusters":
         n = 4
         data = ClusterSignal(n_patches=n, gamma=(0.5, 2.0), scale=1.0)
-        sgd = SGD(1.0, batch_size=20, n_steps=2000 if quick else 8000, router_n_epochs=100,
+        sgd = SGD(1.0, batch_size=20, n_steps=2000 if quick else 5000, router_n_epochs=100,
                   stop_loss=0.03)  # fmt: skip
         arms, rate = networks(2, 2), per_patch
     else:
         n = 8
         data = DigitPatches(n_patches=n)
-        sgd = SGD(0.05, batch_size=20, n_steps=1000 if quick else 5000, stop_loss=0.03,
+        sgd = SGD(0.05, batch_size=20, n_steps=1000 if quick else 3000, stop_loss=0.03,
                   router_learning_rate=0.2, router_n_epochs=100)  # fmt: skip
         arms, rate = networks(2, 4), of_digits
     labels = {"data": name, "n_patches": n}
@@ -73,6 +73,6 @@ def experiment(scale: str) -> SampleStudy:
     search = (
         Search(n_max=128, per_octave=1, n_draws=3, min_draws=4, max_draws=4, precision=0.3)
         if quick
-        else Search(n_max=1024, n_draws=8, min_draws=20, max_draws=32, precision=0.1)
+        else Search(n_max=1024, n_draws=6, min_draws=12, max_draws=16, precision=0.15)
     )
-    return SampleStudy(settings, (0.15, 0.1), search, n_test=1000)
+    return SampleStudy(settings, 0.15, search, n_test=1000)

@@ -13,7 +13,7 @@ WHOLE = load_script(Path(__file__).with_name("whole_inputs.py"), ("DATA", "famil
 N_TRAIN = {"patterns": 400, "clusters": 1000, "digits": 600}
 RECORD = {"patterns": 5, "clusters": 20, "digits": 50}
 # Enough for all that learn at all; a record costs as much as some steps.
-N_STEPS = {"patterns": 1500, "clusters": 8000, "digits": 5000}
+N_STEPS = {"patterns": 1500, "clusters": 5000, "digits": 3000}
 
 
 def experiment(scale: str) -> TrainingStudy:
@@ -32,4 +32,4 @@ def experiment(scale: str) -> TrainingStudy:
         for name in WHOLE.DATA
         for setting in WHOLE.families(name, quick)
     ]
-    return TrainingStudy(settings, (0.15, 0.1), n_draws=3 if quick else 12, n_test=300)
+    return TrainingStudy(settings, 0.15, n_draws=3 if quick else 8, n_test=300)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import sympy as sp
+
 from moe_theory._display import card
 from moe_theory._validation import choice, instance, reject
 from moe_theory.bounds.formula import Formula
@@ -69,6 +71,7 @@ class Bound(Formula):
     ('sufficient', 8)
     """
 
+    expression: sp.Expr
     quantity: str
     kind: Kind
     order: Order
