@@ -1,7 +1,7 @@
 """Whole trainings against scalar twins: the same weights, and the same number of operations."""
 
+import counting_twins
 import numpy as np
-import twins
 from cases import descents, problems, settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,17 +19,21 @@ def batches(n_samples, batch_size, n_steps, seed, name):
 
 def follow(model, data, own, router_data, sgd, seed, initial):
     """Train the twins; return them and the count of routing."""
-    routers, routing = None, twins.Counter()
+    routers, routing = None, counting_twins.Counter()
     final = initial.routers
     if isinstance(model, SeparateMoE):
-        routers = twins.CountingRouters(initial.routers, sgd.router_rate, router_data)
+        routers = counting_twins.CountingRouters(initial.routers, sgd.router_rate, router_data)
         steps = sgd.router_steps(router_data.n_samples)
         for rows in batches(router_data.n_samples, sgd.router_batch, steps, seed, "router batches"):
             routers.step(rows)
         final = routers.routers
-    twin = twins.CountingSGD(model, initial, sgd)
+    twin = counting_twins.CountingSGD(model, initial, sgd)
     twin.n_patches = data.n_patches
-    inputs = own.patches() if model.learns_routers else twins.received(model, final, own, routing)
+    inputs = (
+        own.patches()
+        if model.learns_routers
+        else counting_twins.received(model, final, own, routing)
+    )
     rng = stream(seed, "routing noise")
     for rows in batches(own.n_samples, sgd.batch_size, sgd.steps(own.n_samples), seed, "batches"):
         noise = None
