@@ -181,7 +181,7 @@ def test_divergence_of_cubic_networks_is_reported():
     steps = {}
     for engine, dtype in product(("raw", "pattern"), ("float32", "float64")):
         # With mild scores no choice flips by rounding, which steps of this size amplify.
-        sgd = SGD(3.0, 20, n_steps=50, dtype=dtype, router_learning_rate=0.01)
+        sgd = SGD(10.0, 20, n_steps=50, dtype=dtype, router_learning_rate=0.01)
         run = train(model, DATA, sgd, 1, engine=engine, raise_on_divergence=False)
         steps[engine, dtype] = run.diverged_at
         with pytest.raises(DivergenceError, match="diverged at step"):
