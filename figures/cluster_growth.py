@@ -53,8 +53,8 @@ def draw(experts: Results, samples: Results) -> tuple[Figure, list[dict]]:
         table += rows_of(quantity, x, at, rows)
     headline(
         figure,
-        "Experts needed grow with the number of clusters, and samples with the dimension, "
-        "no faster than is enough",
+        "Experts needed grow with the number of clusters, no faster than is enough; samples "
+        "needed hardly depend on the dimension",
         "cubic experts of 16 units, features and feature noise of one law, $σ$ = 1; 500 inputs for "
         "each cluster (left), 4 clusters and 8 experts (right); 95 % intervals",
     )

@@ -32,8 +32,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     row = results.rows[0]
     headline(
         figure,
-        "Cubic experts specialise first, then the router follows and errors fall; linear experts "
-        "never specialise",
+        "Cubic experts specialise first, then the router follows and parts the clusters; with "
+        "linear experts it does so only in part",
         f"C22's setting 3; $N$ = {row['n_train']:,}; means of {n_draws(results)} draws in bands of "
         "95 %",
     )

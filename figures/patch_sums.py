@@ -45,7 +45,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     headline(
         figure,
         "However wide, a dense network learns the sum over patches that treats all clusters "
-        "alike, and errs twice as often as the best sum",
+        "alike, and errs at least twice as often as the best sum",
         f"4 clusters, $d$ = 50, $σ$ = 1, $N$ = {most:,}; means of {n_draws(results)} draws with "
         "95 % intervals; lines: theory",
     )

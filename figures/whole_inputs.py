@@ -48,8 +48,8 @@ def draw(samples: Results, cost: Results, routing: Results) -> tuple[Figure, lis
     legend_below(figure, ncols=3, size=9)
     headline(
         figure,
-        "Routing whole inputs helps where clusters matter and costs samples where one patch does; "
-        "experts that choose patches jointly do well on all three",
+        "Routing whole inputs saves samples only where clusters matter; experts that choose "
+        "patches, trained jointly, need no more on any data",
         f"$ε$ = {EPSILON}; 95 % intervals; arrows: not reached with the largest $N$, or at the end "
         "of training, and the least it takes",
     )

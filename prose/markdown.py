@@ -52,13 +52,19 @@ def pipes(header: list[str], body: list[list[str]]) -> str:
 
 
 def savings_table(head: str) -> str:
-    """Return measured savings in samples and operations against n/l, by data and network."""
-    at = (2, 4, 8, 16, 32)
-    body = [
-        [f"{name}: {data}, {arm}, *k* = {k}", *cells]
-        for quantity, name in (("N*", "N\\*"), ("operations", "operations"))
-        for data, arm, k, *cells in savings_cells(quantity, at)
-    ]
+    """Return measured savings in samples and operations against n/l, by data and network.
+
+    An expert that takes whole inputs receives all n patches: its n/l is 1.
+    """
+    at = (1, 2, 4, 8, 16, 32)
+    body = []
+    for quantity, name in (("N*", "N\\*"), ("operations", "operations")):
+        for data, arm, k, *cells in savings_cells(quantity, at):
+            body.append([f"{name}: {data}, {arm}, *k* = {k}", *cells])
+        for data in ("patterns", "clusters", "digits"):
+            row = table("whole_inputs", quantity=quantity, data=data, arm="whole_input")
+            whole = f"{name}: {data}, whole inputs, *k* = 8"
+            body.append([whole, row["text"], *["–"] * (len(at) - 1)])
     return pipes([head, *map(str, at)], body)
 
 
