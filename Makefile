@@ -49,7 +49,7 @@ figures: install ## draw the committed figures anew (SCALE=quick or full), runni
 figure-%: install ## draw one figure of figures/, such as figure-savings, and run what it needs
 	$(BIN)/moe-theory draw --scale $(SCALE) figures/$*.py
 
-theory: install ## write the committed complexity, savings and cost tables, figures/theory
+theory: install ## write the committed complexity, savings, cost and cluster tables, figures/theory
 	$(BIN)/moe-theory theory --out figures/theory
 
 .PHONY: prose

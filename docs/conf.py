@@ -1,6 +1,7 @@
 """How Sphinx builds the site; `make docs` calls it."""
 
 import re
+import struct
 import sys
 from pathlib import Path
 from typing import cast
@@ -86,6 +87,8 @@ html_sidebars = {
         "results",
         "gallery",
         "benchmarks",
+        "reproducing",
+        "other-machines",
         "changelog",
         "citing",
     )
@@ -94,6 +97,7 @@ html_sidebars = {
 NAMES = generate.names()
 # The tables that `make theory` writes lie outside this folder; on the site they are pages.
 MOVED = {"](../../figures/theory/": "](tables/"}
+WIDE = 1.35  # width over height of a picture that shows panels side by side
 
 
 def place_tables(app: Sphinx, name: str, source: list[str]) -> None:
@@ -132,6 +136,30 @@ def link_names(app: Sphinx, doctree: nodes.document) -> None:
             literal.replace_self(link)
 
 
+def enlarge_pictures(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Let a click on a picture open it alone; mark those of several panels for narrow screens."""
+    for image in list(doctree.findall(nodes.image)):
+        path = Path(app.srcdir) / image["uri"]
+        if path.suffix != ".png" or isinstance(image.parent, nodes.reference):
+            continue
+        width, height = struct.unpack(">II", path.read_bytes()[16:24])
+        if width > WIDE * height:
+            image["classes"].append("wide")
+        stored = app.env.images[image["uri"]][1]
+        target = "../" * name.count("/") + f"_images/{stored}"
+        image.replace_self(nodes.reference("", "", image.deepcopy(), refuri=target, internal=True))
+
+
+def link_to_gallery(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Let links to pictures lead to where the gallery shows them."""
+    for link in list(doctree.findall(addnodes.download_reference)):
+        path = Path(link["reftarget"])
+        if path.suffix == ".png":
+            target = "../" * name.count("/") + f"gallery.html#{path.stem.replace('_', '-')}"
+            text = nodes.inline("", link.astext().replace("_", "_\u200b"))  # may break there
+            link.replace_self(nodes.reference("", "", text, refuri=target, internal=True))
+
+
 def setup(app: Sphinx) -> None:
     """Connect the above."""
     generate.write_commands(HERE / "_generated" / "commands.md")
@@ -140,5 +168,7 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", escape_mathematics)
     app.connect("autodoc-process-signature", drop_protocols)
     app.connect("doctree-read", link_names)
+    app.connect("doctree-resolved", enlarge_pictures)
+    app.connect("doctree-resolved", link_to_gallery)
     app.connect("source-read", place_tables)
     app.connect("source-read", place_pictures)

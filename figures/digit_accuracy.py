@@ -15,7 +15,7 @@ ARMS = {
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
     figure = Figure(figsize=(6.4, 5.2), layout="constrained")
-    ax = plot_curves(results, "test_accuracy", figure.subplots(), arms=ARMS)
+    ax = plot_curves(results, "test_accuracy", figure.subplots(), arms=ARMS, limits=(0, 1))
     height, width = results.setting()["data"]["pools"]["image_shape"]
     ax.set_xlabel("training samples $N$")
     ax.set_ylabel("test accuracy, fraction of inputs")

@@ -24,13 +24,14 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         "separate": "separate, $l$ = 2: the expert meant for the class",
         "joint": "joint, $l$ = 6: the expert that receives it most often",
     }
-    plot_curves(results, "router_success", left, arms=arms)
+    plot_curves(results, "router_success", left, arms=arms, limits=(0, 1))
     for arm in arms:
         l = results.setting(arm=arm)["model"]["n_routed"]  # noqa: E741
         label = f"a random router: $l/n$ = {l}/{n}"
         left.axhline(l / n, color=look(arm, list(arms))[0], linestyle="--", label=label)
     left.set_ylabel("P(expert receives the discriminative patch)")
-    plot_curves(results, "router_gate", right, arms={"joint": "joint, the same expert"})
+    same = {"joint": "joint, the same expert"}
+    plot_curves(results, "router_gate", right, arms=same, limits=(0, 1))
     right.axhline(
         1 / l, color=look("joint", [])[0], linestyle="--", label=f"equal gates, $1/l$ = 1/{l}"
     )

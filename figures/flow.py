@@ -20,6 +20,7 @@ LABELS = {
     "alignment": "cosine of router and $o_1 - o_2$",
     "gate_positive": "mean gate of $o_1$ in inputs with $y = +1$",
 }
+LIMITS = {"alignment": (-1, 1), "gate_positive": (0, 1)}
 PREDICTED = tuple(
     f"{name}_off_{kind}" for name in (*CURVES, "test_error") for kind in ("flow", "corrected")
 )
@@ -64,7 +65,7 @@ def draw_curves(ax, rows, name):
         names = ["SGD, mean and 95 % interval over seeds", "flow on the samples",
                  "flow on the population"] if s == 0 else [None] * 3  # fmt: skip
         colour = f"C{s}"
-        low, high = mean_interval(sgd[:, :, s])
+        low, high = mean_interval(sgd[:, :, s], limits=LIMITS.get(name))
         ax.fill_between(times, low, high, color=colour, alpha=0.2, linewidth=0)
         ax.plot(times[::4], mean[::4, s], ".", color=colour, label=names[0])
         ax.plot(times, flow[:, :, s].mean(axis=0), color=colour, label=names[1])

@@ -51,7 +51,7 @@ def write_cells(ax: Axes, results: Results) -> None:
     for i, n_experts in enumerate(sorted(results.unique("n_experts"))):
         for j, n_routed in enumerate(sorted(results.unique("n_routed"))):
             values = results.select(n_experts=n_experts, n_routed=n_routed).column("accuracy")
-            low, high = mean_interval(values)
+            low, high = mean_interval(values, limits=(0, 1))
             text = f"{np.mean(values):.3f}\n{low:.2f}–{high:.2f}"
             dark = np.mean(values) < 0.8
             ax.text(j, i, text, ha="center", va="center", fontsize=7, color="w" if dark else "k")

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from moe_theory import SGD, DenseCNN, PatchPatterns, Results
+from moe_theory.experiments import student_interval
 from moe_theory.plotting import headline, legend_below, number_ticks
 from moe_theory.predictions import one_step_error, one_step_error_asymptotic
 
@@ -42,7 +43,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         right.errorbar(
             [r["predicted"] for r in shown],
             [r["simulated"] / r["predicted"] - 1 for r in shown],
-            [1.96 * r["se"] / r["predicted"] for r in shown],
+            [half_width(r) / r["predicted"] for r in shown],
             color=colour, marker="o", markersize=4, linestyle="none", capsize=2,
         )  # fmt: skip
         right.plot(
@@ -78,11 +79,15 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     return figure, table
 
 
+def half_width(row: dict) -> float:
+    return float(student_interval(0.0, row["se"], row["n_draws"])[1])
+
+
 def draw_errors(ax: Axes, rows: list[dict], colour: str, label: str) -> None:
     """Draw one data model: simulated points under both formulas."""
     sizes = [row["n_train"] for row in rows]
     ax.errorbar(
-        sizes, [r["simulated"] for r in rows], [1.96 * r["se"] for r in rows],
+        sizes, [r["simulated"] for r in rows], [half_width(r) for r in rows],
         color=colour, marker="o", markersize=4, linestyle="none", capsize=2, label=label,
     )  # fmt: skip
     ax.plot(sizes, [r["predicted"] for r in rows], color=colour, zorder=5)

@@ -22,7 +22,7 @@ ARMS = {
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
     figure = Figure(figsize=(6.4, 5.2), layout="constrained")
-    ax = plot_curves(results, "test_accuracy", figure.subplots(), arms=ARMS)
+    ax = plot_curves(results, "test_accuracy", figure.subplots(), arms=ARMS, limits=(0, 1))
     number_ticks(ax, results.unique("n_train"))
     ax.set_ylim(0.48, 1.02)
     ax.set_xlabel("training samples $N$")

@@ -32,7 +32,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         "separate": "separate, $l$ = 2: the expert meant for the class",
         "joint": "joint, $l$ = 8: the expert that receives it most often",
     }
-    plot_curves(results, "router_success", left, arms=arms)
+    plot_curves(results, "router_success", left, arms=arms, limits=(0, 1))
     sizes = np.array(sorted(results.unique("n_train")))
     model = SeparateMoE(2, 40, 2)
     predicted = [router_success(PATTERNS, model, full_batch(n), n).own for n in sizes.tolist()]

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import Results
 from moe_theory.bounds import Measurements, check, pruning_bounds
+from moe_theory.experiments import student_interval
 from moe_theory.plotting import headline, legend_below, number_ticks, plot_slope
 
 SIMULATION = "../simulations/router_norms.py"
@@ -80,7 +81,10 @@ def draw_curve(ax, here, size, bound_name, column, name, colour, marker):
     label = f"{name}: {growth.measured:.2f} [{growth.low:.2f}, {growth.high:.2f}]"
     if found.verdict == "violated":
         label += ", violated"
-    ax.errorbar(places, mean, 1.96 * error, color=colour, marker=marker, capsize=2, label=label)
+    low, high = student_interval(mean, error, int(stats[0, 2]))
+    ax.errorbar(
+        places, mean, [mean - low, high - mean], color=colour, marker=marker, capsize=2, label=label
+    )
     ax.set_yscale("log")
     if size == "patch_dim":
         ax.set_ylim(5e-7, 5)

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from moe_theory import SGD, PatchPatterns, Results, SeparateMoE
+from moe_theory.experiments import student_interval
 from moe_theory.plotting import headline, legend_below, mean_interval, number_ticks
 from moe_theory.predictions import router_success
 
@@ -34,7 +35,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
                  "se": std / np.sqrt(count), "predicted": known}
             )  # fmt: skip
             values = here.select(n_routed=n_routed, n_train=n_train).column("router_success")
-            low, high = mean_interval(values)
+            low, high = mean_interval(values, limits=(0, 1))
             bars.append((mean - low, high - mean))
         table += rows
         colour = f"C{place}"
@@ -59,13 +60,13 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     left.set_ylabel("P(expert receives the discriminative patch)")
     left.set_title(f"beyond $N$ = {LARGEST} all succeed", fontsize=9)
     legend_below(left, ncols=4)
-    right.axhspan(-1.96, 1.96, color="0.9", label="95 % of normal deviates")
+    draws = len(here.unique("draw"))
+    right.axhspan(*student_interval(0.0, 1.0, draws), color="0.9", label="95 % of such deviates")
     right.axhline(0, color="k", linewidth=1)
     right.set_xlabel("predicted success")
     right.set_ylabel("(simulated − predicted) / standard error")
     right.set_title("deviations of the points to the left", fontsize=9)
     legend_below(right)
-    draws = len(here.unique("draw"))
     headline(
         figure,
         "Routers of separate training succeed as often as the exact formula says",

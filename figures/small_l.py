@@ -43,6 +43,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
             plot_curve(
                 Results({}, starts), "test_error", ax, x="received_first",
                 label=f"$l$ = {n_routed}", colour=f"C{place}", marker="osD^v"[place % 5],
+                limits=(0, 1),
             )  # fmt: skip
         places = np.geomspace(1 / n, 20, 200)
         ax.plot(places, 0.5 * np.exp(-places), "k--", zorder=5,

@@ -56,7 +56,7 @@ def draw(patterns: Results, digits: Results, joint: Results) -> tuple[Figure, li
         for name in ("patterns", "digits")
         if name in here.unique("arm") and (cell := here.select(arm=name))
     }
-    plot_curves(here, "gate", gates, arms=arms, x="n_routed")
+    plot_curves(here, "gate", gates, arms=arms, x="n_routed", limits=(0, 1))
     values = sorted(here.unique("n_routed"))
     gates.plot(values, [1 / value for value in values], "k--", zorder=5,
                label="equal gates, $1/l$")  # fmt: skip

@@ -20,15 +20,16 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         here = results.select(data=name)
         n, n_train = here.rows[0]["n_patches"], here.rows[0]["n_train"]
         n_routed = here.setting(data=name, arm="joint")["model"]["n_routed"]
-        for ax, column, label in (
-            (axes[0], "test_error", "test error\nwhen the patch is at random"),
+        for ax, column, limits, label in (
+            (axes[0], "test_error", (0, 1), "test error\nwhen the patch is at random"),
             (
                 axes[1],
                 "reliance",
+                (-1, 1),
                 "reliance: test error where the patch\ncontradicts $y$ $-$ where it agrees",
             ),
         ):
-            plot_curves(here, column, ax, arms=ARMS, x="rho_train")
+            plot_curves(here, column, ax, arms=ARMS, x="rho_train", limits=limits)
             ax.set_xlabel("$\\rho$: P(spurious patch agrees with $y$) in training")
             ax.set_ylabel(label)
             ax.set_ylim(bottom=-0.02)

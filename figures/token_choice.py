@@ -4,13 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from moe_theory import PatchPatterns, Results, TokenChoiceMoE
-from moe_theory.plotting import headline, legend_below, n_draws, number_ticks, plot_curve
-from moe_theory.predictions import (
-    place_success,
-    ranked_success,
-    untrained_expert_success,
-    untrained_token_success,
-)
+from moe_theory.plotting import headline, n_draws, number_ticks, plot_curve
+from moe_theory.predictions import untrained_expert_success, untrained_token_success
 
 SIMULATION = "../simulations/token_choice.py"
 PREDICTED = ("standard_error", "predicted", "predicted_std")
@@ -55,7 +50,8 @@ def draw_success(ax, results, x, when, **fixed):
             for row in results.select(arm=arm, **fixed).rows
         ]  # fmt: skip
         here = Results({}, rows)
-        plot_curve(here, "simulated", ax, x=x, label=label, colour=colour, marker=marker)
+        plot_curve(here, "simulated", ax, x=x, label=label, colour=colour, marker=marker,
+                   limits=(0, 1))  # fmt: skip
         ax.lines[-1].set_linestyle("none")
         places = sorted(here.unique(x))
         known = [here.mean_std("predicted", **{x: place})[0] for place in places]
@@ -74,27 +70,6 @@ def draw_untrained(ax):
             models = [TokenChoiceMoE(K, 40, 1, room, arm) for room in rooms]
             means = [untrained_token_success(patterns, model) for model in models]
         ax.plot(rooms, means, color=colour, linestyle="--", linewidth=1, zorder=5)
-
-
-def draw_rates(ax, results, arms, success, rates):
-    for arm in arms:
-        label, colour, marker = RULES[arm]
-        rows = results.select(arm=arm, n_patches=N, capacity=C).rows
-        for when, face in (("untrained", "none"), ("trained", colour)):
-            q, simulated, inputs = (
-                np.concatenate([row[name] for row in rows])
-                for name in (f"{when}_q", f"{when}_simulated", "n_inputs")
-            )
-            known = np.array([success(N, C, value) for value in q])
-            bars = 1.96 * np.sqrt(known * (1 - known) / inputs)
-            ax.errorbar(
-                q, simulated, bars, color=colour, markerfacecolor=face, marker=marker,
-                markersize=4, linestyle="none", linewidth=0.8,
-                label=f"{label}, {TIMES[when]}",
-            )  # fmt: skip
-    ax.plot(rates, [success(N, C, q) for q in rates], "k-", linewidth=1, zorder=5, label="theory")
-    ax.set_ylim(0, 1.03)
-    ax.set_ylabel(SUCCESS)
 
 
 def deviates(results: Results) -> np.ndarray:
@@ -118,47 +93,36 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         at = dict(zip(labels, place, strict=True))
         here = results.select(**at)
         table += [{**at, "routers": when, **summary(here, when)} for when in TIMES]
-    figure = Figure(figsize=(12.5, 9.6), layout="constrained")
-    axes = figure.subplots(2, 3)
-    for ax, when in zip(axes[0], TIMES, strict=False):
+    figure = Figure(figsize=(9.6, 8.0), layout="constrained")
+    (before, after), (sizes, errors) = figure.subplots(2, 2)
+    for ax, when in ((before, "untrained"), (after, "trained")):
         draw_success(ax, results, "capacity", when, n_patches=N, n_experts=K)
-        ax.set_xlabel("patches that an expert takes, $C$ = $l$")
         ax.set_title(f"{TIMES[when]}, $n$ = {N}, $k$ = {K}", fontsize=9)
-    draw_untrained(axes[0, 0])
-    axes[0, 0].plot([], [], "k-", label="theory, given the routers")
-    axes[0, 0].plot([], [], "k--", label="theory, mean over random routers")
+    draw_untrained(before)
+    draw_success(sizes, results, "n_patches", "trained", capacity=C, n_experts=K)
+    sizes.set_title(f"{TIMES['trained']}, $C$ = $l$ = {C}, $k$ = {K}", fontsize=9)
     for arm, (label, colour, marker) in RULES.items():
-        plot_curve(results.select(arm=arm, n_patches=N, n_experts=K), "test_error", axes[0, 2],
-                   x="capacity", label=label, colour=colour, marker=marker)  # fmt: skip
-    number_ticks(axes[0, 2], results.select(n_patches=N, n_experts=K).unique("capacity"))
-    axes[0, 2].set_ylim(-0.01, 0.52)
-    axes[0, 2].set_xlabel("patches that an expert takes, $C$ = $l$")
-    axes[0, 2].set_ylabel("test error, fraction of inputs")
-    axes[0, 2].set_title(f"trained networks, $n$ = {N}, $k$ = {K}", fontsize=9)
-    draw_success(axes[1, 0], results, "n_patches", "trained", capacity=C, n_experts=K)
-    axes[1, 0].set_xlabel("patches of an input $n$")
-    axes[1, 0].set_title(f"{TIMES['trained']}, $C$ = $l$ = {C}, $k$ = {K}", fontsize=9)
-    for ax in (*axes[0], axes[1, 0]):
-        legend_below(ax)
-    rates = np.linspace(0.01, 0.75, 100)
-    draw_rates(axes[1, 1], results, ("place",), place_success, rates)
-    limit = np.minimum(1, C / (N * rates))
-    axes[1, 1].plot(rates, limit, "k:", linewidth=1, label="min(1, $C/nq$)")
-    axes[1, 1].set_xlabel("fraction of patterns that choose the expert, $q$")
-    rates = np.linspace(0, 0.5, 100)
-    draw_rates(axes[1, 2], results, ("score", "expert"), ranked_success, rates)
-    axes[1, 2].set_xlabel("fraction of patterns ahead of it, $q'$ or $q_i$")
-    for ax in axes[1, 1:]:
-        ax.set_title(f"each draw and class, $n$ = {N}, $C$ = $l$ = {C}, all $k$", fontsize=9)
-        legend_below(ax)
+        plot_curve(results.select(arm=arm, n_patches=N, n_experts=K), "test_error", errors,
+                   x="capacity", label=label, colour=colour, marker=marker,
+                   limits=(0, 1))  # fmt: skip
+    number_ticks(errors, results.select(n_patches=N, n_experts=K).unique("capacity"))
+    errors.set_ylim(-0.01, 0.52)
+    errors.set_ylabel("test error, fraction of inputs")
+    errors.set_title(f"trained networks, $n$ = {N}, $k$ = {K}", fontsize=9)
+    for ax in (before, after, errors):
+        ax.set_xlabel("patches that an expert takes, $C$ = $l$")
+    sizes.set_xlabel("patches of an input $n$")
+    before.plot([], [], "k-", label="theory, given the routers")
+    before.plot([], [], "k--", label="theory, mean over random routers")
+    handles = before.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     z = deviates(results)
     headline(
         figure,
         "Theory tells how often the patch that tells the class is received; where experts take "
         "few patches, patches that choose by score do best",
         "orthonormal patterns, $p$ = 256, $N$ = 40; means of "
-        f"{n_draws(results)} draws with 95 % intervals. Below, to the right: (simulated − "
-        f"predicted) / standard error has rms {np.sqrt(np.mean(z**2)):.2f} and at most "
-        f"{np.abs(z).max():.1f} in {len(z)} cases",
+        f"{n_draws(results)} draws with 95 % intervals. Given the routers, (simulated − predicted) "
+        f"/ standard error has rms {np.sqrt(np.mean(z**2)):.2f} in {len(z)} cases",
     )
     return figure, table

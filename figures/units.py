@@ -39,7 +39,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         plot_curve(
             results.select(arm=arm, **labels), "test_error", errors, x="n_hidden",
             label=", ".join([arm, *(f"{SYMBOLS[k]} = {v}" for k, v in labels.items())]),
-            colour=colour, marker=marker,
+            colour=colour, marker=marker, limits=(0, 1),
         )  # fmt: skip
     errors.axhline(EPSILON, color="0.5", linestyle="--", label=f"$ε$ = {EPSILON}")
     number_ticks(errors, [m for m in results.unique("n_hidden") if m & (m - 1) == 0])

@@ -7,6 +7,7 @@ from moe_theory._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from moe_theory.data import (
+        ClusterSignal,
         DataModel,
         DigitPatches,
         DigitTasks,
@@ -26,11 +27,21 @@ if TYPE_CHECKING:
         grid,
         sample_complexity,
     )
-    from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE, Weights
+    from moe_theory.models import (
+        DenseCNN,
+        JointMoE,
+        SampleMoE,
+        SeparateMoE,
+        TokenChoiceMoE,
+        Weights,
+    )
     from moe_theory.routing import (
         RoutingMetrics,
         choose_experts,
+        choose_for_inputs,
         choose_patches,
+        dispatch_entropy,
+        input_routing_metrics,
         routing_metrics,
         token_routing_metrics,
     )
@@ -50,17 +61,17 @@ else:
             ".advice": "",
             ".bounds": "",
             ".costs": "",
-            ".data": "DataModel DigitPatches DigitTasks PatchData PatchPatterns SpuriousPatch "
-            "TaskPatterns",
+            ".data": "ClusterSignal DataModel DigitPatches DigitTasks PatchData PatchPatterns "
+            "SpuriousPatch TaskPatterns",
             ".experiments": "Results SampleStudy Search Setting Sweep Threshold TrainingStudy "
             "grid sample_complexity",
             ".flow": "",
             ".inference": "",
-            ".models": "DenseCNN JointMoE SeparateMoE TokenChoiceMoE Weights",
+            ".models": "DenseCNN JointMoE SampleMoE SeparateMoE TokenChoiceMoE Weights",
             ".plotting": "",
             ".predictions": "",
-            ".routing": "RoutingMetrics choose_experts choose_patches routing_metrics "
-            "token_routing_metrics",
+            ".routing": "RoutingMetrics choose_experts choose_for_inputs choose_patches "
+            "dispatch_entropy input_routing_metrics routing_metrics token_routing_metrics",
             ".statistics": "",
             ".training": "SGD DeadNetworkWarning DivergenceError FileError "
             "TrainingRun train train_many",
@@ -69,6 +80,7 @@ else:
 
 __all__ = [
     "SGD",
+    "ClusterSignal",
     "DataModel",
     "DeadNetworkWarning",
     "DenseCNN",
@@ -81,6 +93,7 @@ __all__ = [
     "PatchPatterns",
     "Results",
     "RoutingMetrics",
+    "SampleMoE",
     "SampleStudy",
     "Search",
     "SeparateMoE",
@@ -94,8 +107,11 @@ __all__ = [
     "TrainingStudy",
     "Weights",
     "choose_experts",
+    "choose_for_inputs",
     "choose_patches",
+    "dispatch_entropy",
     "grid",
+    "input_routing_metrics",
     "routing_metrics",
     "sample_complexity",
     "token_routing_metrics",

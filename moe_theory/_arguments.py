@@ -13,7 +13,7 @@ from moe_theory.models import Model
 
 Array = NDArray[Any]
 
-NETWORKS = "a DenseCNN, SeparateMoE, JointMoE or TokenChoiceMoE"
+NETWORKS = "a DenseCNN, SeparateMoE, JointMoE, TokenChoiceMoE or SampleMoE"
 
 
 def check_network(model: object, argument: str = "model") -> None:
@@ -24,7 +24,7 @@ def check_network(model: object, argument: str = "model") -> None:
     >>> check_network("dense")
     Traceback (most recent call last):
     ...
-    TypeError: model must be a DenseCNN, SeparateMoE, JointMoE or TokenChoiceMoE; got 'dense'
+    TypeError: model must be a DenseCNN, SeparateMoE, JointMoE, TokenChoiceMoE or SampleMoE; got...
     """
     instance(argument, model, Model, NETWORKS)
 

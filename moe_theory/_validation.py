@@ -77,6 +77,20 @@ def real(
     return number
 
 
+def pair(argument: str, value: object) -> tuple[float, float]:
+    """Return ``value`` as a pair of finite numbers.
+
+    Examples
+    --------
+    >>> pair("limits", (0, 1))
+    (0.0, 1.0)
+    """
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise wrong_object(argument, value, "a pair of numbers")
+    first, second = (real(argument, number) for number in value)
+    return first, second
+
+
 def choice(field: str, value: object, allowed: Sequence[str]) -> str:
     """Return ``value`` if it is one of the ``allowed`` names."""
     if not isinstance(value, str) or value not in allowed:

@@ -38,6 +38,7 @@ HOMES = {
     "SeparateMoE": "moe_theory.models",
     "JointMoE": "moe_theory.models",
     "TokenChoiceMoE": "moe_theory.models",
+    "SampleMoE": "moe_theory.models",
     "SGD": "moe_theory.training.sgd",
     "Flops": "moe_theory.costs",
     "Pruning": "moe_theory.inference.pruning",

@@ -265,7 +265,8 @@ for place, n_routed in enumerate((1, 2, 4)):
     exact = [router_success(patterns, network, router_training, n).own for n in router_sizes]
     stats = [routers.mean_std("router_success", n_routed=n_routed, n_train=n) for n in router_sizes]
     mean = np.array([s[0] for s in stats])
-    error = np.array([s[1] / s[2] ** 0.5 for s in stats])
+    error = np.array([s.standard_error for s in stats])
+    low, high = np.array([s.interval() for s in stats]).T
     columns.append(
         [f"{m:.3f} ± {e:.3f}, {x:.3f}" for m, e, x in zip(mean, error, exact, strict=True)]
     )
@@ -273,7 +274,7 @@ for place, n_routed in enumerate((1, 2, 4)):
     ax.errorbar(
         router_sizes,
         mean,
-        1.96 * error,
+        [mean - low, high - mean],
         fmt="os^"[place],
         color=f"C{place}",
         capsize=3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prose.queries import At, standard_errors
+from prose.queries import At, half_width
 from prose.tables import Row, Table, table
 from prose.text import interval
 
@@ -85,7 +85,7 @@ def _marked(row: Row, where: float) -> str:
 def gap(at: At, n_train: int) -> str:
     """Return by how many points pMoE is ahead of the dense network, in pairs, with its interval."""
     middle, n = float(at[f"gap_{n_train}"]), int(at["n_draws"])
-    wide = standard_errors(n) * float(at[f"std_{n_train}"]) / n**0.5
+    wide = half_width(float(at[f"std_{n_train}"]) / n**0.5, n)
     return interval(middle, middle - wide, middle + wide)
 
 

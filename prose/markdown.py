@@ -7,6 +7,7 @@ from statistics import median
 
 from prose.compression import bits_cells, places, pruned_cells, settings
 from prose.queries import (
+    beside,
     exponent_of,
     mean,
     prediction_cells,
@@ -21,6 +22,19 @@ MNIST_ARMS = {
     "dense": "dense CNN, *m* = 40",
     "separate": "pMoE, separate, *k* = 2, *l* = 2",
     "joint": "pMoE, joint, *k* = 8, *l* = 6",
+}
+CLUSTERED = {
+    ("single", "linear"): "one linear network",
+    ("single", "cubic"): "one cubic network",
+    ("mixture", "linear"): "mixture, linear",
+    ("mixture", "cubic"): "mixture, cubic",
+}
+ROUTED = {
+    "dense_small": "dense, 5 units",
+    "whole_input": "whole inputs choose",
+    "token_choice": "patches choose",
+    "separate": "experts choose, separate",
+    "joint": "experts choose, joint",
 }
 CARRIES = {
     "carries_change": "carry the task",
@@ -38,14 +52,45 @@ def pipes(header: list[str], body: list[list[str]]) -> str:
 
 
 def savings_table(head: str) -> str:
-    """Return measured savings in samples and operations against n/l, by data and network."""
-    at = (2, 4, 8, 16, 32)
-    body = [
-        [f"{name}: {data}, {arm}, *k* = {k}", *cells]
-        for quantity, name in (("N*", "N\\*"), ("operations", "operations"))
-        for data, arm, k, *cells in savings_cells(quantity, at)
-    ]
+    """Return measured savings in samples and operations against n/l, by data and network.
+
+    An expert that takes whole inputs receives all n patches: its n/l is 1.
+    """
+    at = (1, 2, 4, 8, 16, 32)
+    body = []
+    for quantity, name in (("N*", "N\\*"), ("operations", "operations")):
+        for data, arm, k, *cells in savings_cells(quantity, at):
+            body.append([f"{name}: {data}, {arm}, *k* = {k}", *cells])
+        for data in ("patterns", "clusters", "digits"):
+            row = table("whole_inputs", quantity=quantity, data=data, arm="whole_input")
+            whole = f"{name}: {data}, whole inputs, *k* = 8"
+            body.append([whole, row["text"], *["–"] * (len(at) - 1)])
     return pipes([head, *map(str, at)], body)
+
+
+def whole_inputs_table(head: str, *arms: str) -> str:
+    """Return what the dense network takes over others, where inputs or patches are routed."""
+    body = []
+    for quantity, name in (("N*", "N\\*"), ("operations", "operations")):
+        for data in ("patterns", "clusters", "digits"):
+            rows = [table("whole_inputs", quantity=quantity, data=data, arm=arm) for arm in arms]
+            body.append([f"{name}: {data}", *(row["text"] for row in rows)])
+    return pipes([head, *(ROUTED[arm] for arm in arms)], body)
+
+
+def clusters_table() -> str:
+    """Return accuracy and entropy on clusters, by setting and network."""
+    body = []
+    for (arm, activation), name in CLUSTERED.items():
+        rows = [
+            table("clusters", arm=arm, activation=activation, setting=setting)
+            for setting in (1, 2, 3, 4)
+        ]
+        shown = [beside(row, "accuracy", 1, scale=100) for row in rows]
+        body.append([f"accuracy: {name}", *shown])
+        if arm == "mixture":
+            body.append([f"entropy: {name}", *(beside(row, "entropy") for row in rows)])
+    return pipes(["setting", "1", "2", "3", "4"], body)
 
 
 def mnist_table(sizes: tuple[int, ...]) -> str:
@@ -88,28 +133,36 @@ def norms_table() -> str:
     return pipes(["experts", "theorem", "hinge loss", "logistic loss"], body)
 
 
+def typeset(cells: list[list[str]]) -> list[list[str]]:
+    """Return rows whose first cell names a rule, its formula typeset."""
+    return [[name.replace("Δ_s", r"$\Delta_s$"), *rest] for name, *rest in cells]
+
+
 def pruning_table(data: str, where: float) -> str:
     """Return the loss of accuracy where a share of the experts is left out, by score."""
     heads = [
         f"{at['routing']}, {at['seen']}, {at['loss']}" for at in settings() if at["data"] == data
     ]
-    return pipes(["score", *heads], pruned_cells(data, where))
+    return pipes(["score", *heads], typeset(pruned_cells(data, where)))
 
 
 def bits_table(where: float, quantizer: str, part: str) -> str:
     """Return the loss of accuracy at an average of bits, by who gets most of them."""
     heads = [f"{at['routing']}, α = {at['alpha']}" for at in places()]
-    return pipes(["most bits to", *heads], bits_cells(where, quantizer, part))
+    return pipes(["most bits to", *heads], typeset(bits_cells(where, quantizer, part)))
 
 
 def predictions_table() -> str:
     """Return how many predictions are within the accuracy that is claimed, by network."""
-    body = [
-        [arm, percent(accuracy), *prediction_cells(arm)]
-        for arm, accuracy in predictions_file().ACCURACY.items()
-    ]
-    group = ["all", "within", "undecided", "outside", "median deviation"]
-    heads = ["network", "claimed", *(f"N\\*: {g}" for g in group), *(f"ε: {g}" for g in group)]
+    body = []
+    for arm, accuracy in predictions_file().ACCURACY.items():
+        cells = prediction_cells(arm)
+        groups = (cells[1:5], cells[6:])  # without how many there are
+        counted = [cell for *counts, off in groups for cell in (", ".join(counts), off)]
+        body.append([arm, percent(accuracy), *counted])
+    heads = ["network", "claimed"]
+    for quantity in ("N\\*", "ε"):
+        heads += [f"{quantity}: within, undecided, outside", "median deviation"]
     return pipes(heads, body)
 
 

@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
 
-from scipy.stats import norm, t
-
+from moe_theory.experiments import student_interval
 from moe_theory.experiments.scripts import load_script
 from moe_theory.plotting import fit_rows
 from prose.tables import ROOT, MissingNumberError, Row, Table, table
 from prose.text import fixed, interval, number, percent, slope
 
 At = Row | Table  # a table that has one row
-CONFIDENCE = 0.95  # of every interval
 MIDDLES = ("value", "saving", "measured", "simulated", "largest_ratio")
 
 
@@ -26,6 +24,18 @@ def span(at: At, digits: int = 3, *, scale: float = 1) -> str:
         if middle and low in at:
             return interval(*(scale * float(at[name]) for name in (middle, low, high)), digits)
     raise MissingNumberError("a row without an interval")
+
+
+def beside(at: At, name: str, decimals: int = 2, *, scale: float = 1) -> str:
+    """Return a column with the interval in the two columns named after it."""
+    numbers = (scale * float(at[f"{name}{end}"]) for end in ("", "_low", "_high"))
+    return "{} [{}, {}]".format(*(fixed(x, decimals) for x in numbers))
+
+
+def growth_of(quantity: str) -> str:
+    """Return the exponent in which mixtures on clusters need more, with its interval."""
+    row = table("cluster_growth", quantity=quantity).rows[0]
+    return slope(row["exponent"], row["exponent_low"], row["exponent_high"])
 
 
 def exponent_of(at: At) -> str:
@@ -44,23 +54,16 @@ def ratio(at: At, *, inverse: bool = False) -> str:
 def mean_and_error(at: At, name: str) -> tuple[float, float]:
     """Return the mean of a column over draws, and half the width of its interval."""
     middle = float(at[f"{name}_mean"] if f"{name}_mean" in at else at[name])
-    wide = standard_errors(int(at["n_draws"]) if "n_draws" in at else None)
+    n_draws = int(at["n_draws"]) if "n_draws" in at else None
     for column in (f"{name}_se", f"{name}_error"):
         if column in at:
-            return middle, wide * float(at[column])
-    return middle, wide * float(at[f"{name}_std"]) / float(at["n_draws"]) ** 0.5
+            return middle, half_width(float(at[column]), n_draws)
+    return middle, half_width(float(at[f"{name}_std"]) / float(at["n_draws"]) ** 0.5, n_draws)
 
 
-def standard_errors(n_draws: int | None) -> float:
-    """Return how many standard errors on each side of a mean hold 95 %: Student's t over draws.
-
-    Examples
-    --------
-    >>> [round(standard_errors(n), 2) for n in (10, 20, None)]
-    [2.26, 2.09, 1.96]
-    """
-    tail = (1 + CONFIDENCE) / 2
-    return float(norm.ppf(tail) if n_draws is None else t.ppf(tail, n_draws - 1))
+def half_width(standard_error: float, n_draws: int | None) -> float:
+    """Return how far the 95 % interval of a mean reaches to each side."""
+    return float(student_interval(0.0, standard_error, n_draws)[1])
 
 
 def mean(

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from moe_theory.bounds.check import Verdict
+from moe_theory.bounds.growth import Verdict
 
 ROOT = Path(__file__).resolve().parents[1]
 FULL = ROOT / "figures" / "full"

@@ -17,7 +17,7 @@ ALLOWED = (
     r"95 %",  # the confidence of every interval
     # Tolerances, labels, sections.
     r"(?:error|loss) of less than 1 %|or 15 %|10⁻⁶ of|at most 10⁻⁶|rejected at 1 %|by default 2 %",
-    r"±1\b|§\d\.\d",
+    r"±1\b|§\d\.\d|(?:Theorem|Lemma) \d\.\d",
     # Settings: what a simulation or a prediction was given.
     r"(?:ε|η|η_r|α|ρ|σ|σ₀|L₀|δ_d|γ|rate|rate is|(?:mean|a) loss of|certainty of) ?[=≤≥<>]? ?"
     r"−?\d*\.?\d+(?: %)?",

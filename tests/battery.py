@@ -21,11 +21,13 @@ import numpy as np
 
 from moe_theory import (
     SGD,
+    ClusterSignal,
     DenseCNN,
     DigitPatches,
     DigitTasks,
     JointMoE,
     PatchPatterns,
+    SampleMoE,
     SampleStudy,
     Search,
     SeparateMoE,
@@ -35,7 +37,9 @@ from moe_theory import (
     TokenChoiceMoE,
     TrainingStudy,
     choose_experts,
+    choose_for_inputs,
     choose_patches,
+    dispatch_entropy,
     train,
 )
 from moe_theory._versions import versions
@@ -62,6 +66,9 @@ MODELS = {
     "separate": SeparateMoE(2, 22, 3, init_std=0.1),
     "joint": JointMoE(3, 21, 4, init_std=0.1, router_init_std=0.1),
     "token": TokenChoiceMoE(3, 21, 2, 4, "score", init_std=0.1, router_init_std=0.1),
+    "cubic": DenseCNN(21, "gaussian", 0.3, "cubic", "sum"),
+    "sample": SampleMoE(3, 21, "cubic", noise="gaussian", init_std=0.3),
+    "ungated": SampleMoE(3, 21, gate="none", init_std=0.1, router_init_std=0.1),
 }
 LOSSES, TYPES = ("logistic", "hinge"), ("float32", "float64")
 PATTERNS = {
@@ -75,6 +82,7 @@ OTHER_DATA = {
     "spurious": SpuriousPatch(PATTERNS["closer"], 0.9),
     "tasks": TaskPatterns(7, 9, 15, FREQUENCIES),
     "digit tasks": DigitTasks(DATA["digits"], frequencies=FREQUENCIES),
+    "clusters": ClusterSignal(3, 7, 13),
 }
 
 
@@ -104,21 +112,24 @@ def trainings():
             found[f"weights {where}"] = digest(*parts(run.weights))
             found[f"history {where}"] = digest(*parts(run.history))
             found[f"outputs {where}"] = digest(run.predict(test))
-            if kind != "dense":
+            if model.has_routers:
                 found[f"routing {where}"] = digest(*parts(run.routing(test)), run.router_norm)
     return found
 
 
 def trained(model, data, loss="logistic", dtype="float64", engine="auto", n_steps=40):
     """Return a run and the inputs that it was tested on."""
-    sgd = SGD(0.3 * model.patches_per_expert(7), 10, n_steps=n_steps, loss=loss, record=13,
-              dtype=dtype, router_learning_rate=0.5, router_n_epochs=3)  # fmt: skip
+    normalised = model.activation == "cubic"
+    rate = 0.05 if normalised else 0.3 * model.patches_per_expert(7)
+    sgd = SGD(rate, 10, n_steps=n_steps, loss=loss, record=13, dtype=dtype,
+              router_learning_rate=0.5, router_n_epochs=3, normalize_experts=normalised,
+              balance_weight=0.1 if isinstance(model, SampleMoE) else 0.0)  # fmt: skip
     test = data.sample(40, 2, split="test")
     return train(model, data.sample(33, 1), sgd, 3, test=test, engine=engine), test
 
 
 def routings():
-    """Both ways to route, by routers of both precisions."""
+    """All ways to route, by routers of both precisions."""
     data = PATTERNS["closer"].sample(40, 4)
     routers = np.random.default_rng(5).normal(size=(5, data.patch_dim))
     found = {}
@@ -128,13 +139,17 @@ def routings():
         for priority in ("place", "score"):
             chosen = choose_experts(*at, 2, capacity=3, priority=priority)
             found[f"route_tokens {priority} {dtype}"] = digest(*chosen)
+        noise = SampleMoE(5, 5, noise="gaussian").draw_noise(40, 6)
+        chosen, gates = choose_for_inputs(*at, noise)
+        entropy = dispatch_entropy(data.positions, chosen)
+        found[f"route_inputs {dtype}"] = digest(chosen, gates, entropy)
     return found
 
 
 def compressions():
     """Scores, and networks that were pruned, tuned again and quantized."""
     found = {}
-    for kind, dtype in product(("joint", "token"), TYPES):
+    for kind, dtype in product(("joint", "token", "sample"), TYPES):
         run, test = trained(MODELS[kind], OTHER_DATA["tasks"], dtype=dtype)
         where = f"{kind} {dtype}"
         for score in SCORES:

@@ -3,11 +3,21 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from moe_theory import SGD, DenseCNN, JointMoE, PatchData, SeparateMoE, TokenChoiceMoE
+from moe_theory import (
+    SGD,
+    DenseCNN,
+    JointMoE,
+    PatchData,
+    SampleMoE,
+    SeparateMoE,
+    TokenChoiceMoE,
+)
+
+KINDS = ("dense", "separate", "joint", "token", "sample")
 
 
 @st.composite
-def problems(draw, kinds=("dense", "separate", "joint", "token")):
+def problems(draw, kinds=KINDS):
     """A network, raw data that fit it, and the loss; n = 1, l = n, k = 1, m = k, N odd occur."""
     kind = draw(st.sampled_from(kinds))
     n_patches = draw(st.integers(1, 5))
@@ -26,9 +36,26 @@ def problems(draw, kinds=("dense", "separate", "joint", "token")):
 def networks(draw, kind, n_patches):
     outputs = draw(st.sampled_from(["signs", "gaussian"]))
     units = draw(st.integers(1, 3))
+    activation = draw(st.sampled_from(["relu", "cubic", "linear"]))
+    pooling = draw(st.sampled_from(["mean", "sum"]))
+    std = 0.3 if activation == "cubic" else 0.7
     if kind == "dense":
-        return DenseCNN(units, output_weights=outputs, init_std=0.7)
+        outputs = draw(st.sampled_from(["signs", "gaussian", "ones"]))
+        return DenseCNN(units, outputs, std, activation, pooling)
     n_experts = draw(st.integers(1, 3)) * (2 if kind == "separate" else 1)
+    if kind == "sample":
+        return SampleMoE(
+            n_experts,
+            n_experts * units,
+            activation,
+            pooling,
+            draw(st.sampled_from(["softmax", "none"])),
+            draw(st.sampled_from(["uniform", "gaussian", "none"])),
+            draw(st.sampled_from([0.3, 1.0])),
+            draw(st.sampled_from(["signs", "gaussian", "expert_signs", "ones"])),
+            init_std=std,
+            router_init_std=0.5,
+        )
     if kind == "token":
         return TokenChoiceMoE(
             n_experts,
@@ -49,6 +76,17 @@ def networks(draw, kind, n_patches):
         init_std=0.7,
         router_init_std=0.5,
     )
+
+
+@st.composite
+def descents(draw, model):
+    """Settings of SGD that the network has, and other networks have not."""
+    found = {}
+    if isinstance(model, DenseCNN | SampleMoE):
+        found["normalize_experts"] = draw(st.booleans())
+    if isinstance(model, SampleMoE):
+        found["balance_weight"] = draw(st.sampled_from([0.0, 0.5]))
+    return found
 
 
 def settings_of(**changes):

@@ -19,11 +19,13 @@ from matplotlib.figure import Figure
 
 from moe_theory import (
     SGD,
+    ClusterSignal,
     DenseCNN,
     DivergenceError,
     JointMoE,
     PatchPatterns,
     Results,
+    SampleMoE,
     SeparateMoE,
     Setting,
     TokenChoiceMoE,
@@ -47,6 +49,7 @@ NETWORKS = {
     SeparateMoE: SeparateMoE(2, 4, 2, init_std=0.01),
     JointMoE: JointMoE(2, 4, 2),
     TokenChoiceMoE: TokenChoiceMoE(2, 4),
+    SampleMoE: SampleMoE(2, 4),
 }
 RUN = train(NETWORKS[JointMoE], DATA, STEPS)
 SETTING = Setting({"arm": "dense"}, LAW, NETWORKS[DenseCNN], STEPS, 20)
@@ -64,8 +67,9 @@ EXAMPLES = {
     "architecture": "dense", "arm": "dense", "arms": {"dense": NETWORKS[DenseCNN]},
     "at": (1.0, 2.0), "average_bits": 2, "ax": Figure().subplots(), "balanced": True, "base": LAW,
     "batch_size": 20, "bits": 2, "bound": BOUND, "capacity": 2, "certainty": 0.9,
-    "cheap": BOUND, "colour": "C0", "column": "e", "columns": ["e"], "confidence": 0.95,
-    "data": DATA, "dear": BOUND, "dictionary": np.eye(3), "epsilon": 0.05,
+    "cheap": BOUND, "clusters": [1], "colour": "C0", "column": "e", "columns": ["e"],
+    "confidence": 0.95,
+    "data": DATA, "dear": BOUND, "dictionary": np.eye(3), "epsilon": 0.05, "experts": [0],
     "errors": [[0.4, 0.5], [0.1, 0.2]], "exponent": 2.0, "expression": sp.Integer(2),
     "figure": Figure(), "finding": "a", "place": Figure(),
     "families": [SETTING], "family": SETTING, "first": BOUND, "fit": FIT, "folder": "/proc/none",
@@ -114,10 +118,18 @@ OWN = {
     "fit_exponents.x": [8, 16, 32, 64],
     "look.arms": ["dense"],
     "mean_interval.values": [0.5, 1.0],
+    "student_interval.mean": [0.5, 0.25],
+    "student_interval.standard_error": 0.125,
     "number_ticks.values": [1, 2],
     "predicted_curve.ratio": 4,
     "routing_metrics.routers": np.eye(34),
     "token_routing_metrics.routers": np.eye(34)[:2],
+    "input_routing_metrics.routers": np.eye(34)[:2],
+    "best_patch_sum.data": ClusterSignal().sample(4, 0),
+    "best_patch_sum.model": ClusterSignal(),
+    "patch_sum_floor.model": ClusterSignal(),
+    "symmetric_sum_error.model": ClusterSignal(),
+    "routing_probabilities.scores": [0.5, 0.25],
 }
 # Told by another name.
 ALIASES = {"batch_seed": "seed", "errors": "places", "families": "family"}

@@ -79,10 +79,10 @@ def test_elementary_functions(name, dtype):
 def test_squared_slopes():
     rng = np.random.default_rng(0)
     table, indices = rng.normal(size=(5, 3)), rng.integers(5, size=(6, 4))
-    firing, gates = rng.random((2, 5)) < 0.5, np.maximum(rng.normal(size=(6, 4)), 0)
+    bends, gates = (np.maximum(rng.normal(size=size), 0) for size in ((2, 5), (6, 4)))
     output, shares = rng.normal(size=2), rng.random(6)
     squares = np.zeros((2, 3))
-    linear.add_squared_slopes(table, indices, firing, gates, output, shares, squares)
-    pooled = firing.T[indices] * gates[:, :, None] * output
+    linear.add_squared_slopes(table, indices, bends, gates, output, shares, squares)
+    pooled = bends.T[indices] * gates[:, :, None] * output
     slopes = np.einsum("ijr,ijd->ird", pooled, table[indices])
     np.testing.assert_allclose(squares, np.einsum("i,ird->rd", shares, slopes**2))

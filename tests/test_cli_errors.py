@@ -16,7 +16,7 @@ import moe_theory
 import moe_theory.training.one
 from moe_theory.cli import COMMANDS, main
 from moe_theory.cli.flags import flag
-from moe_theory.cli.kinds import DATA, MODELS, ROUTERS, flags_of
+from moe_theory.cli.kinds import DATA, MODELS, ONLY_OF, flags_of
 from moe_theory.training import SGD
 
 QUICK = ["--n-train", "20", "--n-test", "20", "--n-epochs", "2"]
@@ -53,7 +53,7 @@ FOREIGN = [
     for name in sorted(set().union(*FLAGS_OF_DATA.values()) - own)
 ] + [
     ("--model", choice, name)
-    for name, of in ROUTERS.items()
+    for name, of in ONLY_OF.items()
     for choice in MODELS
     if choice not in of
 ]  # fmt: skip

@@ -9,11 +9,13 @@ from tqdm import tqdm
 
 from moe_theory import (
     SGD,
+    ClusterSignal,
     DenseCNN,
     DigitPatches,
     DigitTasks,
     JointMoE,
     PatchPatterns,
+    SampleMoE,
     SampleStudy,
     Search,
     SeparateMoE,
@@ -84,6 +86,19 @@ CASES = {
         TokenChoiceMoE(2, 40, 2, 5, "score"),
         SpuriousPatch(DigitPatches(4, balanced=False), 1.0, digits=(5, 6)),
         SGD(0.2, 20, n_epochs=150, record=(0, 10), stop_at_zero_error=True),
+    ),
+    "--model dense --data clusters --n-clusters 3 --n-patches 4 --patch-dim 9 --alpha 1,2 "
+    "--gamma 0.5,0.5 --noise-std 0.5 --scale 1 --balanced --n-steps 9": (
+        DenseCNN(40),
+        ClusterSignal(3, 4, 9, (1.0, 2.0), gamma=(0.5, 0.5), noise_std=0.5, scale=1.0,
+                      balanced=True),
+        SGD(0.2, 20, n_steps=9),
+    ),
+    "--model sample --n-experts 4 --activation cubic --pooling sum --gate none --noise gaussian "
+    "--data patterns --n-patches 4 --init-std 0.1 --normalize-experts --balance-weight 0.1": (
+        SampleMoE(4, 40, "cubic", "sum", "none", "gaussian", init_std=0.1),
+        PatchPatterns(4, 64, 66),
+        SGD(0.2, 20, n_epochs=150, normalize_experts=True, balance_weight=0.1),
     ),
     "--model dense --output-weights gaussian --data digit-tasks --others 7:6,5:4 "
     "--frequencies 0.5,0.25,0.25 --irrelevant-digits 2,3 --n-patches 3 --loss hinge": (

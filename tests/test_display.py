@@ -13,6 +13,7 @@ from moe_theory import (
     PatchData,
     PatchPatterns,
     Results,
+    SampleMoE,
     SeparateMoE,
     TokenChoiceMoE,
     train,
@@ -36,6 +37,7 @@ MODELS = {
     "separate": SeparateMoE(2, 4, 2),
     "joint": JointMoE(2, 4, 3),
     "token": TokenChoiceMoE(2, 4),
+    "sample": SampleMoE(2, 4),
 }
 every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 BOUNDS = [complexity(q, a) for q in QUANTITIES for a in ARCHITECTURES]
@@ -134,6 +136,12 @@ def test_formulas_follow_the_pooling_and_the_gates():
     assert "G_{js}" not in formula["separate"]
     assert r"\frac{1}{l}" in formula["joint"]
     assert r"\frac{1}{n}" in read(JointMoE(2, 4, 3, pooling="all")).text
+    assert r"\frac{1}{n} G_s(x)" in formula["sample"]
+    cubic = read(SampleMoE(2, 4, "cubic", "sum", "none")).text
+    assert "G_s" not in cubic
+    assert r"\frac" not in cubic
+    assert r"\langle w_{rs}, x^{(j)}\rangle^3$" in cubic
+    assert r"\sum_j \langle w_r, x^{(j)}\rangle$" in read(DenseCNN(4, activation="linear")).text
     assert entries(TokenChoiceMoE(2, 4))["capacity C"] == "any number"
     assert entries(TokenChoiceMoE(2, 4, capacity=3))["capacity C"] == "3"
 
@@ -166,6 +174,7 @@ DIVERGING = {
     "separate": SeparateMoE(2, 2, 1),
     "joint": JointMoE(2, 2, 1),
     "token": TokenChoiceMoE(1, 2),
+    "sample": SampleMoE(1, 2),
 }
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import moe_theory
 from moe_theory import (
     SGD,
+    ClusterSignal,
     DenseCNN,
     DigitPatches,
     DigitTasks,
@@ -20,6 +21,7 @@ from moe_theory import (
     JointMoE,
     PatchData,
     PatchPatterns,
+    SampleMoE,
     SeparateMoE,
     SpuriousPatch,
     TaskPatterns,
@@ -37,6 +39,7 @@ ODD = (
 fractions = st.sampled_from([0.1, 0.5, 0.9])
 sizes = st.integers(1, 8)
 rates = st.floats(-4, 4).map(lambda power: 10.0**power)
+laws = st.sampled_from([(0.5, 2.0), (0.0, 3.0), (1.0, 1.0), (0, 0), (2, 1)])
 optional = st.none() | st.integers(1, 6)
 
 
@@ -104,23 +107,35 @@ data_models = st.one_of(
          frequencies=st.sampled_from([(1.0,), (0.5, 0.5), (0.9, 0.1), (0.0, 1.0)]),
          spread=st.sampled_from([0.0, 0.1]), balanced=st.booleans(), positive_fraction=fractions),
     made(SpuriousPatch, base=patterns() | digits(), rho_train=fractions, rho_test=fractions),
+    made(ClusterSignal, n_clusters=st.integers(2, 5), n_patches=st.integers(3, 8),
+         patch_dim=st.integers(8, 20), alpha=laws, beta=laws, gamma=laws, noise_std=fractions,
+         scale=st.sampled_from([0.01, 1.0, 10.0]), balanced=st.booleans(),
+         positive_fraction=fractions, dictionary_seed=sizes),
     made(DigitTasks, base=digits(), frequencies=st.sampled_from([(0.5, 0.5), (0.9, 0.1)])),
 )  # fmt: skip
 
 
 @st.composite
 def models(draw):
-    kind = draw(st.sampled_from([DenseCNN, SeparateMoE, JointMoE, TokenChoiceMoE]))
+    kind = draw(st.sampled_from([DenseCNN, SeparateMoE, JointMoE, TokenChoiceMoE, SampleMoE]))
     std = st.sampled_from([0.0, 1e-8, 0.01, 1.0, 100.0])
     fields = {"output_weights": st.sampled_from(["signs", "gaussian"]), "init_std": std}
+    units = {
+        "activation": st.sampled_from(["relu", "relu", "cubic", "linear"]),
+        "pooling": st.sampled_from(["mean", "sum"]),
+    }
     if kind is DenseCNN:
-        return draw(made(kind, n_hidden=sizes, **fields))
+        return draw(made(kind, n_hidden=sizes, **fields, **units))
     k = draw(st.sampled_from([2, 2, 4, 3, 1]))
     fields |= {"n_experts": st.just(k), "n_hidden": st.just(k * draw(st.integers(1, 3)))}
     fields |= {"router_init_std": std}
     if kind is TokenChoiceMoE:
         more = {"n_chosen": st.integers(1, k), "capacity": optional,
                 "priority": st.sampled_from(["place", "score"])}  # fmt: skip
+    elif kind is SampleMoE:
+        more = {"gate": st.sampled_from(["softmax", "none"]), **units,
+                "noise": st.sampled_from(["uniform", "gaussian", "none"]),
+                "noise_scale": st.sampled_from([1.0, 0.1, 1e-9, 1e9])}  # fmt: skip
     else:
         more = {"n_routed": st.integers(1, 4), "pooling": st.sampled_from(["routed", "all"])}
     return draw(made(kind, **fields, **more))
@@ -140,6 +155,9 @@ def descents(draw):
         "record": st.none() | st.integers(1, 9) | st.just((2, 3, 5)),
         "stop_at_zero_error": st.booleans(), "stop_loss": st.none() | fractions,
         "dtype": st.sampled_from(["float64", "float64", "float32"]),
+        # Refused by networks that have no such thing.
+        "normalize_experts": st.sampled_from([False] * 5 + [True]),
+        "balance_weight": st.sampled_from([0.0] * 5 + [0.5, 100.0]),
     }  # fmt: skip
     return draw(made(SGD, **fields))
 

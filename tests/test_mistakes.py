@@ -33,7 +33,7 @@ DENSE = DenseCNN(4, init_std=0.01)
 MISTAKES = {
     "a name for a network": (
         lambda: train("dense", DATA, STEPS),
-        "model must be a DenseCNN, SeparateMoE, JointMoE or TokenChoiceMoE; got 'dense'",
+        "model must be a DenseCNN, SeparateMoE, JointMoE, TokenChoiceMoE or SampleMoE; got 'dense'",
     ),
     "a class for a network": (
         lambda: train(DenseCNN, DATA, STEPS), r"model must be .*; got the class DenseCNN",

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from moe_theory import SGD, DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE
+from moe_theory import SGD, DenseCNN, JointMoE, SampleMoE, SeparateMoE, TokenChoiceMoE
 
 GOOD = {"n_experts": 2, "n_hidden": 4, "n_routed": 2}
 TOKEN = {"n_experts": 2, "n_hidden": 4}
@@ -18,7 +18,7 @@ TOKEN = {"n_experts": 2, "n_hidden": 4}
         (DenseCNN, {"n_hidden": 4.0}, "n_hidden must be an integer >= 1; got 4.0"),
         (DenseCNN, {"n_hidden": 4, "init_std": math.nan}, "init_std must be a finite number"),
         (DenseCNN, {"n_hidden": 4, "init_std": -1.0}, "init_std must be .* got -1.0"),
-        (DenseCNN, {"n_hidden": 4, "output_weights": "ones"}, "output_weights must be one of"),
+        (DenseCNN, {"n_hidden": 4, "output_weights": "one"}, "output_weights must be one of"),
         (SeparateMoE, GOOD | {"n_experts": 3, "n_hidden": 6}, "n_experts must be even"),
         (JointMoE, GOOD | {"n_hidden": 5}, "n_hidden must be a multiple of n_experts = 2; got 5"),
         (JointMoE, GOOD | {"n_hidden": 1}, "n_hidden must be a multiple of n_experts = 2; got 1"),
@@ -40,6 +40,15 @@ TOKEN = {"n_experts": 2, "n_hidden": 4}
         (TokenChoiceMoE, TOKEN | {"priority": "gate"}, "priority must be one of 'place', 'score'"),
         (TokenChoiceMoE, TOKEN | {"n_hidden": 5}, "n_hidden must be a multiple of n_experts = 2"),
         (TokenChoiceMoE, TOKEN | {"init_std": -1.0}, "init_std must be .* got -1.0"),
+        (DenseCNN, {"n_hidden": 4, "activation": "square"}, "activation must be one of 'relu', 'c"),
+        (DenseCNN, {"n_hidden": 4, "pooling": "routed"}, "pooling must be one of 'mean', 'sum'"),
+        (SampleMoE, TOKEN | {"activation": 3}, "activation must be one of .* got 3"),
+        (SampleMoE, TOKEN | {"pooling": "all"}, "pooling must be one of 'mean', 'sum'; got 'all'"),
+        (SampleMoE, TOKEN | {"gate": True}, "gate must be one of 'softmax', 'none'; got True"),
+        (SampleMoE, TOKEN | {"noise": None}, "noise must be one of 'uniform', 'gaussian', 'none'"),
+        (SampleMoE, TOKEN | {"noise_scale": 0.0}, r"noise_scale must be .* in \(0, inf\); got 0.0"),
+        (SampleMoE, TOKEN | {"output_weights": "one"}, "output_weights must be one of .*'ones'"),
+        (SampleMoE, TOKEN | {"n_hidden": 5}, "n_hidden must be a multiple of n_experts = 2; got 5"),
     ],
 )
 def test_bad_models(kind, changes, message):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from scipy import stats
 
 from moe_theory import Results
 from moe_theory.plotting import (
@@ -80,11 +81,14 @@ def test_gates_and_ticks():
 def test_bands_of_accuracies_end_at_one():
     values = {8: (0.2, 0.9, 1.0, 1.0), 16: (1.0,) * 4, 32: (0.5,)}
     rows = [{"N": n, "a": a} for n, found in values.items() for a in found]
-    ax = plot_curve(Results({}, rows), "a", Figure().subplots(), x="N", label="", colour="C0")
+    ax = plot_curve(Results({}, rows), "a", Figure().subplots(), x="N", label="", colour="C0",
+                    limits=(0, 1))  # fmt: skip
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.775, 1.0, 0.5])
     (path,) = ax.collections[0].get_paths()
     band = path.vertices[:, 1]
-    assert 0.2 <= np.nanmin(band) < 0.6
+    assert np.nanmin(band) == pytest.approx(
+        stats.t.interval(0.95, 3, 0.775, stats.sem(values[8]))[0]
+    )
     assert np.nanmax(band) == 1.0
     assert 32 not in path.vertices[np.isfinite(band), 0]
 

@@ -1,16 +1,14 @@
-"""Readable twins of the kernels: the networks' formulas, and the algorithm with a counter.
+"""Readable twins of the kernels: the networks' formulas, which know nothing of kernels.
 
-`output` and `mean_loss` follow the formulas in `moe_theory.models` and know nothing of kernels.
-`CountingSGD` performs the algorithm of `moe_theory.costs` one scalar operation at a time and
-counts each.
+`output` and `mean_loss` follow the formulas in `moe_theory.models`. The algorithm with a counter
+is in `counting_twins`.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from moe_theory import DenseCNN, JointMoE, TokenChoiceMoE
+from moe_theory import DenseCNN, JointMoE, SampleMoE, TokenChoiceMoE
 
 
 def fused(a, b, c):
@@ -81,12 +79,42 @@ def token_output(model, weights, x):
     return total / len(x)
 
 
-def output(model, weights, x):
+def phi(model, z):
+    return {"relu": np.maximum(z, 0), "cubic": z**3, "linear": z}[model.activation]
+
+
+def chosen_expert(scores, noise):
+    """The expert of the largest noisy score of one input, the lower number of equal ones."""
+    return top_l(scores if noise is None else scores + noise, 1)[0]
+
+
+def sample_output(model, weights, x, noise=None):
+    """f(x) of a network in which whole inputs choose, with the noise (k,) of one input."""
+    units = model.n_hidden // model.n_experts
+    scores = weights.routers.astype(float) @ x.sum(axis=0)
+    s = chosen_expert(scores, noise)
+    own = slice(s * units, (s + 1) * units)
+    parts = weights.output[own] @ phi(model, weights.experts[own].astype(float) @ x.T)
+    pooled = parts.mean() if model.pooling == "mean" else parts.sum()
+    return pooled * (softmax(scores)[s] if model.gate == "softmax" else 1)
+
+
+def balance_loss(model, weights, data, noise):
+    """k·Σ_m f_m P_m, the shares of inputs and the mean gates without noise."""
+    scores = data.patches().sum(axis=1) @ weights.routers.astype(float).T
+    chosen = [chosen_expert(own, extra) for own, extra in zip(scores, noise, strict=True)]
+    shares = np.bincount(chosen, minlength=model.n_experts) / len(chosen)
+    return model.n_experts * shares @ np.mean([softmax(own) for own in scores], axis=0)
+
+
+def output(model, weights, x, noise=None):
     """f(x) of one input x, shape (n, d), in float64."""
     experts, a = weights.experts.astype(float), weights.output.astype(float)
     n = len(x)
     if isinstance(model, DenseCNN):
-        return (a @ np.maximum(experts @ x.T, 0)).sum() / n
+        return (a @ phi(model, experts @ x.T)).sum() / (n if model.pooling == "mean" else 1)
+    if isinstance(model, SampleMoE):
+        return sample_output(model, weights, x, noise)
     if isinstance(model, TokenChoiceMoE):
         return token_output(model, weights, x)
     units = model.n_hidden // model.n_experts
@@ -105,213 +133,9 @@ def loss_of(margin, loss):
     return np.logaddexp(0, -margin) if loss == "logistic" else max(0.0, 1 - margin)
 
 
-def mean_loss(model, weights, data, loss):
-    pairs = zip(data.patches(), data.labels, strict=True)
-    return np.mean([loss_of(y * output(model, weights, x), loss) for x, y in pairs])
-
-
-@dataclass
-class Counter:
-    """Scalar arithmetic that counts."""
-
-    count: int = 0
-
-    def add(self, a, b):
-        self.count += 1
-        return a + b
-
-    def mul(self, a, b):
-        self.count += 1
-        return a * b
-
-    def div(self, a, b):
-        self.count += 1
-        return a / b
-
-    def exp(self, a):
-        self.count += 1
-        return np.exp(a)
-
-    def dot(self, a, b):
-        total = 0.0
-        for p, q in zip(a, b, strict=True):
-            total = self.add(total, self.mul(p, q))
-        return total
-
-
-class CountingSGD:
-    """One network, trained by scalar operations."""
-
-    def __init__(self, model, weights, loss, learning_rate, router_rate=0.0):
-        self.model, self.loss = model, loss
-        self.rate, self.router_rate = learning_rate, router_rate
-        self.w = weights.experts.astype(float).copy()
-        self.a = weights.output.astype(float)
-        self.routers = None if weights.routers is None else weights.routers.astype(float).copy()
-        self.c = Counter()
-
-    def slope(self, y, f, factor, size):
-        """Derivative of the mean loss in f, times the output scale."""
-        c = self.c
-        margin = y * f
-        if self.loss == "hinge":
-            derivative = -1.0 if c.add(1.0, -margin) > 0 else 0.0
-        else:
-            derivative = c.div(-1.0, c.add(1.0, c.exp(c.mul(y, f))))
-        return c.div(c.mul(c.mul(derivative, y), factor), size)
-
-    def step(self, xs, ys):
-        """One SGD step on a batch; ``xs`` lists, per input, its n patches."""
-        steps = {JointMoE: self._joint_step, TokenChoiceMoE: self._token_step}
-        steps.get(type(self.model), self._fixed_step)(xs, ys)
-
-    def _experts(self):
-        units = self.model.n_hidden // self.model.n_experts
-        return [range(s * units, (s + 1) * units) for s in range(self.model.n_experts)]
-
-    def _fixed_step(self, xs, ys):
-        """``xs`` (B, k, l, d) holds what each expert receives."""
-        c, size = self.c, len(xs)
-        factor = self.model.output_scale(self.n_patches)
-        gradient = np.zeros_like(self.w)
-        for x, y in zip(xs, ys, strict=True):
-            active, f = {}, 0.0
-            for s, units in enumerate(self._experts()):
-                for r in units:
-                    pooled = 0.0
-                    for j, patch in enumerate(x[s]):
-                        z = c.dot(self.w[r], patch)
-                        active[r, j] = z > 0
-                        pooled = c.add(pooled, max(z, 0.0))
-                    f = c.add(f, c.mul(self.a[r], pooled))
-            slope = self.slope(y, c.mul(f, factor), factor, size)
-            for s, units in enumerate(self._experts()):
-                for r in units:
-                    for j, patch in enumerate(x[s]):
-                        unit_slope = c.mul(slope, self.a[r]) * active[r, j]
-                        for q in range(len(patch)):
-                            gradient[r, q] = c.add(gradient[r, q], c.mul(unit_slope, patch[q]))
-        self._update(self.w, gradient, self.rate)
-
-    def _joint_step(self, xs, ys):
-        """``xs`` (B, n, d) holds all patches."""
-        c, size, model = self.c, len(xs), self.model
-        factor = model.output_scale(len(xs[0]))
-        gradient, router_gradient = np.zeros_like(self.w), np.zeros_like(self.routers)
-        for x, y in zip(xs, ys, strict=True):
-            f, memory = 0.0, []
-            for s, units in enumerate(self._experts()):
-                scores = [c.dot(self.routers[s], patch) for patch in x]
-                places = top_l(scores, model.n_routed)
-                gates = self._softmax([scores[j] for j in places])
-                active, values = {}, []
-                for j, gate in zip(places, gates, strict=True):
-                    value = 0.0
-                    for r in units:
-                        z = c.dot(self.w[r], x[j])
-                        active[r, j] = z > 0
-                        value = c.add(value, c.mul(self.a[r], max(z, 0.0)))
-                    values.append(value)
-                    f = c.add(f, c.mul(gate, value))
-                memory.append((places, gates, values, active))
-            slope = self.slope(y, c.mul(f, factor), factor, size)
-            for s, units in enumerate(self._experts()):
-                places, gates, values, active = memory[s]
-                mean = c.dot(gates, values)
-                for j, gate, value in zip(places, gates, values, strict=True):
-                    gated = c.mul(slope, gate)
-                    gate_slope = c.mul(gated, c.add(value, -mean))
-                    for q in range(x.shape[1]):
-                        change = c.mul(gate_slope, x[j, q])
-                        router_gradient[s, q] = c.add(router_gradient[s, q], change)
-                    for r in units:
-                        unit_slope = c.mul(gated, self.a[r]) * active[r, j]
-                        for q in range(x.shape[1]):
-                            gradient[r, q] = c.add(gradient[r, q], c.mul(unit_slope, x[j, q]))
-        self._update(self.w, gradient, self.rate)
-        self._update(self.routers, router_gradient, self.router_rate)
-
-    def _token_step(self, xs, ys):
-        """``xs`` (B, n, d) holds all patches."""
-        c, size, model = self.c, len(xs), self.model
-        units = self._experts()
-        factor = model.output_scale(len(xs[0]))
-        gradient, router_gradient = np.zeros_like(self.w), np.zeros_like(self.routers)
-        for x, y in zip(xs, ys, strict=True):
-            scores = [[c.dot(router, patch) for router in self.routers] for patch in x]
-            gates = [self._softmax(own) for own in scores]
-            values, active, means, f = {}, {}, np.zeros(len(x)), 0.0
-            for j, s in choices(model, scores):
-                values[j, s] = 0.0
-                for r in units[s]:
-                    z = c.dot(self.w[r], x[j])
-                    active[r, j] = z > 0
-                    values[j, s] = c.add(values[j, s], c.mul(self.a[r], max(z, 0.0)))
-                means[j] = c.add(means[j], c.mul(gates[j][s], values[j, s]))
-            for mean in means:
-                f = c.add(f, mean)
-            slope = self.slope(y, c.mul(f, factor), factor, size)
-            for j, s in np.ndindex(len(x), model.n_experts):
-                gated = c.mul(slope, gates[j][s])
-                kept = (j, s) in values
-                lead = c.add(values[j, s], -means[j]) if kept else -means[j]
-                gate_slope = c.mul(gated, lead)
-                for q in range(x.shape[1]):
-                    change = c.mul(gate_slope, x[j, q])
-                    router_gradient[s, q] = c.add(router_gradient[s, q], change)
-                for r in units[s] if kept else ():
-                    unit_slope = c.mul(gated, self.a[r]) * active[r, j]
-                    for q in range(x.shape[1]):
-                        gradient[r, q] = c.add(gradient[r, q], c.mul(unit_slope, x[j, q]))
-        self._update(self.w, gradient, self.rate)
-        self._update(self.routers, router_gradient, self.router_rate)
-
-    def _softmax(self, values):
-        c = self.c
-        parts = [c.exp(c.add(value, -max(values))) for value in values]
-        total = 0.0
-        for part in parts:
-            total = c.add(total, part)
-        return [c.div(part, total) for part in parts]
-
-    def _update(self, weights, gradient, rate):
-        for place in np.ndindex(*weights.shape):
-            change = self.c.mul(rate, gradient[place])
-            weights[place] = self.c.add(weights[place], -change)
-
-
-class CountingRouters:
-    """Paired routers on the linear loss, trained by scalar operations."""
-
-    def __init__(self, routers, rate, data):
-        self.c = Counter()
-        self.routers, self.rate, self.labels = routers.astype(float).copy(), rate, data.labels
-        self.sums = np.zeros((data.n_samples, data.patch_dim))
-        for i, x in enumerate(data.patches()):
-            for patch in x:
-                for q, value in enumerate(patch):
-                    self.sums[i, q] = self.c.add(self.sums[i, q], value)
-
-    def step(self, rows):
-        c = self.c
-        step = np.zeros(self.sums.shape[1])
-        for i in rows:
-            for q in range(len(step)):
-                step[q] = c.add(step[q], c.mul(float(self.labels[i]), self.sums[i, q]))
-        factor = c.div(self.rate, len(rows))
-        for s in range(len(self.routers)):
-            for q in range(len(step)):
-                signed = factor if s % 2 == 0 else -factor
-                self.routers[s, q] = c.add(self.routers[s, q], c.mul(signed, step[q]))
-
-
-def received(model, routers, data, counter=None):
-    """What each expert of a network with fixed routing receives, shape (N, k, l, d)."""
-    counter = counter or Counter()
-    if isinstance(model, DenseCNN):
-        return data.patches()[:, None].astype(float)
-    out = []
-    for x in data.patches().astype(float):
-        scores = [[counter.dot(w, patch) for patch in x] for w in routers.astype(float)]
-        out.append([x[top_l(score, model.n_routed)] for score in scores])
-    return np.array(out)
+def mean_loss(model, weights, data, loss, noise=None, balance=0.0):
+    """The mean loss, of whole inputs that choose with ``noise`` (N, k), and the balance loss."""
+    each = [None] * data.n_samples if noise is None else noise
+    inputs = zip(data.patches(), data.labels, each, strict=True)
+    mean = np.mean([loss_of(y * output(model, weights, x, extra), loss) for x, y, extra in inputs])
+    return mean + balance * balance_loss(model, weights, data, each) if balance else mean

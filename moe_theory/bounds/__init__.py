@@ -1,6 +1,8 @@
 """The published bounds as objects: derivations, costs, tables, and checks against measurements."""
 
-from moe_theory.bounds.check import Check, Growth, check
+from moe_theory.bounds.bound import ARCHITECTURES, Bound
+from moe_theory.bounds.check import Check, check
+from moe_theory.bounds.clusters import cluster_bounds
 from moe_theory.bounds.derivations import (
     Derivation,
     Region,
@@ -9,16 +11,16 @@ from moe_theory.bounds.derivations import (
     wins,
 )
 from moe_theory.bounds.formula import Formula
+from moe_theory.bounds.growth import Growth
 from moe_theory.bounds.measurements import Measurements
 from moe_theory.bounds.omitted_costs import (
     derive_router_share,
     derive_router_training,
 )
 from moe_theory.bounds.parameters import PARAMETERS, SYMBOL, Parameter, parameter
+from moe_theory.bounds.patch_sums import best_patch_sum, patch_sum_floor, symmetric_sum_error
 from moe_theory.bounds.published import (
-    ARCHITECTURES,
     QUANTITIES,
-    Bound,
     complexity,
     pruning_bounds,
     router_bounds,
@@ -30,7 +32,9 @@ from moe_theory.bounds.symbolic_costs import (
     training_flops,
 )
 from moe_theory.bounds.tables import (
+    TABLES,
     Table,
+    cluster_table,
     complexity_table,
     cost_table,
     savings_table,
@@ -42,6 +46,7 @@ __all__ = [
     "PARAMETERS",
     "QUANTITIES",
     "SYMBOL",
+    "TABLES",
     "Bound",
     "Check",
     "Derivation",
@@ -51,7 +56,10 @@ __all__ = [
     "Parameter",
     "Region",
     "Table",
+    "best_patch_sum",
     "check",
+    "cluster_bounds",
+    "cluster_table",
     "complexity",
     "complexity_table",
     "cost_table",
@@ -60,12 +68,14 @@ __all__ = [
     "derive_router_training",
     "derive_savings",
     "parameter",
+    "patch_sum_floor",
     "pruning_bounds",
     "router_bounds",
     "router_share",
     "savings_table",
     "step_flops",
     "step_memory",
+    "symmetric_sum_error",
     "training_flops",
     "wins",
     "write_tables",

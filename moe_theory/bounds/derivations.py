@@ -10,10 +10,11 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from moe_theory._validation import instance, reject
+from moe_theory.bounds.bound import TITLES, Bound
 from moe_theory.bounds.formula import Formula
 from moe_theory.bounds.parameters import ORDERED, SYMBOL, Assumption, check_values
 from moe_theory.bounds.printing import latex, plain
-from moe_theory.bounds.published import TITLES, Bound, complexity, monomial_powers
+from moe_theory.bounds.published import complexity, monomial_powers
 from moe_theory.bounds.symbolic_costs import step_flops
 
 

@@ -107,7 +107,7 @@ class Formula:
         if not isinstance(found, int) and (found is None or not np.isfinite(found).all()):
             given = {p.name: checked[p.symbol] for p in self.parameters}
             raise reject("values", given, f"such that {self} is a floating-point number")
-        return found
+        return found.item() if isinstance(found, np.generic) else found
 
     def exponent(self, key: Key) -> sp.Expr:
         """Return lim ∂log(formula)/∂log(parameter) in the regime that the parameter goes to.
@@ -121,6 +121,19 @@ class Formula:
         -2
         """
         return _exponent(self.expression, parameter(key))
+
+    def is_power(self, key: Key) -> bool:
+        """Return whether the formula is a power of the parameter, times what does not hold it.
+
+        Examples
+        --------
+        >>> clusters, d = parameter("n_clusters").symbol, parameter("d").symbol
+        >>> formula = Formula(d * clusters * sp.log(clusters))
+        >>> formula.is_power("d"), formula.is_power("n_clusters"), formula.exponent("n_clusters")
+        (True, False, 1)
+        """
+        over = parameter(key)
+        return over.symbol not in _log_slope(self.expression, over).free_symbols
 
     @cached_property
     def exponents(self) -> dict[str, sp.Expr]:
@@ -188,12 +201,17 @@ class Formula:
 
 @lru_cache(maxsize=512)
 def _exponent(expression: sp.Expr, over: Parameter) -> sp.Expr:
-    slope = sp.diff(expression, over.symbol) / sp.diff(over.scale, over.symbol)
-    log_slope = sp.simplify(slope * over.scale / expression)
+    log_slope = _log_slope(expression, over)
     if over.symbol not in log_slope.free_symbols:
         return log_slope
     side = "-" if over.limit == 1 else "+"
     return sp.simplify(sp.limit(log_slope, over.symbol, over.limit, side))
+
+
+@lru_cache(maxsize=512)
+def _log_slope(expression: sp.Expr, over: Parameter) -> sp.Expr:
+    slope = sp.diff(expression, over.symbol) / sp.diff(over.scale, over.symbol)
+    return sp.simplify(slope * over.scale / expression)
 
 
 def _sign(expression: sp.Expr) -> int | None:

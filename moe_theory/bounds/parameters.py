@@ -122,8 +122,16 @@ def _size(name: str, letter: str, meaning: str, *, low: float = 1.0) -> Paramete
     return Parameter(name, sp.Symbol(letter, integer=True, positive=True), meaning, low)
 
 
+def _small(name: str, letter: str, meaning: str) -> Parameter:
+    symbol = sp.Symbol(letter, positive=True)
+    return Parameter(name, symbol, meaning, 0.0, open=True, limit=sp.Integer(0))
+
+
 # How symbols are written in plain text and in LaTeX, where their sympy name is not enough.
-PLAIN = {"epsilon": "ε", "delta_d": "δ_d", "gamma": "γ", "l_star": "l*"}
+PLAIN = {
+    "epsilon": "ε", "delta_d": "δ_d", "gamma": "γ", "l_star": "l*", "eta": "η",
+    "sigma_0": "σ₀", "Delta_h": "Δ_h",
+}  # fmt: skip
 LATEX = {"epsilon": r"\varepsilon", "delta_d": r"\delta_d", "l_star": r"l^{\ast}"}
 
 _gamma = sp.Symbol("gamma", positive=True)
@@ -136,6 +144,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     _size("n_experts", "k", "experts"),
     _size("n_hidden", "m", "hidden units in all"),
     _size("n_train", "N", "training samples"),
+    _size("n_clusters", "K", "clusters of inputs", low=2.0),
     _size("n_irrelevant", "p", "irrelevant patterns"),
     _size("batch_size", "B", "samples of one batch"),
     _size("n_steps", "T", "steps of SGD"),
@@ -157,6 +166,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         "gamma", _gamma, "fraction of experts irrelevant to the task",
         0.0, 1.0, True, 1 - _gamma, sp.Integer(1),
     ),
+    _small("learning_rate", "eta", "learning rate"),
+    _small("init_std", "sigma_0", "standard deviation of initial weights"),
+    _small("score_change", "Delta_h", "largest difference of two routers' scores, max |h − ĥ|"),
 )  # fmt: skip
 
 BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}

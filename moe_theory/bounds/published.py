@@ -1,4 +1,4 @@
-"""`Bound`: a published bound with its direction, its conditions and where it was seen.
+"""The bounds of P23 and P24 as objects.
 
 All published amounts are *sufficient*: with so many samples and units, so many iterations are
 enough. A simulation can contradict such a bound, by needing amounts that grow faster, but never
@@ -7,122 +7,17 @@ confirm its exponent. Source: P23 and P24; see docs/theory/bounds.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import sympy as sp
 
-from moe_theory._display import card
-from moe_theory._validation import choice, instance, reject
-from moe_theory.bounds.formula import Formula
-from moe_theory.bounds.parameters import SYMBOL, Assumption, parameter
-from moe_theory.bounds.printing import plain
+from moe_theory._validation import choice, reject
+from moe_theory.bounds.bound import ARCHITECTURES, Bound, Kind, Order
+from moe_theory.bounds.parameters import SYMBOL, Assumption
 
-Kind = Literal["sufficient", "upper", "lower"]
-Order = Literal["Ω", "O", "Θ"]
-READS = {
-    "sufficient": "so much is enough; less may do",
-    "upper": "at most so much, up to a constant",
-    "lower": "at least so much, up to a constant",
-}
-ARCHITECTURES = ("dense", "separate", "joint")
-TITLES = {"dense": "dense CNN", "separate": "pMoE, separate", "joint": "pMoE, joint"}
 QUANTITIES = (
     "sample complexity", "iteration complexity", "model complexity", "computational complexity",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Bound(Formula):
-    """A bound up to a constant that is not published.
-
-    Parameters
-    ----------
-    expression : sympy.Expr
-        What stands inside Ω(·), O(·) or Θ(·).
-    quantity : str
-        What is bounded, such as "sample complexity".
-    kind : {"sufficient", "upper", "lower"}
-        A sufficient amount: so much is enough, less may do. An upper or a lower bound: the
-        quantity is at most, at least that.
-    order : {"Ω", "O", "Θ"}
-        The symbol as published.
-    architecture : {"dense", "separate", "joint"}, optional
-        The architecture it speaks of.
-    requires : tuple of Assumption
-        Relations that must hold; evaluation checks them where their parameters are given.
-    assumes : tuple of str
-        What else is assumed, in words.
-    silent : tuple of str
-        Parameters that the bound hides in its constant: growth in them says nothing about it.
-    source : str
-        The paper that states it, and where; or how it was derived.
-
-    Raises
-    ------
-    ValueError
-        If a field is impossible.
-
-    Examples
-    --------
-    >>> bound = complexity("sample complexity", "dense")
-    >>> print(bound)
-    Ω(n⁸/ε¹⁶)
-    >>> bound.kind, bound.exponent("n_patches")
-    ('sufficient', 8)
-    """
-
-    quantity: str
-    kind: Kind
-    order: Order
-    architecture: str | None = None
-    requires: tuple[Assumption, ...] = ()
-    assumes: tuple[str, ...] = ()
-    silent: tuple[str, ...] = ()
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("quantity", "source"):
-            instance(name, getattr(self, name), str, "a string")
-        for name in ("requires", "assumes", "silent"):
-            instance(name, getattr(self, name), tuple, "a tuple")
-        choice("kind", self.kind, list(READS))
-        choice("order", self.order, ("Ω", "O", "Θ"))
-        if self.architecture is not None:
-            choice("architecture", self.architecture, ARCHITECTURES)
-
-    @property
-    def conditions(self) -> tuple[Assumption, ...]:
-        """Relations that evaluation checks."""
-        return self.requires
-
-    def latex(self) -> str:
-        """Return the bound as LaTeX, with its order symbol."""
-        symbol = {"Ω": r"\Omega", "O": r"\mathcal{O}", "Θ": r"\Theta"}[self.order]
-        return rf"{symbol}\left({super().latex()}\right)"
-
-    def _repr_html_(self) -> str:
-        rows: dict[str, object] = {"reads": READS[self.kind]}
-        if self.requires:
-            rows["requires"] = "; ".join(relation.text for relation in self.requires)
-        if self.assumes:
-            rows["assumes"] = "; ".join(self.assumes)
-        if self.silent:
-            hidden = [plain(parameter(name).symbol) for name in self.silent]
-            rows["hidden in the constant"] = ", ".join(hidden)
-        if self.source:
-            rows["source"] = self.source
-        return card(self.title, rows, formula=self)
-
-    @property
-    def title(self) -> str:
-        """What is bounded, and for which architecture."""
-        return ", ".join(filter(None, (self.quantity, self.architecture)))
-
-    def __str__(self) -> str:
-        return f"{self.order}({plain(self.expression)})"
-
 
 n, d, l, k, m, B, eps, delta, gamma, l_star = (
     SYMBOL[name]

@@ -6,9 +6,9 @@ from typing import Any
 
 from moe_theory import costs
 from moe_theory._validation import choice, reject
+from moe_theory.bounds.bound import ARCHITECTURES
 from moe_theory.bounds.formula import Formula
 from moe_theory.bounds.parameters import SYMBOL
-from moe_theory.bounds.published import ARCHITECTURES
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
 
 _FIXED = ("batch_size", "n_hidden", "patch_dim")
@@ -136,4 +136,6 @@ def architecture_of(model: Model) -> str:
     names = {DenseCNN: "dense", SeparateMoE: "separate", JointMoE: "joint"}
     if type(model) not in names:
         raise reject("model", type(model).__name__, "a DenseCNN, a SeparateMoE or a JointMoE")
+    if model.activation != "relu":
+        raise reject("activation", model.activation, '"relu", whose operations the table counts')
     return names[type(model)]

@@ -12,8 +12,10 @@ from typing import Any
 from moe_theory._arguments import check_network
 from moe_theory._display import table
 from moe_theory._validation import instance, integer, reject
+from moe_theory.bounds.bound import ARCHITECTURES, TITLES
+from moe_theory.bounds.clusters import cluster_bounds
 from moe_theory.bounds.derivations import derive_computation, derive_savings, wins
-from moe_theory.bounds.published import ARCHITECTURES, QUANTITIES, TITLES, complexity
+from moe_theory.bounds.published import QUANTITIES, complexity
 from moe_theory.bounds.symbolic_costs import architecture_of, router_share, step_flops, step_memory
 from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE
 
@@ -171,6 +173,31 @@ def savings_table() -> Table:
     )
 
 
+def cluster_table() -> Table:
+    """Return what holds on clusters whose features are each other's noise.
+
+    Notes
+    -----
+    Source: `cluster_bounds`.
+
+    Examples
+    --------
+    >>> for row in cluster_table().rows[:3]:
+    ...     print(*row, sep="; ")
+    test error of a sum over patches; ≥ 1/8; at least so much; Theorem 4.1 of C22
+    number of experts; Θ(K log(K) log(log(d))); so much is enough; less may do; Theorem 4.2 of C22
+    sample complexity; Ω(d); so much is enough; less may do; Theorem 4.2 of C22
+    """
+    found = cluster_bounds().values()
+    assumed = dict.fromkeys((bound.source, "; ".join(bound.assumes)) for bound in found)
+    return Table(
+        "networks on clusters whose features are each other's noise",
+        ("quantity", "bound", "reads", "source"),
+        tuple((bound.quantity, bound, bound.reads, bound.source) for bound in found),
+        tuple(f"{source} assumes: {words}." for source, words in assumed),
+    )
+
+
 PUBLISHED: tuple[Model, ...] = (DenseCNN(40), SeparateMoE(2, 40, 2), JointMoE(8, 40, 6))
 
 
@@ -237,7 +264,12 @@ def cost_table(
     )
 
 
-TABLES = {"complexity": complexity_table, "savings": savings_table, "costs": cost_table}
+TABLES = {
+    "complexity": complexity_table,
+    "savings": savings_table,
+    "costs": cost_table,
+    "clusters": cluster_table,
+}
 
 
 def write_tables(folder: str | Path) -> list[Path]:
@@ -247,7 +279,7 @@ def write_tables(folder: str | Path) -> list[Path]:
     --------
     >>> import tempfile
     >>> sorted(path.name for path in write_tables(tempfile.mkdtemp()))[:3]
-    ['complexity.csv', 'complexity.md', 'complexity.tex']
+    ['clusters.csv', 'clusters.md', 'clusters.tex']
     """
     instance("folder", folder, (str, Path), "a path")
     target = Path(folder)

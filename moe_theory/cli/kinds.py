@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from moe_theory.cli.flags import own_fields
-from moe_theory.data import DigitPatches, DigitTasks, PatchPatterns, SpuriousPatch, TaskPatterns
-from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE
+from moe_theory.data import (
+    ClusterSignal,
+    DigitPatches,
+    DigitTasks,
+    PatchPatterns,
+    SpuriousPatch,
+    TaskPatterns,
+)
+from moe_theory.models import DenseCNN, JointMoE, SampleMoE, SeparateMoE, TokenChoiceMoE
 
 MODELS: dict[str, type] = {
     "dense": DenseCNN,
     "separate": SeparateMoE,
     "joint": JointMoE,
     "token": TokenChoiceMoE,
+    "sample": SampleMoE,
 }
 # A law, and the one that it is made of.
 DATA: dict[str, tuple[type, ...]] = {
     "digits": (DigitPatches,),
     "patterns": (PatchPatterns,),
     "tasks": (TaskPatterns,),
+    "clusters": (ClusterSignal,),
     "digit-tasks": (DigitTasks, DigitPatches),
     "spurious-digits": (SpuriousPatch, DigitPatches),
     "spurious-patterns": (SpuriousPatch, PatchPatterns),
@@ -24,9 +33,11 @@ DATA: dict[str, tuple[type, ...]] = {
 # ``--digits`` is a file.
 RENAMED: dict[tuple[type, str], str] = {(SpuriousPatch, "digits"): "spurious_digits"}
 LEFT_OUT = {"base", "pools"}
-# Settings of routers, and the networks whose training they change.
-ROUTERS = {
-    "router_learning_rate": ("separate", "joint", "token"),
+# Settings of the training, and the networks that they change, where not all.
+ONLY_OF = {
+    "normalize_experts": ("dense", "sample"),
+    "balance_weight": ("sample",),
+    "router_learning_rate": ("separate", "joint", "token", "sample"),
     "router_batch_size": ("separate",),
     "router_n_steps": ("separate",),
     "router_n_epochs": ("separate",),

@@ -8,7 +8,7 @@ from dataclasses import MISSING, dataclass
 from typing import Any
 
 from moe_theory.cli.flags import described, flag, hints_of, own_fields, shown, written
-from moe_theory.cli.kinds import DATA, MODELS, ROUTERS, Place, flags_of
+from moe_theory.cli.kinds import DATA, MODELS, ONLY_OF, Place, flags_of
 from moe_theory.cli.words import Words
 from moe_theory.data import DigitPatches
 from moe_theory.training import SGD
@@ -118,8 +118,8 @@ class Specs:
             if value is not MISSING and value is not None:
                 defaults.setdefault(written(value), []).append(choice)
         notes = [f"{', '.join(homes)} only"] if len(homes) < n_choices else []
-        if name in ROUTERS:
-            notes.append(f"{', '.join(ROUTERS[name])} only")
+        if name in ONLY_OF:
+            notes.append(f"{', '.join(ONLY_OF[name])} only")
         if len(defaults) > 1:
             each = (f"{value} of {', '.join(of)}" for value, of in defaults.items())
             notes = [f"default {'; '.join(each)}"]

@@ -89,9 +89,9 @@ def _advise(options: argparse.Namespace) -> None:
 
 
 def _theory(options: argparse.Namespace) -> None:
-    from moe_theory.bounds import complexity_table, cost_table, savings_table, write_tables
+    from moe_theory.bounds import TABLES, write_tables
 
-    for table in (complexity_table(), savings_table(), cost_table()):
+    for table in (make() for make in TABLES.values()):
         print(table, end="\n\n")
     for path in write_tables(options.out):
         print(os.path.relpath(path))

@@ -22,10 +22,10 @@ USUAL = {
     "n_patches": 16, "n_irrelevant": 64, "n_hidden": 40, "n_experts": 2, "n_routed": 2,
     "learning_rate": 0.2, "batch_size": 20, "n_epochs": 150,
 }  # fmt: skip
-SPECS = Specs(tuple(DATA), ("separate", "dense", "joint", "token"), USUAL)
+SPECS = Specs(tuple(DATA), ("separate", "dense", "joint", "token", "sample"), USUAL)
 # Pruning needs more experts than two to choose from.
 PRUNED = Specs(
-    tuple(DATA), ("joint", "separate", "token"), {**USUAL, "n_experts": 8, "n_routed": 6}
+    tuple(DATA), ("joint", "separate", "token", "sample"), {**USUAL, "n_experts": 8, "n_routed": 6}
 )
 
 

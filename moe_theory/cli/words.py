@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from moe_theory.cli.flags import convert, flag, hints_of, own_fields
-from moe_theory.cli.kinds import DATA, EITHER, MODELS, RENAMED, ROUTERS, Place, flags_of
+from moe_theory.cli.kinds import DATA, EITHER, MODELS, ONLY_OF, RENAMED, Place, flags_of
 from moe_theory.data import DigitPatches, SpuriousPatch, TaskPatterns
 from moe_theory.training import SGD
 
@@ -101,7 +101,7 @@ class Words:
         known = {
             name: place
             for name, place in flags_of(SGD).items()
-            if model in ROUTERS.get(name, (model,))
+            if model in ONLY_OF.get(name, (model,))
             and (name != "router_fraction" or texts.get("router_samples") == "split")
         }
         training = self._values(known, texts, used)
@@ -124,9 +124,9 @@ class Words:
 
     def _unused(self, name: str) -> str:
         models = f"{flag(name)} does not apply to --model {' '.join(self.models)}, only to"
-        if name in ROUTERS:
+        if name in ONLY_OF:
             split = " with --router-samples split" if name == "router_fraction" else ""
-            return f"{models} {', '.join(ROUTERS[name])}{split}"
+            return f"{models} {', '.join(ONLY_OF[name])}{split}"
         if homes := [choice for choice, kind in MODELS.items() if name in flags_of(kind)]:
             return f"{models} {', '.join(homes)}"
         homes = [choice for choice, kinds in DATA.items() if name in flags_of(*kinds)]

@@ -6,9 +6,21 @@ functions use only + and ·, so that integers give an exact count and sympy symb
 below 0 are refused. A network of `moe_theory.models` names its own: `step_flops`, `forward_flops`.
 """
 
-from moe_theory.costs.forward import fixed_forward, joint_forward, patch_scores, token_forward
+from moe_theory.costs.forward import (
+    fixed_forward,
+    joint_forward,
+    patch_scores,
+    sample_forward,
+    token_forward,
+)
 from moe_theory.costs.memory import fixed_memory, joint_memory
-from moe_theory.costs.sgd_step import fixed_step, joint_step, router_step, token_step
+from moe_theory.costs.sgd_step import (
+    fixed_step,
+    joint_step,
+    router_step,
+    sample_step,
+    token_step,
+)
 from moe_theory.costs.training import Flops, over_steps, patch_sums
 
 __all__ = [
@@ -23,6 +35,8 @@ __all__ = [
     "patch_scores",
     "patch_sums",
     "router_step",
+    "sample_forward",
+    "sample_step",
     "token_forward",
     "token_step",
 ]

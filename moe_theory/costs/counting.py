@@ -10,14 +10,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from moe_theory._validation import reject, wrong_object
+from moe_theory._validation import boolean, reject, wrong_object
 
 F = TypeVar("F", bound=Callable[..., Any])
+# Arguments that are no sizes.
+NAMES = {"loss", "activation"}
+FLAGS = {"gated", "noisy", "normalize_experts", "balanced"}
 WANTED = "a number >= 0 or a sympy expression"
 
 
 def counted(function: F) -> F:
-    """Return ``function`` with every argument made a `size`, but for the name of a loss.
+    """Return ``function`` with every argument made a `size`, but for names and truth values.
 
     Examples
     --------
@@ -30,10 +33,15 @@ def counted(function: F) -> F:
 
     @wraps(function)
     def exact(**sizes: Any) -> Any:
-        named = {name: v if name == "loss" else size(name, v) for name, v in sizes.items()}
-        return function(**named)
+        return function(**{name: _checked(name, value) for name, value in sizes.items()})
 
     return exact  # type: ignore[return-value]
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name in NAMES:
+        return value
+    return boolean(name, value) if name in FLAGS else size(name, value)
 
 
 def size(argument: str, value: Any) -> Any:

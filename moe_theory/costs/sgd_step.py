@@ -6,14 +6,28 @@ from typing import Any
 
 from moe_theory._validation import choice
 from moe_theory.costs.counting import counted
-from moe_theory.costs.forward import fixed_forward, joint_forward, token_forward
+from moe_theory.costs.forward import (
+    fixed_forward,
+    joint_forward,
+    sample_forward,
+    token_forward,
+)
 
 LOSS_SLOPE = {"logistic": 4, "hinge": 1}
+# Operations that multiply a slope by φ′ of one pre-activation.
+ACTIVATION_SLOPE = {"relu": 0, "cubic": 3, "linear": 0}
 
 
 @counted
 def fixed_step(
-    *, batch_size: Any, n_routed: Any, n_hidden: Any, patch_dim: Any, loss: str = "logistic"
+    *,
+    batch_size: Any,
+    n_routed: Any,
+    n_hidden: Any,
+    patch_dim: Any,
+    loss: str = "logistic",
+    activation: str = "relu",
+    normalize_experts: bool = False,
 ) -> Any:
     """Operations of one SGD step of m units that each receive l patches of every input.
 
@@ -23,11 +37,16 @@ def fixed_step(
         B; l, which is n for a dense network; m; d.
     loss : {"logistic", "hinge"}
         The training loss.
+    activation : {"relu", "cubic", "linear"}
+        φ.
+    normalize_experts : bool
+        Whether the gradient, as that of one expert, is divided by its norm.
 
     Notes
     -----
     Forward: pre-activations 2Blmd, pooling Blm, output 2Bm, scale B. Backward: slope of the loss
-    and its three factors, slopes of the units Blm, gradient 2Blmd, update 2md.
+    and its three factors, slopes of the units Blm, gradient 2Blmd, update 2md. With z³ 5Blm more,
+    of which 3 are those of 3z². Normalising: squares and their sums 2md, root 1, quotients md.
 
     Source: derived in docs/theory/bounds.md.
 
@@ -38,10 +57,17 @@ def fixed_step(
     """
     pooled = batch_size * n_routed * n_hidden
     forward = fixed_forward(
-        batch_size=batch_size, n_routed=n_routed, n_hidden=n_hidden, patch_dim=patch_dim
+        batch_size=batch_size,
+        n_routed=n_routed,
+        n_hidden=n_hidden,
+        patch_dim=patch_dim,
+        activation=activation,
     )
     slope = _slope(loss) * batch_size
-    backward = pooled + 2 * pooled * patch_dim + 2 * n_hidden * patch_dim
+    unit_slopes = (1 + ACTIVATION_SLOPE[activation]) * pooled
+    backward = unit_slopes + 2 * pooled * patch_dim + 2 * n_hidden * patch_dim
+    if normalize_experts:
+        backward += 3 * n_hidden * patch_dim + 1
     return forward + slope + backward
 
 
@@ -147,6 +173,81 @@ def token_step(
     slope = _slope(loss) * batch_size
     backward = pooled + 2 * scored + paired + 2 * (pooled + scored) * patch_dim
     return forward + slope + backward + 2 * n_experts * (units_per_expert + 1) * patch_dim
+
+
+@counted
+def sample_step(
+    *,
+    batch_size: Any,
+    n_patches: Any,
+    n_experts: Any,
+    units_per_expert: Any,
+    patch_dim: Any,
+    loss: str = "logistic",
+    activation: str = "relu",
+    gated: bool = True,
+    noisy: bool = True,
+    normalize_experts: bool = False,
+    balanced: bool = False,
+) -> Any:
+    """Operations of one step of training in which whole inputs choose one expert each.
+
+    Parameters
+    ----------
+    batch_size, n_patches, n_experts, patch_dim : int or sympy expression
+        B, n, k, d.
+    units_per_expert : int or sympy expression
+        u = m/k.
+    loss : {"logistic", "hinge"}
+        The training loss.
+    activation : {"relu", "cubic", "linear"}
+        φ.
+    gated, noisy : bool
+        Whether the expert is multiplied by its gate, and noise is added to scores. Drawing it is
+        not counted.
+    normalize_experts, balanced : bool
+        Whether the gradient of each expert is divided by its norm, and there is a balance loss.
+
+    Notes
+    -----
+    Forward as in `sample_forward`, and noise Bk. Backward: slope of the loss and its three factors,
+    of the unit slopes Bnu, of the gate 2B for the slopes in units and value and B(k + 1) for those
+    in scores, gradients 2Bnud and, of routers, 2Bkd, updates 2kud and 2kd. z³ and normalising as in
+    `fixed_step`. The balance loss: softmax 4Bk if there is no gate, weighted shares 2k + 2, slopes
+    5Bk. Without gate and balance loss routers have no gradient.
+
+    Source: derived in docs/theory/bounds.md.
+
+    Examples
+    --------
+    >>> sample_step(batch_size=1, n_patches=1, n_experts=1, units_per_expert=1, patch_dim=1)
+    35
+    """
+    scored = batch_size * n_experts
+    pooled = batch_size * n_patches * units_per_expert
+    weights = n_experts * units_per_expert * patch_dim
+    total = sample_forward(
+        batch_size=batch_size,
+        n_patches=n_patches,
+        n_experts=n_experts,
+        units_per_expert=units_per_expert,
+        patch_dim=patch_dim,
+        activation=activation,
+        gated=gated,
+    )
+    total += _slope(loss) * batch_size
+    total += (1 + ACTIVATION_SLOPE[activation]) * pooled + 2 * pooled * patch_dim + 2 * weights
+    if noisy:
+        total += scored
+    if gated:
+        total += 3 * batch_size + scored
+    if balanced:
+        total += 5 * scored + 2 * n_experts + 2 + (0 if gated else 4 * scored)
+    if gated or balanced:
+        total += 2 * scored * patch_dim + 2 * n_experts * patch_dim
+    if normalize_experts:
+        total += 3 * weights + n_experts
+    return total
 
 
 @counted

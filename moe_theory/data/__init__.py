@@ -1,5 +1,6 @@
 """Synthetic and real data models of discriminative patches."""
 
+from moe_theory.data.clusters import ClusterSignal
 from moe_theory.data.digit_tasks import DigitTasks
 from moe_theory.data.digits import DigitPatches
 from moe_theory.data.idx import read_idx
@@ -11,6 +12,7 @@ from moe_theory.data.spurious import SpuriousPatch
 from moe_theory.data.tasks import TaskPatterns
 
 __all__ = [
+    "ClusterSignal",
     "DataModel",
     "DigitPatches",
     "DigitTasks",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,14 @@ from moe_theory.data.arrays import (
     sample_shape,
     signs,
 )
+
+# Places of patches that matter, and what these are called.
+PLACES = {
+    "positions": "discriminative",
+    "spurious_positions": "spurious",
+    "centre_positions": "centre",
+    "feature_noise_positions": "feature noise",
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,14 +57,18 @@ class PatchData:
         The label, +1 or −1, that the spurious patch speaks for.
     tasks : integer array, shape (N,), optional
         Number >= 0 of the task that each input belongs to, where the data have several.
+    clusters : integer array, shape (N,), optional
+        Number >= 0 of the cluster that each input belongs to, where the data have clusters.
+    centre_positions, feature_noise_positions : integer array, shape (N,), optional
+        Places of the patch with the cluster's centre and of the one with feature noise.
     image_shape : (int, int), optional
         Height and width in pixels, where a patch is an image (their product is d).
 
     Raises
     ------
     ValueError
-        If shapes disagree, a label is not ±1, a value is not finite, an index is out of range, or
-        an array has another type of numbers or masked entries.
+        If shapes disagree, a label is not ±1, a value is not finite, an index is out of range, two
+        patches share a place, or an array has another type of numbers or masked entries.
     TypeError
         If something makes no array.
 
@@ -79,6 +92,9 @@ class PatchData:
     spurious_positions: NDArray[np.int32] | None = None
     spurious_signs: NDArray[np.int8] | None = None
     tasks: NDArray[np.int32] | None = None
+    clusters: NDArray[np.int32] | None = None
+    centre_positions: NDArray[np.int32] | None = None
+    feature_noise_positions: NDArray[np.int32] | None = None
     image_shape: tuple[int, int] | None = None
 
     # With iteration, NumPy would take it apart row by row where an array was wanted.
@@ -97,29 +113,30 @@ class PatchData:
             indices=frozen(indices, np.int32),
             labels=frozen(signs("labels", self.labels, n_samples), np.int8),
         )
-        limits = {"positions": n_patches - 1, "spurious_positions": n_patches - 1}
-        for name, highest in {**limits, "tasks": LARGEST}.items():
+        limits = dict.fromkeys(PLACES, n_patches - 1) | {"tasks": LARGEST, "clusters": LARGEST}
+        for name, highest in limits.items():
             if (value := getattr(self, name)) is not None:
                 value = integers(name, value, (n_samples,), 0, highest)
                 set_fields(self, **{name: frozen(value, np.int32)})
         if self.spurious_signs is not None:
             values = signs("spurious_signs", self.spurious_signs, n_samples)
             set_fields(self, spurious_signs=frozen(values, np.int8))
-        self._check_spurious()
+        self._check_places()
         if self.image_shape is not None:
             set_fields(self, image_shape=image_size(self.image_shape, self.patch_dim))
 
-    def _check_spurious(self) -> None:
-        places, signs = self.spurious_positions, self.spurious_signs
-        if (places is None) != (signs is None):
+    def _check_places(self) -> None:
+        if (self.spurious_positions is None) != (self.spurious_signs is None):
             raise ValueError(
                 "spurious_positions and spurious_signs must be given together; "
-                f"got {'signs' if places is None else 'positions'} only"
+                f"got {'signs' if self.spurious_positions is None else 'positions'} only"
             )
-        if places is not None and self.positions is not None and (places == self.positions).any():
-            row = int(np.flatnonzero(places == self.positions)[0])
-            allowed = "another place than that of the discriminative patch"
-            raise reject(f"spurious_positions[{row}]", int(places[row]), allowed)
+        known = [(name, at) for name in PLACES if (at := getattr(self, name)) is not None]
+        for (first, taken), (name, places) in combinations(known, 2):
+            if (shared := np.flatnonzero(places == taken)).size:
+                row = int(shared[0])
+                allowed = f"another place than that of the {PLACES[first]} patch"
+                raise reject(f"{name}[{row}]", int(places[row]), allowed)
 
     def __repr__(self) -> str:
         sizes = f"N={self.n_samples}, n={self.n_patches}, P={self.n_patterns}, d={self.patch_dim}"
@@ -224,15 +241,9 @@ class PatchData:
         """
         chosen = row_numbers(rows, self.n_samples)
 
-        def pick(array: NDArray[Any] | None) -> Any:
+        def pick(name: str) -> Any:
+            array = getattr(self, name)
             return None if array is None else array[chosen]
 
-        return replace(
-            self,
-            indices=self.indices[chosen],
-            labels=self.labels[chosen],
-            positions=pick(self.positions),
-            spurious_positions=pick(self.spurious_positions),
-            spurious_signs=pick(self.spurious_signs),
-            tasks=pick(self.tasks),
-        )
+        known = ("indices", "labels", "spurious_signs", "tasks", "clusters", *PLACES)
+        return replace(self, **{name: pick(name) for name in known})

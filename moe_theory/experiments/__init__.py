@@ -2,7 +2,7 @@
 
 from moe_theory.experiments.append_file import LockWarning, StoreError
 from moe_theory.experiments.crossing import crossing
-from moe_theory.experiments.mean_std import MeanStd
+from moe_theory.experiments.mean_std import MeanStd, student_interval
 from moe_theory.experiments.ratios import Ratio, ratio
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.runner import DivergenceWarning
@@ -40,4 +40,5 @@ __all__ = [
     "salvage",
     "sample_complexity",
     "size_thresholds",
+    "student_interval",
 ]

@@ -129,7 +129,11 @@ class Reader:
 
     def _dataclass(self, value: Any) -> Any:
         kind = type(value)
-        content = {field.name: getattr(value, field.name) for field in fields(value)}
+        content = {
+            field.name: getattr(value, field.name)
+            for field in fields(value)
+            if not (field.metadata.get("described") and getattr(value, field.name) == field.default)
+        }
         described = {"type": kind.__name__, **self._named(content)}
         if sources.home(kind).installed:
             return described

@@ -42,7 +42,7 @@ class Setting:
         Columns that tell this setting from others; N has a column of its own.
     data : data model
         Anything with ``n_patches`` and ``sample(n_samples, seed, split=...)``.
-    model : DenseCNN, SeparateMoE, JointMoE or TokenChoiceMoE
+    model : DenseCNN, SeparateMoE, JointMoE, TokenChoiceMoE or SampleMoE
         The architecture.
     sgd : SGD
         How it is trained.

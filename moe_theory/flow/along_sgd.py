@@ -14,7 +14,7 @@ from moe_theory.flow.on_data import check_flow, initial_weights
 from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import discriminative_rows, of_data
 from moe_theory.models import Model, Weights
-from moe_theory.training.batches import Block, blocks
+from moe_theory.training.batches import blocks
 from moe_theory.training.failures import DivergenceError
 from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.router_training import train_routers
@@ -106,7 +106,7 @@ def _states(
         total = len(block.bounds) - 1
         inside = [step - done for step in due if done < step < done + total]
         for first, last in zip([0, *inside], [*inside, total], strict=True):
-            if not trainee.advance(Block(block.order, block.bounds[first : last + 1])):
+            if not trainee.advance(block.part(first, last)):
                 raise DivergenceError(f"training diverged; learning_rate = {sgd.learning_rate:g}")
             if done + last in due:
                 found.append(_project(trainee.weights(), system))

@@ -17,6 +17,7 @@ from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import WeightedInputs
 from moe_theory.models import Model, Weights
 from moe_theory.training.inputs import received_rows
+from moe_theory.training.sgd import SGD
 
 Array = NDArray[np.float64]
 Sampled = CountAverage | GateAverage
@@ -26,8 +27,6 @@ def average_over(
     model: Model, inputs: WeightedInputs, patterns: Patterns, start: Weights, loss: str
 ) -> Sampled:
     """Return the mean loss over weighted inputs; separate routing is that of ``start``."""
-    if model.kernel == "token":
-        raise reject("model", type(model).__name__, "a DenseCNN, a SeparateMoE or a JointMoE")
     scale = model.output_scale(inputs.indices.shape[1])
     rows = received_rows(model, start.routers, patterns.dictionary, inputs.indices)
     if model.learns_routers:
@@ -35,6 +34,18 @@ def average_over(
         return GateAverage(rows, inputs.labels, inputs.weights, scale, loss, l)
     n_patterns = len(patterns.dictionary)
     return CountAverage.of_rows(rows, n_patterns, inputs, scale, loss)
+
+
+def check_descent(model: Model, sgd: SGD) -> None:
+    """Raise ``ValueError`` unless the flow follows what ``sgd`` does with ReLUs."""
+    if model.kernel in ("token", "sample"):
+        raise reject("model", type(model).__name__, "a DenseCNN, a SeparateMoE or a JointMoE")
+    if model.activation != "relu":
+        raise reject("activation", model.activation, '"relu", which the flow is derived for')
+    if sgd.normalize_experts:
+        raise reject("normalize_experts", True, "False: the flow is that of the plain gradient")
+    if sgd.balance_weight > 0:
+        raise reject("balance_weight", sgd.balance_weight, "0: only a SampleMoE has a balance loss")
 
 
 @dataclass(frozen=True, eq=False)

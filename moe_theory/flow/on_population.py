@@ -16,7 +16,7 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.flow.dense_population import LawAverage
 from moe_theory.flow.loss_averages import Average
-from moe_theory.flow.measure import Observer, average_over
+from moe_theory.flow.measure import Observer, average_over, check_descent
 from moe_theory.flow.ode import (
     PatternFlow,
     Patterns,
@@ -28,7 +28,7 @@ from moe_theory.flow.ode import (
 from moe_theory.flow.on_data import departure, flow_times, initial_weights
 from moe_theory.flow.result import Flow
 from moe_theory.flow.weighted_inputs import MAX_INPUTS, enumerate_inputs, n_possible, of_data
-from moe_theory.models import Model, Weights
+from moe_theory.models import DenseCNN, Model, Weights
 from moe_theory.predictions.routers.after_training import expected_router_gradient
 from moe_theory.training.sgd import SGD
 
@@ -101,6 +101,7 @@ def population_flow(
     if test is not None:
         check_samples(test, "test")
     model.patches_per_expert(patterns.n_patches)
+    check_descent(model, sgd)
     chosen = _method(method, model, patterns, sgd)
     choice("correction", correction, ("none", "step"))
     if sgd.n_steps is None:
@@ -145,10 +146,13 @@ def population_flow(
 
 def _method(method: str, model: Model, patterns: PatchPatterns, sgd: SGD) -> str:
     choice("method", method, ("auto", "law", "enumerate", "sample"))
-    lawful = not model.has_routers and sgd.loss == "logistic"
+    means = isinstance(model, DenseCNN) and model.pooling == "mean"
+    lawful = means and sgd.loss == "logistic"
     if method == "law" and model.has_routers:
         allowed = '"enumerate" or "sample" unless the network is dense'
         raise reject("method", method, allowed)
+    if method == "law" and not means:
+        raise reject("method", method, '"enumerate" or "sample" unless outputs are means')
     if method != "auto":
         return method
     independent = patterns.max_closer is None

@@ -159,7 +159,7 @@ def expert_contributions(
 
 def _patch_values(run: TrainingRun, experts: Array, data: PatchData) -> NDArray[np.float64]:
     """Return what each expert makes of each pattern, with the output's scale, shape (P, k)."""
-    hidden = np.maximum(products(experts, data.dictionary.astype(experts.dtype)), 0)
+    hidden = run.model.activate(products(experts, data.dictionary.astype(experts.dtype)))
     weighted = hidden.astype(np.float64) * run.weights.output[:, None]
     scale = run.model.output_scale(run.n_patches)
     return scale * np.stack([weighted[own].sum(axis=0) for own in expert_slices(run)], axis=1)

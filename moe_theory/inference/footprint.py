@@ -26,7 +26,7 @@ class Footprint:
         Bits of output weights and routers, in full precision.
     flops : int
         Operations of one forward pass of one input, routing included; bits do not change them. An
-        upper bound where patches may choose pruned experts.
+        upper bound where patches or inputs may choose pruned experts.
     """
 
     n_parameters: int

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from moe_theory._validation import real, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.received import received_gates
-from moe_theory.models import TokenChoiceMoE
+from moe_theory.models import SampleMoE, TokenChoiceMoE
 from moe_theory.training import TrainingRun
 
 
@@ -27,7 +27,8 @@ def router_proficiency(
     data : PatchData
         Inputs of the task, whose discriminative places are known.
     least_gate : float, optional
-        By default 1/l; to be given where patches choose experts, as l has no meaning there.
+        By default 1/l; to be given where patches or inputs choose experts, as l has no meaning
+        there.
 
     Returns
     -------
@@ -62,8 +63,8 @@ def router_proficiency(
         raise reject("data.positions", None, "given, to tell which patch is discriminative")
     if least_gate is not None:
         least = real("least_gate", least_gate, 0, 1, open_low=True)
-    elif isinstance(run.model, TokenChoiceMoE):
-        raise reject("least_gate", None, "given where patches choose experts")
+    elif isinstance(run.model, SampleMoE | TokenChoiceMoE):
+        raise reject("least_gate", None, "given where patches or inputs choose experts")
     else:
         least = 1 / run.model.patches_per_expert(run.n_patches)
     own = gates[np.arange(data.n_samples), data.positions]

@@ -73,7 +73,8 @@ def prune(
         Whether the routers of pruned experts stay, as in the released code of P24: a patch that
         chooses a pruned expert adds nothing to the output, and its other gates do not change.
         Without them, it goes to another expert, with other gates. By default they stay where
-        patches choose experts. Where experts choose patches, outputs are the same.
+        patches choose experts. Where experts choose patches, outputs are the same. Where inputs
+        choose, f = 0 of those that choose a pruned expert.
 
     Returns
     -------
@@ -115,6 +116,10 @@ def prune(
     stay = isinstance(model, TokenChoiceMoE)
     if keep_routers is not None:
         stay = boolean("keep_routers", keep_routers)
+    if stay and model.activation == "linear":
+        # Slopes of linear units at weight 0 are not 0.
+        allowed = "False for linear experts, as further training would bring them back"
+        raise reject("keep_routers", True, allowed)
     kept = _best(run, ratio, values)
     if isinstance(model, TokenChoiceMoE) and not stay and len(kept) < model.n_chosen:
         allowed = f"small enough to leave the {model.n_chosen} experts that each patch chooses"

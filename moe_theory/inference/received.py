@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from moe_theory._validation import instance
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import TokenChoiceMoE
-from moe_theory.routing import choose_experts, choose_patches
+from moe_theory.models import SampleMoE, TokenChoiceMoE
+from moe_theory.routing import choose_experts, choose_for_inputs, choose_patches
 from moe_theory.training import TrainingRun
 
 Array = NDArray[Any]
@@ -29,8 +29,8 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
     Returns
     -------
     array, shape (N, n, k)
-        G_js of `JointMoE` and `TokenChoiceMoE`; 1 for what a dense or separately trained network
-        receives.
+        G_js of `JointMoE` and `TokenChoiceMoE`; for all patches of an input that chose the expert
+        G_s of `SampleMoE`, without noise; 1 for what a network without gates receives.
 
     Raises
     ------
@@ -65,6 +65,11 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
         by_patch = spread.transpose(0, 2, 1)
         np.put_along_axis(by_patch, experts, np.where(kept, gates, 0), axis=2)
         return by_patch
+    if isinstance(run.model, SampleMoE):
+        chosen, gates = choose_for_inputs(dictionary, data.indices, routers)
+        rows = np.arange(data.n_samples)
+        spread[rows, chosen] = gates[rows, chosen, None] if run.model.gate == "softmax" else 1
+        return spread.transpose(0, 2, 1)
     n_routed = run.model.patches_per_expert(data.n_patches)
     places, gates = choose_patches(dictionary, data.indices, routers, n_routed)
     if run.model.routers_first:

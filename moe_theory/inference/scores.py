@@ -15,7 +15,7 @@ from moe_theory._validation import choice, real_array, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.inference.received import check_run, expert_slices, received_gates
 from moe_theory.inference.slopes import mean_squared_slopes
-from moe_theory.models import TokenChoiceMoE
+from moe_theory.models import SampleMoE, TokenChoiceMoE
 from moe_theory.training import TrainingRun
 
 Array = NDArray[np.float64]
@@ -44,10 +44,11 @@ def expert_scores(
         Your own scores, which are returned; or one of `SCORES`.
         ``router_norm_change``: Δ_s, change of the router's ℓ₂ norm in the last training.
         ``gate_mass``: mean over inputs of the sum of the gates that the expert applies. Where
-        experts choose patches, these sum to 1 for every input; then the largest of them.
+        experts choose patches, these sum to 1 for every input, and where inputs choose, all are
+        the same; then the largest of them.
         ``activation_frequency``: fraction of patches that the expert receives. Where experts
         choose, it is the same for all; then the fraction of its units that fire on what it
-        receives.
+        receives, which only ReLUs do.
         ``weight_magnitude``: Frobenius norm of the expert's hidden weights.
         ``curvature``: trace of the Gauss–Newton matrix of the expert's weights,
         E ℓ″(y f)·‖∂f/∂w‖², where ℓ″ is taken as 1 for the hinge, whose curvature is 0.
@@ -127,14 +128,17 @@ def _weight_magnitude(run: TrainingRun) -> Array:
 
 def _gate_mass(run: TrainingRun, data: PatchData) -> Array:
     gates = received_gates(run, data)
-    pooled = gates.sum(axis=1) if _patches_choose(run) else gates.max(axis=1)
+    by_patch = isinstance(run.model, TokenChoiceMoE)
+    pooled = gates.sum(axis=1) if by_patch else gates.max(axis=1)
     return np.asarray(pooled.mean(axis=0))
 
 
 def _activation_frequency(run: TrainingRun, data: PatchData) -> Array:
     taken = received_gates(run, data) > 0
-    if _patches_choose(run):
+    if isinstance(run.model, SampleMoE | TokenChoiceMoE):
         return np.asarray(taken.mean(axis=(0, 1)))
+    if run.model.activation != "relu":
+        raise reject("activation", run.model.activation, '"relu", as other units do not fire')
     experts = run.weights.experts
     firing = products(experts, data.dictionary.astype(experts.dtype)) > 0
     out = np.empty(run.model.n_experts)
@@ -149,10 +153,6 @@ def _curvature(run: TrainingRun, data: PatchData) -> Array:
     bend = np.ones(len(f)) if run.sgd.loss == "hinge" else decay / (1 + decay) ** 2
     squares = mean_squared_slopes(run, data, bend)
     return np.array([squares[own].sum() for own in expert_slices(run)])
-
-
-def _patches_choose(run: TrainingRun) -> bool:
-    return isinstance(run.model, TokenChoiceMoE)
 
 
 _STATED: dict[str, Callable[[TrainingRun], Array]] = {

@@ -44,8 +44,8 @@ def mean_squared_slopes(
 
     Notes
     -----
-    ∂f/∂w_rs = scale · a_rs Σ_j G_js 1[⟨w_rs, x⁽ʲ⁾⟩ > 0] x⁽ʲ⁾, from the f that
-    `JointMoE` states.
+    ∂f/∂w_rs = scale · a_rs Σ_j G_js φ′⟨w_rs, x⁽ʲ⁾⟩ x⁽ʲ⁾, from the f that `JointMoE` states, with
+    φ′(z) = 1[z > 0] for the ReLU.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def mean_squared_slopes(
         if (given_shape := matrices.shape) != (k, data.patch_dim, data.patch_dim):
             raise reject("turned.shape", given_shape, f"({k}, {data.patch_dim}, {data.patch_dim})")
     dictionary = data.dictionary.astype(np.float64)
-    firing = products(run.weights.experts, dictionary) > 0
+    bends = run.model.activation_slope(products(run.weights.experts, dictionary))
     output = run.model.output_scale(run.n_patches) * run.weights.output.astype(np.float64)
     out = np.zeros(run.weights.experts.shape)
     for s, own in enumerate(expert_slices(run)):
@@ -75,7 +75,7 @@ def mean_squared_slopes(
         table = read_only(np.ascontiguousarray(table))
         own_gates = np.ascontiguousarray(gates[:, :, s], np.float64)
         add_squared_slopes(
-            table, read_only(data.indices), firing[own], own_gates, output[own], shares, out[own],
+            table, read_only(data.indices), bends[own], own_gates, output[own], shares, out[own],
         )  # fmt: skip
     return out
 
@@ -94,7 +94,7 @@ def slopes_along(
     units = expert_slices(run)[expert]
     gates = np.ascontiguousarray(gates[:, :, expert], np.float64)
     dictionary = data.dictionary.astype(np.float64)
-    firing = products(run.weights.experts[units], dictionary) > 0
+    bends = run.model.activation_slope(products(run.weights.experts[units], dictionary))
     parts = products(directions, dictionary)
     scale = run.model.output_scale(run.n_patches)
     output = scale * run.weights.output[units].astype(np.float64)
@@ -103,7 +103,7 @@ def slopes_along(
     for r, part in enumerate(parts):
         one = slice(r, r + 1)
         add_squared_slopes(
-            read_only(part[:, None].copy()), read_only(data.indices), firing[one], gates,
+            read_only(part[:, None].copy()), read_only(data.indices), bends[one], gates,
             output[one], shares, out[one],
         )  # fmt: skip
     return out[:, 0]

@@ -27,22 +27,28 @@ class Rule(NamedTuple):
 
     ``n_kept`` is l where experts choose, and c where patches do, who also need ``capacity``, the
     largest number of patches of one input that an expert takes, and ``by_score``, whether it takes
-    those with the largest scores or the first.
+    those with the largest scores or the first. ``gated`` tells whether the expert that an input
+    chose is multiplied by its gate.
     """
 
     n_kept: int
     capacity: int
     by_score: bool
+    gated: bool = False
 
 
 class RawNetwork(NamedTuple):
-    """A network by its weights: ``experts`` (m, d), ``routers`` (k, d), ``output`` (m,)."""
+    """A network by its weights: ``experts`` (m, d), ``routers`` (k, d), ``output`` (m,).
+
+    ``activation`` is one of the `codes` of φ.
+    """
 
     experts: Any
     output: Any
     routers: Any
     scale: float
     rule: Rule
+    activation: int
 
 
 class Gram(NamedTuple):
@@ -69,6 +75,7 @@ class PatternNetwork(NamedTuple):
     scale: float
     rule: Rule
     gram: Gram
+    activation: int
 
 
 class Steps(NamedTuple):
@@ -76,7 +83,9 @@ class Steps(NamedTuple):
 
     Training ends early at zero training error if ``stop``, and where the mean training loss is at
     most ``target``, if that is not negative. One call looks at most at ``n_looked`` samples
-    for each of the two.
+    for each of the two. ``normalize`` takes each expert's gradient at unit length, ``balance`` is
+    the weight of the balance loss. ``noise`` (V, k) is added to the scores of the inputs visited,
+    from the first of the first batch on, and is empty where there is none.
     """
 
     order: Any
@@ -87,3 +96,6 @@ class Steps(NamedTuple):
     stop: bool
     target: float
     n_looked: int
+    normalize: bool
+    balance: float
+    noise: Any

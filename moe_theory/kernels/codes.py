@@ -2,3 +2,7 @@
 
 LOGISTIC = 0
 HINGE = 1
+
+RELU = 0
+CUBIC = 1
+LINEAR = 2

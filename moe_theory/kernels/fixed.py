@@ -10,15 +10,20 @@ import numpy as np
 from moe_theory.kernels.descent import descend, longest, to_slopes
 from moe_theory.kernels.jit import kernel
 from moe_theory.kernels.products import inner_products, subtract_outer
+from moe_theory.kernels.units import add_units, move_expert, unit_slopes
 
 
 class _Buffers(NamedTuple):
-    """Per expert the rows ``picked`` (k, B·l) and pre-activations ``hidden`` (k, u, B·l)."""
+    """Per expert the rows ``picked`` (k, B·l) and pre-activations ``hidden`` (k, u, B·l).
+
+    ``change`` (u, d) holds the gradient of an expert where it is taken at unit length.
+    """
 
     picked: Any
     hidden: Any
     values: Any
     slopes: Any
+    change: Any
     f: Any
 
 
@@ -33,20 +38,9 @@ def _buffers(network, samples, steps):
         np.empty((n_experts, n_units, size * n_routed), dtype),
         np.empty(size * n_routed, dtype),
         np.empty(size * n_routed, dtype),
+        np.empty((n_units if steps.normalize else 0, samples.table.shape[1]), dtype),
         np.empty(size, dtype),
     )
-
-
-@kernel
-def add_units(z, output, n_rows, values):
-    """Write what the units of an expert add on each of its rows, Σ_r a_r relu(z_r)."""
-    zero = values.dtype.type(0)
-    values[:n_rows] = 0
-    for r in range(len(output)):
-        a = output[r]
-        for row in range(n_rows):
-            h = z[r, row]
-            values[row] += a * (h if h > zero else zero)
 
 
 @kernel
@@ -63,7 +57,9 @@ def _outputs(network, samples, rows, buffers):
             for j in range(n_routed):
                 picked[i * n_routed + j] = samples.rows[rows[i], s, j]
         inner_products(samples.table, picked, network.experts[own], buffers.hidden[s])
-        add_units(buffers.hidden[s], network.output[own], n_rows, buffers.values)
+        add_units(
+            buffers.hidden[s], network.output[own], n_rows, buffers.values, network.activation
+        )
         for i in range(len(rows)):
             for row in range(i * n_routed, (i + 1) * n_routed):
                 f[i] += buffers.values[row]
@@ -73,24 +69,13 @@ def _outputs(network, samples, rows, buffers):
 
 
 @kernel
-def unit_slopes(slopes, output, n_rows, z):
-    """Turn pre-activations into the steps of their units, given those of the rows."""
-    zero = z.dtype.type(0)
-    for r in range(len(output)):
-        a = output[r]
-        for row in range(n_rows):
-            slope = slopes[row] * a
-            z[r, row] = slope if z[r, row] > zero else zero
-
-
-@kernel
 def _step(network, samples, rows, steps, buffers):
     _, n_experts, n_routed = samples.rows.shape
     n_units = len(network.output) // n_experts
     n_rows = len(rows) * n_routed
     f, slopes = buffers.f[: len(rows)], buffers.slopes
     number = f.dtype.type
-    rate = number(steps.learning_rate)
+    rate = number(1.0 if steps.normalize else steps.learning_rate)
     _outputs(network, samples, rows, buffers)
     if not to_slopes(f, rows, samples.labels, steps.loss, number(network.scale)):
         return False
@@ -98,9 +83,12 @@ def _step(network, samples, rows, steps, buffers):
         slopes[i * n_routed : (i + 1) * n_routed] = rate * f[i]
     for s in range(n_experts):
         own = slice(s * n_units, (s + 1) * n_units)
-        z = buffers.hidden[s]
-        unit_slopes(slopes, network.output[own], n_rows, z)
-        subtract_outer(samples.table, buffers.picked[s, :n_rows], z, network.experts[own])
+        z, picked, experts = buffers.hidden[s], buffers.picked[s, :n_rows], network.experts[own]
+        unit_slopes(slopes, network.output[own], n_rows, z, network.activation)
+        if steps.normalize:
+            move_expert(samples.table, picked, z, experts, steps.learning_rate, buffers.change)
+        else:
+            subtract_outer(samples.table, picked, z, experts)
     return True
 
 

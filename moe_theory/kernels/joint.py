@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moe_theory.kernels.descent import descend, longest, to_slopes
-from moe_theory.kernels.fixed import add_units, unit_slopes
 from moe_theory.kernels.gates import choose, gate_slopes, new_gates, pool
 from moe_theory.kernels.jit import kernel
 from moe_theory.kernels.products import inner_products, subtract_outer
+from moe_theory.kernels.units import add_units, unit_slopes
 
 
 class _Buffers(NamedTuple):
@@ -72,7 +72,9 @@ def _outputs(network, samples, rows, buffers):
                 place = int(gates.places[q, i * n_experts + s])
                 picked[i * n_routed + q] = inputs[i * n_patches + place]
         inner_products(samples.table, picked, network.experts[own], buffers.hidden[s])
-        add_units(buffers.hidden[s], network.output[own], n_rows, buffers.values)
+        add_units(
+            buffers.hidden[s], network.output[own], n_rows, buffers.values, network.activation
+        )
         for i in range(size):
             for q in range(n_routed):
                 gates.values[q, i * n_experts + s] = buffers.values[i * n_routed + q]
@@ -99,7 +101,7 @@ def _step(network, samples, rows, steps, buffers):
                 buffers.slopes[row] = rate * gates.gated[q, column]
                 buffers.router_slopes[0, row] = gate_rate * gates.leads[q, column]
         picked, z = buffers.picked[s, :n_rows], buffers.hidden[s]
-        unit_slopes(buffers.slopes, network.output[own], n_rows, z)
+        unit_slopes(buffers.slopes, network.output[own], n_rows, z, network.activation)
         subtract_outer(samples.table, picked, z, network.experts[own])
         router = network.routers[s : s + 1]
         subtract_outer(samples.table, picked, buffers.router_slopes, router)

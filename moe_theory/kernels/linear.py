@@ -63,12 +63,12 @@ def orthonormalise(rows):
 
 
 @kernel
-def add_squared_slopes(table, indices, firing, gates, output, shares, squares):
+def add_squared_slopes(table, indices, bends, gates, output, shares, squares):
     """Add the mean over inputs of (∂f/∂w)² to ``squares`` (m, d), for the units of one expert.
 
-    ``firing`` (m, P) says which patterns a unit fires on, ``gates`` (N, n) what the expert gives
-    each patch, ``output`` (m,) the output weights with the output's scale, ``shares`` (N,) the
-    weight of each input.
+    ``bends`` (m, P) holds φ′ of the units' pre-activations on the patterns, ``gates`` (N, n) what
+    the expert gives each patch, ``output`` (m,) the output weights with the output's scale,
+    ``shares`` (N,) the weight of each input.
     """
     n_samples, n_patches = indices.shape
     dim = table.shape[1]
@@ -78,10 +78,11 @@ def add_squared_slopes(table, indices, firing, gates, output, shares, squares):
             slope[:] = 0
             for j in range(n_patches):
                 p = indices[i, j]
-                if firing[r, p] and gates[i, j] != 0:
-                    gate, patch = gates[i, j], table[p]
+                factor = bends[r, p] * gates[i, j]
+                if factor != 0:
+                    patch = table[p]
                     for q in range(dim):
-                        slope[q] = fma(gate, patch[q], slope[q])
+                        slope[q] = fma(factor, patch[q], slope[q])
             total = squares[r]
             for q in range(dim):
                 value = output[r] * slope[q]

@@ -11,7 +11,7 @@ import numpy as np
 
 from moe_theory.kernels.descent import descend, longest, to_slopes
 from moe_theory.kernels.jit import inlined, kernel
-from moe_theory.kernels.pattern_step import pattern_values, renew
+from moe_theory.kernels.pattern_step import pattern_values, renew, to_unit_length
 
 
 class _Buffers(NamedTuple):
@@ -63,6 +63,8 @@ def _step(network, samples, rows, steps, buffers):
         for s in range(n_experts):
             for j in range(n_routed):
                 slopes[s, own[s, j]] += f[i]
+    if steps.normalize:
+        to_unit_length(network, slopes, buffers.change)
     rate = f.dtype.type(steps.learning_rate)
     renew(network, rate, slopes, buffers.values, buffers.change)
     return True
@@ -80,5 +82,5 @@ def train_pattern_fixed(network, samples, steps, state):
         np.empty(n_patterns, dtype),
         np.empty(longest(steps.bounds), dtype),
     )
-    pattern_values(network.z, network.output, buffers.values)
+    pattern_values(network.z, network.output, buffers.values, network.activation)
     return descend(_step, _outputs, network, samples, steps, buffers, state)

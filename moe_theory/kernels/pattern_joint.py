@@ -132,6 +132,6 @@ def train_pattern_joint(network, samples, steps, state):
     """Take one SGD step per batch, updating products and scores; see `descent.descend`."""
     n_patches = samples.rows.shape[1]
     buffers = _buffers(network.scores, n_patches, network.rule.n_kept, longest(steps.bounds))
-    pattern_values(network.z, network.output, buffers.values)
+    pattern_values(network.z, network.output, buffers.values, network.activation)
     _group(network.scores, buffers.by_pattern)
     return descend(_step, _outputs, network, samples, steps, buffers, state)

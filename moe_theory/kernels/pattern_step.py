@@ -4,6 +4,12 @@ The columns of ``z`` (m, W), ``scores``, ``values`` and ``slopes`` (k, W) are th
 up with columns of zeros to whole vectors.
 """
 
+import math
+
+import numpy as np
+
+from moe_theory.kernels.bits import fma
+from moe_theory.kernels.codes import CUBIC, RELU
 from moe_theory.kernels.jit import inlined, kernel
 from moe_theory.kernels.vectors import (
     broadcast,
@@ -23,8 +29,8 @@ def is_orthonormal(gram):
 
 
 @kernel
-def pattern_values(z, output, values):
-    """Write what each pattern adds in each expert, Σ_r a_r relu(z_rp) over its units, (k, W)."""
+def pattern_values(z, output, values, activation):
+    """Write what each pattern adds in each expert, Σ_r a_r φ(z_rp) over its units, (k, W)."""
     n_experts, n_patterns = values.shape
     n_units = len(output) // n_experts
     zero = values.dtype.type(0)
@@ -33,20 +39,90 @@ def pattern_values(z, output, values):
         value = values[s]
         for r in range(s * n_units, (s + 1) * n_units):
             own, a = z[r], output[r]
-            for p in range(n_patterns):
-                value[p] += a * (own[p] if own[p] > zero else zero)
+            if activation == RELU:
+                for p in range(n_patterns):
+                    value[p] += a * (own[p] if own[p] > zero else zero)
+            elif activation == CUBIC:
+                for p in range(n_patterns):
+                    value[p] += a * (own[p] * own[p] * own[p])
+            else:
+                for p in range(n_patterns):
+                    value[p] += a * own[p]
 
 
 @kernel
 def renew(network, rate, slopes, values, change):
     """Step every unit by the ``slopes`` in the values of its expert, and renew these values."""
-    if is_orthonormal(network.gram):
+    orthonormal = is_orthonormal(network.gram)
+    if orthonormal and network.activation == RELU:
         n_units = len(network.z) // len(values)
         for s in range(len(values)):
             _renew_expert(network.z, network.output, rate, slopes, values, s, n_units)
     else:
-        _move_units(network, rate, slopes, change)
-        pattern_values(network.z, network.output, values)
+        _move_units(network, rate, slopes, change, orthonormal)
+        pattern_values(network.z, network.output, values, network.activation)
+
+
+@kernel
+def to_unit_length(network, slopes, change):
+    """Divide the ``slopes`` of every expert by the Frobenius norm of its gradient, if it has one.
+
+    The gradient of unit r is Σ_p c_rp·pattern_p, of squared length Σ_pq c_rp K_pq c_rq.
+    """
+    n_units = len(network.z) // len(slopes)
+    for s in range(len(slopes)):
+        own = slopes[s]
+        largest = 0.0
+        for p in range(len(own)):
+            largest = max(largest, abs(np.float64(own[p])))
+        if largest == 0.0:
+            continue
+        for p in range(len(own)):
+            own[p] /= largest
+        square = 0.0
+        for r in range(s * n_units, (s + 1) * n_units):
+            _write_steps(network, r, own.dtype.type(1), own, change)
+            square += _squared_length(change, network.gram)
+        if square > 0.0:
+            length = math.sqrt(square)
+            for p in range(len(own)):
+                own[p] /= length
+
+
+@kernel
+def _squared_length(change, gram):
+    total = 0.0
+    if is_orthonormal(gram):
+        for p in range(len(change)):
+            part = np.float64(change[p])
+            total = fma(part, part, total)
+        return total
+    for p in range(len(gram.start) - 1):
+        if change[p] != 0:
+            for entry in range(gram.start[p], gram.start[p + 1]):
+                product = np.float64(change[gram.column[entry]]) * np.float64(gram.value[entry])
+                total = fma(np.float64(change[p]), product, total)
+    return total
+
+
+@kernel
+def _write_steps(network, r, rate, slopes, change):
+    """Write what unit r adds of each pattern, rate times the slopes in its pre-activations.
+
+    ``slopes`` (W,) are those in what patterns add in its expert.
+    """
+    own, a = network.z[r], network.output[r]
+    zero, three = own.dtype.type(0), own.dtype.type(3)
+    if network.activation == RELU:
+        for p in range(len(own)):
+            step = rate * slopes[p] * a
+            change[p] = step if own[p] > zero else zero
+    elif network.activation == CUBIC:
+        for p in range(len(own)):
+            change[p] = rate * slopes[p] * a * (three * own[p] * own[p])
+    else:
+        for p in range(len(own)):
+            change[p] = rate * slopes[p] * a
 
 
 @inlined
@@ -83,17 +159,19 @@ def _renew_expert(z, output, rate, slopes, values, s, n_units):
 
 
 @kernel
-def _move_units(network, rate, slopes, change):
+def _move_units(network, rate, slopes, change, orthonormal):
     z = network.z
     n_units = len(z) // len(slopes)
-    zero = z.dtype.type(0)
     for r in range(len(z)):
-        s, a = r // n_units, network.output[r]
-        for p in range(z.shape[1]):
-            step = -rate * slopes[s, p] * a
-            change[p] = step if z[r, p] > zero else zero
-            network.learned[r, p] += change[p]
-        _apply_gram(change, network.gram, z[r])
+        _write_steps(network, r, -rate, slopes[r // n_units], change)
+        own = z[r]
+        if orthonormal:
+            for p in range(len(own)):
+                own[p] += change[p]
+        else:
+            for p in range(len(own)):
+                network.learned[r, p] += change[p]
+            _apply_gram(change, network.gram, own)
 
 
 @kernel

@@ -120,6 +120,6 @@ def train_pattern_token(network, samples, steps, state):
         np.empty((size, samples.rows.shape[1], n_chosen), np.bool_),
         np.empty(size, dtype),
     )
-    pattern_values(network.z, network.output, buffers.values)
+    pattern_values(network.z, network.output, buffers.values, network.activation)
     choose_by(network.scores, buffers.choices)
     return descend(_step, _outputs, network, samples, steps, buffers, state)

@@ -13,7 +13,7 @@ def write_values(network, table, first, last, values, scores):
     """Write what patches from ``first`` to ``last`` add in experts, and their scores, (k, P)."""
     part = np.empty((len(values), last - first), table.dtype)
     products = _products(table, first, last, network.experts)
-    pattern_values(products, network.output, part)
+    pattern_values(products, network.output, part, network.activation)
     values[:, first:last] = part
     if len(scores) > 0:
         scores[:, first:last] = _products(table, first, last, network.routers)

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moe_theory.kernels.descent import descend, longest, to_slopes
-from moe_theory.kernels.fixed import add_units, unit_slopes
 from moe_theory.kernels.jit import kernel
 from moe_theory.kernels.products import inner_products, subtract_outer
 from moe_theory.kernels.token_routing import admit, choose_experts, new_choices
+from moe_theory.kernels.units import add_units, unit_slopes
 
 
 class _Buffers(NamedTuple):
@@ -97,7 +97,7 @@ def _outputs(network, samples, rows, buffers):
         own = slice(s * n_units, (s + 1) * n_units)
         count, z, values = buffers.counts[s], buffers.hidden[s], buffers.values[s]
         inner_products(samples.table, buffers.picked[s, :count], network.experts[own], z)
-        add_units(z, network.output[own], count, values)
+        add_units(z, network.output[own], count, values, network.activation)
         for place in range(count):
             row = buffers.taken[s, place]
             means[row] += buffers.choices.gates[s, row] * values[place]
@@ -134,7 +134,7 @@ def _step(network, samples, rows, steps, buffers):
             lead = buffers.values[s, place] - buffers.means[row]
             router_slopes[s, row] = gate_rate * gated * lead
             slopes[place] = rate * gated
-        unit_slopes(slopes, network.output[own], count, z)
+        unit_slopes(slopes, network.output[own], count, z, network.activation)
         subtract_outer(samples.table, buffers.picked[s, :count], z, network.experts[own])
     subtract_outer(samples.table, buffers.inputs[:n_rows], router_slopes, network.routers)
     return True

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from moe_theory._random import Seed
 from moe_theory._validation import choice, integer, real, set_fields
-from moe_theory.models.network import Network
+from moe_theory.models.network import ACTIVATIONS, LATER, Activation, Network
 from moe_theory.models.weights import Weights, draw_gaussian, draw_output
+
+OUTPUTS = ("signs", "gaussian", "ones")
 
 
 @dataclass(frozen=True)
 class DenseCNN(Network):
     """Dense network: every hidden unit sees every patch.
 
-    f(x) = (1/n) Σ_r a_r Σ_j relu⟨w_r, x⁽ʲ⁾⟩, with a fixed and w trained.
+    f(x) = (1/n) Σ_r a_r Σ_j φ⟨w_r, x⁽ʲ⁾⟩, with a fixed, w trained, and φ the ReLU unless another
+    one is asked for.
 
     Parameters
     ----------
     n_hidden : int
         m, the number of hidden units.
-    output_weights : {"signs", "gaussian"}
-        a_r = +1, −1, +1, … in turn, or drawn from N(0, 1).
+    output_weights : {"signs", "gaussian", "ones"}
+        a_r = +1, −1, +1, … in turn; drawn from N(0, 1); or +1 throughout.
     init_std : float
         Standard deviation of the initial hidden weights.
+    activation : {"relu", "cubic", "linear"}
+        φ(z), which is max(z, 0), z³ or z.
+    pooling : {"mean", "sum"}
+        Mean over the patches, or their sum, without the factor 1/n.
 
     Raises
     ------
@@ -33,7 +40,8 @@ class DenseCNN(Network):
 
     Notes
     -----
-    Source: P23's released code.
+    Source: P23's released code. Cubic and linear networks with sums are those of Chen, Deng, Wu,
+    Gu, Li, Towards Understanding the Mixture-of-Experts Layer in Deep Learning, 2022.
 
     Examples
     --------
@@ -42,8 +50,10 @@ class DenseCNN(Network):
     """
 
     n_hidden: int
-    output_weights: Literal["signs", "gaussian"] = "signs"
+    output_weights: Literal["signs", "gaussian", "ones"] = "signs"
     init_std: float = 0.1
+    activation: Activation = field(default="relu", metadata=LATER)
+    pooling: Literal["mean", "sum"] = field(default="mean", metadata=LATER)
 
     n_experts: ClassVar[int] = 1
     has_routers: ClassVar[bool] = False
@@ -55,8 +65,10 @@ class DenseCNN(Network):
         set_fields(
             self,
             n_hidden=integer("n_hidden", self.n_hidden, 1),
-            output_weights=choice("output_weights", self.output_weights, ("signs", "gaussian")),
+            output_weights=choice("output_weights", self.output_weights, OUTPUTS),
             init_std=real("init_std", self.init_std, 0.0),
+            activation=choice("activation", self.activation, tuple(ACTIVATIONS)),
+            pooling=choice("pooling", self.pooling, ("mean", "sum")),
         )
 
     def patches_per_expert(self, n_patches: int) -> int:
@@ -64,8 +76,8 @@ class DenseCNN(Network):
         return n_patches
 
     def output_scale(self, n_patches: int) -> float:
-        """Return the factor 1/n in front of f."""
-        return 1.0 / n_patches
+        """Return the factor in front of f, 1/n or, of sums, 1."""
+        return 1.0 / n_patches if self.pooling == "mean" else 1.0
 
     def initial_weights(self, patch_dim: int, seed: Seed) -> Weights:
         """Draw the weights before training, in float64.

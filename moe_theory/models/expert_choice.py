@@ -153,7 +153,16 @@ class JointMoE(ExpertChoice):
             sizes |= {"n_experts": n_working, "n_hidden": n_hidden}
         return int(costs.joint_forward(batch_size=1, **sizes))
 
-    def step_flops(self, batch_size: int, n_patches: int, patch_dim: int, loss: str) -> int:
+    def step_flops(
+        self,
+        batch_size: int,
+        n_patches: int,
+        patch_dim: int,
+        loss: str,
+        *,
+        normalize_experts: bool = False,
+        balanced: bool = False,
+    ) -> int:
         """Return the operations of one step of experts and routers."""
         sizes = self._sizes(n_patches, patch_dim)
         return int(costs.joint_step(batch_size=batch_size, loss=loss, **sizes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -18,7 +18,8 @@ class ExpertNetwork(Network):
     """The sizes and the initial weights of k experts and their routers."""
 
     n_experts: int
-    output_weights: Outputs
+    output_weights: Any
+    output_kinds: ClassVar[tuple[str, ...]] = ("signs", "gaussian", "expert_signs")
     init_std: float
     router_init_std: float
 
@@ -28,12 +29,11 @@ class ExpertNetwork(Network):
         n_hidden = integer("n_hidden", self.n_hidden, 1)
         if n_hidden % n_experts:
             raise reject("n_hidden", n_hidden, f"a multiple of n_experts = {n_experts}")
-        outputs = ("signs", "gaussian", "expert_signs")
         set_fields(
             self,
             n_experts=n_experts,
             n_hidden=n_hidden,
-            output_weights=choice("output_weights", self.output_weights, outputs),
+            output_weights=choice("output_weights", self.output_weights, self.output_kinds),
             init_std=real("init_std", self.init_std, 0.0),
             router_init_std=real("router_init_std", self.router_init_std, 0.0),
         )

@@ -124,7 +124,16 @@ class TokenChoiceMoE(ExpertNetwork):
             sizes["n_pairs"] = min(sizes["n_pairs"], most)
         return int(costs.token_forward(batch_size=1, **sizes))
 
-    def step_flops(self, batch_size: int, n_patches: int, patch_dim: int, loss: str) -> int:
+    def step_flops(
+        self,
+        batch_size: int,
+        n_patches: int,
+        patch_dim: int,
+        loss: str,
+        *,
+        normalize_experts: bool = False,
+        balanced: bool = False,
+    ) -> int:
         """Return the operations of one step in which every expert that may be full is full.
 
         Exact without a capacity. With one it is an upper bound, as patches that all choose one

@@ -126,9 +126,11 @@ def alternating(size: int) -> NDArray[np.float64]:
 
 
 def draw_output(kind: str, n_hidden: int, seed: Seed) -> NDArray[np.float64]:
-    """Return m output weights, ±1 in turn or, of the kind "gaussian", from N(0, 1)."""
+    """Return m output weights, ±1 in turn, or "ones", or of the kind "gaussian" from N(0, 1)."""
     if kind == "gaussian":
         return normals(stream(seed, "output"), n_hidden)
+    if kind == "ones":
+        return np.ones(n_hidden)
     return alternating(n_hidden)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import bootstrap
 
 from moe_theory._typed import typed
 from moe_theory._validation import choice, real, real_array, reject
+from moe_theory.experiments import student_interval
 
 # One look per score in every figure.
 SCORE_LOOKS = {
@@ -70,26 +70,20 @@ def plot_compression(
 
 
 @typed
-def mean_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[ArrayLike, ArrayLike]:
-    """Return the percentile-bootstrap interval of the mean over the first axis.
+def mean_interval(
+    values: ArrayLike, confidence: float = 0.95, *, limits: tuple[float, float] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return Student's interval of the mean over the first axis, as `student_interval` does.
 
     Examples
     --------
-    >>> low, high = mean_interval([[1.0, 0.0], [1.0, 0.5], [1.0, 1.0]])
+    >>> low, high = mean_interval([[1.0, 0.0], [1.0, 0.5], [1.0, 1.0]], limits=(0, 1))
     >>> float(low[0]), bool(low[1] < 0.5 < high[1])
     (1.0, True)
     """
-    confidence = real("confidence", confidence, 0, 1, open_low=True, open_high=True)
-    found = bootstrap(
-        (_draws("values", values),),
-        np.mean,
-        axis=0,
-        method="percentile",
-        n_resamples=2000,
-        confidence_level=confidence,
-        rng=np.random.default_rng(0),
-    )
-    return found.confidence_interval.low, found.confidence_interval.high
+    draws = _draws("values", values)
+    error = draws.std(axis=0, ddof=1) / len(draws) ** 0.5
+    return student_interval(draws.mean(axis=0), error, len(draws), confidence, limits=limits)
 
 
 def _draws(argument: str, given: ArrayLike) -> NDArray[np.float64]:

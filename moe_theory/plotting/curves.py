@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from moe_theory._typed import typed
-from moe_theory._validation import choice, instance, real_array
+from moe_theory._validation import choice, instance, pair, real_array
 from moe_theory.experiments import Results
 from moe_theory.plotting.compression import mean_interval
 
@@ -21,7 +21,13 @@ OTHERS = (("C3", "D"), ("C4", "v"), ("C5", "P"), ("C6", "X"), ("C7", "*"), ("C8"
 
 @typed
 def plot_curves(
-    results: Results, column: str, ax: Axes, *, arms: dict[str, str], x: str = "n_train"
+    results: Results,
+    column: str,
+    ax: Axes,
+    *,
+    arms: dict[str, str],
+    x: str = "n_train",
+    limits: tuple[float, float] | None = None,
 ) -> Axes:
     """Draw the mean of ``column`` and its 95 % interval against ``x``, one curve per arm.
 
@@ -37,6 +43,8 @@ def plot_curves(
         Arms to draw, in order, with their names in the legend.
     x : str
         The column of the horizontal axis.
+    limits : tuple of float, optional
+        Where intervals end at the latest, such as (0, 1) for an accuracy.
 
     Returns
     -------
@@ -57,22 +65,31 @@ def plot_curves(
     1
     """
     instance("arms", arms, dict, "a dict of arms and their names in the legend")
+    limits = None if limits is None else pair("limits", limits)
     for arm, label in arms.items():
         colour, marker = look(arm, list(arms))
         plot_curve(
-            results.select(arm=arm), column, ax, x=x, label=label, colour=colour, marker=marker
-        )
+            results.select(arm=arm), column, ax, x=x, label=label, colour=colour, marker=marker,
+            limits=limits,
+        )  # fmt: skip
     return ax
 
 
 @typed
 def plot_curve(
-    results: Results, column: str, ax: Axes, *, x: str, label: str, colour: str, marker: str = "o"
+    results: Results,
+    column: str,
+    ax: Axes,
+    *,
+    x: str,
+    label: str,
+    colour: str,
+    marker: str = "o",
+    limits: tuple[float, float] | None = None,
 ) -> Axes:
     """Draw the mean of ``column`` over draws against ``x``, in a band of 95 %.
 
-    The interval is that of the bootstrap, so that a mean of accuracies has none above 1. Where
-    only one draw is known, or one is missing, there is no band.
+    The interval is Student's. Where only one draw is known, or one is missing, there is no band.
 
     Parameters
     ----------
@@ -86,6 +103,8 @@ def plot_curve(
         The column of the horizontal axis.
     label, colour, marker : str
         Legend and look.
+    limits : tuple of float, optional
+        Where the interval ends at the latest, such as (0, 1) for a share.
 
     Examples
     --------
@@ -97,9 +116,12 @@ def plot_curve(
     >>> ax.lines[0].get_xdata().tolist()
     [10, 20]
     """
+    limits = None if limits is None else pair("limits", limits)
     places = sorted(results.unique(x))
     cells = [results.select(**{x: place}).column(column) for place in places]
-    ends = [mean_interval(cell) if _several(cell) else (np.nan, np.nan) for cell in cells]
+    ends = [
+        mean_interval(cell, limits=limits) if _several(cell) else (np.nan, np.nan) for cell in cells
+    ]
     low, high = np.array(ends, float).reshape(-1, 2).T
     ax.plot(places, [cell.mean() for cell in cells], marker=marker, color=colour, label=label, ms=5)
     ax.fill_between(places, low, high, color=colour, alpha=0.18, linewidth=0)

@@ -44,7 +44,7 @@ def plot_gates(results: Results, ax: Axes, *, n_routed: int) -> Axes:
         mean = gates.mean(axis=0)
         ax.bar(places, mean, 0.38, color=colour, alpha=0.7, label=label)
         if len(gates) > 1:
-            low, high = mean_interval(gates)
+            low, high = mean_interval(gates, limits=(0, 1))
             ax.errorbar(places, mean, [mean - low, high - mean], fmt="none", ecolor="k")
     ax.axhline(1 / n_routed, color="k", linestyle="--", label=f"equal gates, $1/l$ = 1/{n_routed}")
     ax.set_xticks(np.arange(1, gates.shape[1] + 1))

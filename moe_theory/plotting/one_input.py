@@ -11,10 +11,15 @@ from matplotlib.patches import Rectangle
 
 from moe_theory._typed import typed
 from moe_theory._validation import integer
-from moe_theory.data.patch_data import PatchData
+from moe_theory.data.patch_data import PLACES, PatchData
 
 # Okabe–Ito colours, told apart by every kind of colour vision; the dashes help on paper.
-_FRAMES = {"discriminative": ("#D55E00", "-"), "spurious": ("#0072B2", "--")}
+_FRAMES = {
+    "discriminative": ("#D55E00", "-"),
+    "spurious": ("#0072B2", "--"),
+    "centre": ("#009E73", "-."),
+    "feature noise": ("#000000", ":"),
+}
 
 
 @typed
@@ -35,7 +40,8 @@ def plot_sample(data: PatchData, index: int = 0, ax: Axes | None = None) -> Axes
     Returns
     -------
     Axes
-        With a frame of its own for the discriminative and for the spurious patch, if known.
+        With a frame of its own for each patch that matters, where its place is known: the
+        discriminative one, the spurious one, the centre of the cluster and feature noise.
 
     Raises
     ------
@@ -64,7 +70,10 @@ def plot_sample(data: PatchData, index: int = 0, ax: Axes | None = None) -> Axes
     frames = [
         _frame(ax, name, place, columns, cell) for name, place in _places(data, index).items()
     ]
-    ax.set_title(f"input {index}, label y = {_sign(data.labels[index])}", pad=12)
+    title = f"input {index}, label y = {_sign(data.labels[index])}"
+    if data.clusters is not None:
+        title += f", cluster {data.clusters[index]}"
+    ax.set_title(title, pad=12)
     if frames:
         _legend(ax, frames, data, index)
     return ax
@@ -72,8 +81,8 @@ def plot_sample(data: PatchData, index: int = 0, ax: Axes | None = None) -> Axes
 
 def _places(data: PatchData, index: int) -> dict[str, int]:
     """Return the places of the patches to frame, by kind."""
-    known = {"discriminative": data.positions, "spurious": data.spurious_positions}
-    return {name: int(place[index]) for name, place in known.items() if place is not None}
+    known = {kind: getattr(data, name) for name, kind in PLACES.items()}
+    return {kind: int(place[index]) for kind, place in known.items() if place is not None}
 
 
 def _draw_strip(ax: Axes, patches: np.ndarray) -> None:
@@ -153,12 +162,13 @@ def _frame(ax: Axes, name: str, place: int, columns: int, cell: tuple[int, int])
 
 
 def _legend(ax: Axes, frames: list[Rectangle], data: PatchData, index: int) -> None:
-    labels = [f"{name} patch" for name in _places(data, index)]
-    if data.spurious_signs is not None and data.spurious_positions is not None:
+    labels = {name: f"{name} patch" for name in _places(data, index)}
+    if data.spurious_signs is not None:
         sign = data.spurious_signs[index]
         verdict = "agrees" if sign == data.labels[index] else "disagrees"
-        labels[-1] += f", speaks for {_sign(sign)}: {verdict}"
-    ax.legend(frames, labels, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
+        labels["spurious"] += f", speaks for {_sign(sign)}: {verdict}"
+    words = list(labels.values())
+    ax.legend(frames, words, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
 
 
 def _sign(value: int) -> str:

@@ -11,7 +11,7 @@ from scipy import stats
 
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
-from moe_theory.models import DenseCNN
+from moe_theory.models import DenseCNN, Model
 from moe_theory.training.sgd import SGD, steps_per_epoch
 
 # How the law of a sum over irrelevant patches is taken.
@@ -107,6 +107,19 @@ def check_router_training(sgd: SGD, n_samples: int) -> None:
     if n_steps % per_epoch:
         allowed = f"a whole number of epochs of {per_epoch} steps, {equal}"
         raise reject("router steps", n_steps, allowed)
+
+
+def check_plain(model: Model, sgd: SGD) -> None:
+    """Raise ``ValueError`` unless f is a mean of ReLUs that descends the plain gradient."""
+    statement = "the statement is for means of ReLUs"
+    if model.activation != "relu":
+        raise reject("activation", model.activation, f'"relu": {statement}')
+    if isinstance(model, DenseCNN) and model.pooling == "sum":
+        raise reject("pooling", model.pooling, f'"mean": {statement}')
+    if sgd.normalize_experts:
+        raise reject("normalize_experts", True, "False: the statement is for the plain gradient")
+    if sgd.balance_weight > 0:
+        raise reject("balance_weight", sgd.balance_weight, "0: the statement is for the loss alone")
 
 
 def check_signs(model: DenseCNN) -> None:

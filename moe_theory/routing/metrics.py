@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from moe_theory._arguments import check_samples, router_array
 from moe_theory._validation import instance, read_only, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import TokenChoiceMoE
+from moe_theory.models import SampleMoE, TokenChoiceMoE
 from moe_theory.routing.choices import choose_experts, choose_patches
+from moe_theory.routing.whole_inputs import choose_for_inputs
 
 Array = NDArray[Any]
 
@@ -120,8 +121,7 @@ def token_routing_metrics(data: PatchData, routers: Array, model: TokenChoiceMoE
     """
     instance("model", model, TokenChoiceMoE, "a TokenChoiceMoE")
     positions, dictionary, routers = _judged(data, routers)
-    if len(routers) != model.n_experts:
-        raise reject("routers.shape", routers.shape, f"({model.n_experts}, {data.patch_dim})")
+    _check_number(routers, model)
     experts, gates, kept = choose_experts(
         dictionary,
         data.indices,
@@ -138,6 +138,50 @@ def token_routing_metrics(data: PatchData, routers: Array, model: TokenChoiceMoE
     gates_there = np.where(received, gates[rows, positions], 0)
     np.put_along_axis(gate, experts[rows, positions], gates_there, axis=1)
     return _metrics(data, hit, gate)
+
+
+def input_routing_metrics(data: PatchData, routers: Array, model: SampleMoE) -> RoutingMetrics:
+    """Measure how often, and with which gate, each expert receives inputs that choose experts.
+
+    Parameters
+    ----------
+    data, routers
+        As for `routing_metrics`.
+    model : SampleMoE
+        The rule of routing, of which the noise is left out.
+
+    Returns
+    -------
+    RoutingMetrics
+        An expert receives the discriminative patch of every input that has chosen it, with a gate
+        of 1 if the network has none. So ``best`` is 1, and ``success`` is the experts' load.
+
+    Raises
+    ------
+    ValueError
+        As `routing_metrics` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moe_theory.data import PatchPatterns
+    >>> patterns = PatchPatterns(n_patches=8, n_irrelevant=16, patch_dim=18)
+    >>> aligned = np.stack([patterns.o1 - patterns.o2, patterns.o2 - patterns.o1])
+    >>> input_routing_metrics(patterns.sample(100, seed=0), aligned, SampleMoE(2, 2)).own
+    1.0
+    """
+    instance("model", model, SampleMoE, "a SampleMoE")
+    _, dictionary, routers = _judged(data, routers)
+    _check_number(routers, model)
+    experts, gates = choose_for_inputs(dictionary, data.indices, routers)
+    hit = experts[:, None] == np.arange(len(routers))
+    return _metrics(data, hit, np.where(hit, gates if model.gate == "softmax" else 1, 0))
+
+
+def _check_number(routers: Array, model: SampleMoE | TokenChoiceMoE) -> None:
+    if len(routers) != model.n_experts:
+        allowed = f"({model.n_experts}, {routers.shape[1]})"
+        raise reject("routers.shape", routers.shape, allowed)
 
 
 def _judged(data: PatchData, routers: Array) -> tuple[Array, Array, Array]:

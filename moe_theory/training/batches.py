@@ -16,10 +16,27 @@ BLOCK_ENTRIES = 1 << 18
 
 
 class Block(NamedTuple):
-    """Batches of whole epochs: batch t is order[bounds[t]:bounds[t+1]]."""
+    """Batches of whole epochs: batch t is order[bounds[t]:bounds[t+1]].
+
+    ``noise`` (V, k), if there is any, is that of the inputs from order[bounds[0]] on.
+    """
 
     order: NDArray[np.int32]
     bounds: NDArray[np.int64]
+    noise: NDArray[np.float64] | None = None
+
+    @property
+    def n_visits(self) -> int:
+        """The sum of the batch sizes."""
+        return int(self.bounds[-1] - self.bounds[0])
+
+    def part(self, first: int, stop: int) -> Block:
+        """Return the batches from ``first`` up to ``stop``."""
+        bounds = self.bounds[first : stop + 1]
+        noise = self.noise
+        if noise is not None:
+            noise = noise[bounds[0] - self.bounds[0] : bounds[-1] - self.bounds[0]]
+        return Block(self.order, bounds, noise)
 
 
 def blocks(n_samples: int, batch_size: int, n_steps: int, rng: Generator) -> Iterator[Block]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from moe_theory._arguments import check_network, check_samples
 from moe_theory._validation import finite, instance, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import Model, Weights
+from moe_theory.models import DenseCNN, Model, SampleMoE, Weights
 from moe_theory.training.sgd import SGD
 
 
@@ -17,6 +17,7 @@ def check_fit(
     check_samples(data)
     instance("sgd", sgd, SGD, "an SGD")
     model.patches_per_expert(data.n_patches)
+    check_descent(model, sgd)
     for name, other in (("test", test), ("router_data", router_data)):
         if other is None:
             continue
@@ -31,6 +32,17 @@ def check_fit(
     if router_data is not None and not wanted:
         allowed = 'None unless a SeparateMoE is trained with router_samples="held_out"'
         raise reject("router_data", router_data, allowed)
+
+
+def check_descent(model: Model, sgd: SGD) -> None:
+    """Raise ``ValueError`` if the network is not trained in the way that ``sgd`` asks for."""
+    kind = type(model).__name__
+    if sgd.normalize_experts and not isinstance(model, DenseCNN | SampleMoE):
+        allowed = f"False for a {kind}: only a DenseCNN and a SampleMoE are trained so"
+        raise reject("normalize_experts", True, allowed)
+    if sgd.balance_weight > 0 and not isinstance(model, SampleMoE):
+        allowed = f"0 for a {kind}: only a SampleMoE has a balance loss"
+        raise reject("balance_weight", sgd.balance_weight, allowed)
 
 
 def check_initial(initial: Weights) -> None:
@@ -57,3 +69,17 @@ def check_ties(model: Model, initial: Weights, n_patches: int) -> None:
             f"{model.n_experts} routers {at_zero} start at 0, and by rounding alone they would "
             "tell patches apart that they have not met"
         )
+
+
+def check_shapes(name: str, weights: Weights, model: Model, patch_dim: int) -> None:
+    """Raise ``ValueError`` if ``weights`` are not those of a ``model`` on patches of d numbers."""
+    n_routers = model.n_experts if model.has_routers else 0
+    shapes = {
+        "experts": (model.n_hidden, patch_dim),
+        "output": (model.n_hidden,),
+        "routers": (n_routers, patch_dim) if n_routers else None,
+    }
+    for part, expected in shapes.items():
+        array = getattr(weights, part)
+        if (given := None if array is None else array.shape) != expected:
+            raise reject(f"{name}.{part}.shape", given, f"{expected}, as the model has it")

@@ -10,7 +10,7 @@ import joblib
 from moe_theory._cores import n_cores
 from moe_theory.data import PatchPatterns
 from moe_theory.kernels.cache import folders, forget_others, writable
-from moe_theory.models import DenseCNN, JointMoE, Model, SeparateMoE, TokenChoiceMoE
+from moe_theory.models import DenseCNN, JointMoE, Model, SampleMoE, SeparateMoE, TokenChoiceMoE
 from moe_theory.training.one import Engine, train
 from moe_theory.training.sgd import SGD
 
@@ -40,7 +40,7 @@ def compile_kernels() -> int:
     Examples
     --------
     >>> compile_kernels()
-    16
+    20
     """
     if writable() is None:
         tried = ", ".join(map(str, folders()))
@@ -59,6 +59,7 @@ def _train_all(dtype: _Type) -> int:
         SeparateMoE(2, 2, 1),
         JointMoE(2, 2, 2),
         TokenChoiceMoE(2, 2),
+        SampleMoE(2, 2),
     )
     data = PatchPatterns(n_patches=4, n_irrelevant=6, patch_dim=8).sample(4, seed=0)
     combinations = list(product(models, _ENGINES))

@@ -13,7 +13,10 @@ def expert_flops(model: Model, data: PatchData, sgd: SGD, n_steps: int) -> int:
     """Count the operations of the first ``n_steps`` steps of experts on ``data``."""
 
     def step(batch_size: int) -> int:
-        return model.step_flops(batch_size, data.n_patches, data.patch_dim, sgd.loss)
+        return model.step_flops(
+            batch_size, data.n_patches, data.patch_dim, sgd.loss,
+            normalize_experts=sgd.normalize_experts, balanced=sgd.balance_weight > 0,
+        )  # fmt: skip
 
     visits = n_visits(data.n_samples, sgd.batch_size, n_steps)
     return int(costs.over_steps(step, n_visits=visits, n_steps=n_steps))

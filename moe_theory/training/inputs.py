@@ -78,13 +78,22 @@ def raw_network(
     if routers is None or not model.learns_routers:
         routers = experts[:0]
     return RawNetwork(
-        experts, output, routers, model.output_scale(n_patches), model.rule(n_patches)
-    )
+        experts, output, routers, model.output_scale(n_patches), model.rule(n_patches),
+        model.activation_code,
+    )  # fmt: skip
 
 
 def steps_of(sgd: SGD, block: Block, n_looked: int) -> Steps:
     """Return the steps of a block as the kernels take them."""
     return Steps(
         block.order, block.bounds, sgd.learning_rate, sgd.router_rate, LOSS_CODES[sgd.loss],
-        sgd.stop_at_zero_error, sgd.loss_target, n_looked,
+        sgd.stop_at_zero_error, sgd.loss_target, n_looked, sgd.normalize_experts,
+        sgd.balance_weight, typed_noise(block.noise, sgd.dtype),
     )  # fmt: skip
+
+
+def typed_noise(noise: Array | None, dtype: Any) -> Array:
+    """Return noise (V, k) in the type of the training, empty where there is none."""
+    if noise is None:
+        return np.empty((0, 0), dtype)
+    return np.ascontiguousarray(noise, dtype)

@@ -14,7 +14,7 @@ from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
 from moe_theory.models import Model, Weights
-from moe_theory.training.checks import check_fit, check_initial, check_ties
+from moe_theory.training.checks import check_fit, check_initial, check_shapes, check_ties
 from moe_theory.training.failures import DivergenceError, warn_if_dead
 from moe_theory.training.flops import expert_flops
 from moe_theory.training.gram import suits_pattern_space
@@ -23,7 +23,7 @@ from moe_theory.training.pattern import PatternTrainee
 from moe_theory.training.raw import RawTrainee
 from moe_theory.training.recording import Trainee
 from moe_theory.training.router_training import train_routers
-from moe_theory.training.run import TrainingRun, check_shapes
+from moe_theory.training.run import TrainingRun
 from moe_theory.training.sgd import SGD
 from moe_theory.training.steps import run_steps
 from moe_theory.training.work import largest_call
@@ -48,7 +48,7 @@ def train(
 
     Parameters
     ----------
-    model : DenseCNN, SeparateMoE, JointMoE or TokenChoiceMoE
+    model : DenseCNN, SeparateMoE, JointMoE, TokenChoiceMoE or SampleMoE
         The architecture.
     data : PatchData
         Training samples.

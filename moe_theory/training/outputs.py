@@ -8,21 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory._arithmetic import padded
+from moe_theory._random import Seed, stream
 from moe_theory._validation import read_only
 from moe_theory.kernels.pattern_fixed import outputs_pattern_fixed
 from moe_theory.kernels.pattern_joint import outputs_pattern_joint
+from moe_theory.kernels.pattern_sample import outputs_pattern_sample
 from moe_theory.kernels.pattern_token import outputs_pattern_token
 from moe_theory.kernels.table import write_choices, write_values
 from moe_theory.kernels.token_routing import new_choices
-from moe_theory.models import Model, Weights
-from moe_theory.training.inputs import RoutedInputs, raw_network
+from moe_theory.models import Model, SampleMoE, Weights
+from moe_theory.training.inputs import RoutedInputs, raw_network, typed_noise
 from moe_theory.training.work import choice_work, pieces, routing_work
 
 Array = NDArray[Any]
 
 
-def outputs(model: Model, weights: Weights, inputs: RoutedInputs) -> Array:
-    """Return f of every input, shape (N,)."""
+def outputs(
+    model: Model, weights: Weights, inputs: RoutedInputs, noise_seed: Seed | None = None
+) -> Array:
+    """Return f of every input, shape (N,), with noise in the scores only if a seed is given."""
     routers = None if weights.routers is None else read_only(padded(weights.routers))
     experts = read_only(padded(weights.experts))
     network = raw_network(model, experts, weights.output, routers, inputs.n_patches)
@@ -32,10 +36,18 @@ def outputs(model: Model, weights: Weights, inputs: RoutedInputs) -> Array:
     work = 2 * (len(experts) + len(scores)) * table.shape[1]
     for first, last in pieces(len(table), work):
         write_values(network, table, first, last, values, scores)
-    return pooled(model, values, scores, inputs.rows, inputs.n_patches)
+    return pooled(model, values, scores, inputs.rows, inputs.n_patches, noise_seed=noise_seed)
 
 
-def pooled(model: Model, values: Array, scores: Array, rows: Array, n_patches: int) -> Array:
+def pooled(
+    model: Model,
+    values: Array,
+    scores: Array,
+    rows: Array,
+    n_patches: int,
+    *,
+    noise_seed: Seed | None = None,
+) -> Array:
     """Return f of every input, shape (N,), given what patches add in experts, and their scores.
 
     ``values`` and ``scores`` have shape (k, P), ``rows`` is that of `RoutedInputs`.
@@ -48,12 +60,17 @@ def pooled(model: Model, values: Array, scores: Array, rows: Array, n_patches: i
         for first, last in pieces(n_patterns, choice_work(model, n_patches)):
             write_choices(scores, first, last, choices)
     scale = model.output_scale(n_patches)
+    rng = None if noise_seed is None else stream(noise_seed, "routing noise")
     for first, last in pieces(len(rows), routing_work(model, n_patches)):
         part = rows[first:last]
         if model.kernel == "joint":
             f[first:last] = outputs_pattern_joint(values, scores, part, own.n_kept, scale)
         elif model.kernel == "token":
             f[first:last] = outputs_pattern_token(values, choices, part, own, scale)
+        elif isinstance(model, SampleMoE):
+            drawn = None if rng is None else model.next_noise(last - first, rng)
+            noise = typed_noise(drawn, values.dtype)
+            f[first:last] = outputs_pattern_sample(values, scores, part, noise, own, scale)
         else:
             f[first:last] = outputs_pattern_fixed(values, part, scale)
     return f

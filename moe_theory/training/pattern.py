@@ -14,6 +14,7 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.arguments import Gram, PatternNetwork, Samples
 from moe_theory.kernels.pattern_fixed import train_pattern_fixed
 from moe_theory.kernels.pattern_joint import train_pattern_joint
+from moe_theory.kernels.pattern_sample import train_pattern_sample
 from moe_theory.kernels.pattern_step import pattern_values
 from moe_theory.kernels.pattern_token import train_pattern_token
 from moe_theory.kernels.state import new_state
@@ -26,7 +27,12 @@ from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
 
-TRAIN = {"fixed": train_pattern_fixed, "joint": train_pattern_joint, "token": train_pattern_token}
+TRAIN = {
+    "fixed": train_pattern_fixed,
+    "joint": train_pattern_joint,
+    "token": train_pattern_token,
+    "sample": train_pattern_sample,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +97,14 @@ class PatternTrainee:
         if isinstance(inputs, RoutedInputs):
             return outputs(self.model, self.weights(), inputs)
         values = np.empty((self.model.n_experts, self._z.shape[1]), self._z.dtype)
-        pattern_values(self._z, self._start.output, values)
+        pattern_values(self._z, self._start.output, values, self.model.activation_code)
         return pooled(self.model, values, self._scores, inputs.rows, self._n_patches)
 
     def advance(self, block: Block, n_looked: int = sys.maxsize) -> bool:
         """Take the steps of ``block``; see `Trainee.advance`."""
         network = PatternNetwork(
             self._z, self._scores, self._coefficients, self._router_coefficients,
-            self._start.output, self.scale, self._rule, self._gram,
+            self._start.output, self.scale, self._rule, self._gram, self.model.activation_code,
         )  # fmt: skip
         samples = Samples(self._z[:0], self.inputs.rows, self.inputs.labels)
         kernel = TRAIN[self.model.kernel]

@@ -12,6 +12,7 @@ from moe_theory._arithmetic import padded
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.fixed import train_fixed
 from moe_theory.kernels.joint import train_joint
+from moe_theory.kernels.sample import train_sample
 from moe_theory.kernels.state import new_state
 from moe_theory.kernels.token import train_token
 from moe_theory.models import Model, Weights
@@ -22,7 +23,12 @@ from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
 
-TRAIN = {"fixed": train_fixed, "joint": train_joint, "token": train_token}
+TRAIN = {
+    "fixed": train_fixed,
+    "joint": train_joint,
+    "token": train_token,
+    "sample": train_sample,
+}
 
 
 class RawTrainee:

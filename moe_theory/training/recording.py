@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.losses import mean_loss
 from moe_theory.kernels.state import DONE, State
-from moe_theory.models import Weights
+from moe_theory.models import Model, Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.history import History
 from moe_theory.training.sgd import LOSS_CODES, SGD
@@ -19,6 +19,7 @@ from moe_theory.training.sgd import LOSS_CODES, SGD
 class Trainee(Protocol):
     """A network in training, whatever the space in which it is trained."""
 
+    model: Model
     sgd: SGD
     state: State
     inputs: Any

@@ -13,13 +13,21 @@ from numpy.typing import NDArray
 from moe_theory._arguments import check_samples
 from moe_theory._display import card
 from moe_theory._paths import PathLike
+from moe_theory._random import Seed
 from moe_theory._validation import finite, read_only, reject
 from moe_theory._versions import versions
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.files import as_plain, read, restored, write
-from moe_theory.models import Model, TokenChoiceMoE, Weights
-from moe_theory.routing import RoutingMetrics, routing_metrics, token_routing_metrics
+from moe_theory.models import Model, SampleMoE, TokenChoiceMoE, Weights
+from moe_theory.routing import (
+    RoutingMetrics,
+    choose_for_inputs,
+    input_routing_metrics,
+    routing_metrics,
+    token_routing_metrics,
+)
+from moe_theory.training.checks import check_shapes
 from moe_theory.training.failures import DivergenceError, warn_if_dead
 from moe_theory.training.history import History
 from moe_theory.training.inputs import prepare
@@ -143,29 +151,57 @@ class TrainingRun:
         before = np.linalg.norm(self._routers(self.initial), axis=1)
         return read_only(self.router_norm - before)
 
-    def predict(self, data: PatchData) -> Array:
+    def predict(self, data: PatchData, noise_seed: Seed | None = None) -> Array:
         """Return the outputs f(x), shape (N,); their sign is the predicted label.
+
+        Parameters
+        ----------
+        data : PatchData
+            N inputs.
+        noise_seed : int or SeedSequence, optional
+            Adds noise to the scores of a `SampleMoE`, as its training does: that of its
+            ``draw_noise``. Without a seed there is none.
 
         Raises
         ------
         ValueError
-            If n or d of ``data`` are not those of the training, or an output is not finite.
+            If n or d of ``data`` are not those of the training, an output is not finite, or there
+            is a seed for another network.
         DivergenceError
             If the training diverged.
         """
         self.check_fits(data)
-        f = outputs(self.model, self.weights, prepare(self.model, self.weights, data))
+        if noise_seed is not None:
+            _chooser(self.model)
+        inputs = prepare(self.model, self.weights, data)
+        f = outputs(self.model, self.weights, inputs, noise_seed)
         finite("outputs f(x)", f)
         return f
 
-    def error(self, data: PatchData) -> float:
-        """Return the fraction of inputs with y f(x) ≤ 0; raises as `predict` does.
+    def error(self, data: PatchData, noise_seed: Seed | None = None) -> float:
+        """Return the fraction of inputs with y f(x) ≤ 0; takes and raises what `predict` does.
 
         Warns with `DeadNetworkWarning` if f(x) is exactly 0 on most inputs.
         """
-        f = self.predict(data)
+        f = self.predict(data, noise_seed)
         warn_if_dead(f)
         return float(np.mean(~(data.labels * f > 0)))
+
+    def experts_of(self, data: PatchData, noise_seed: Seed | None = None) -> NDArray[np.int64]:
+        """Return the expert that every input chooses, shape (N,); takes what `predict` does.
+
+        Raises
+        ------
+        ValueError
+            If the network is no `SampleMoE`, or n or d of ``data`` are not those of the training.
+        DivergenceError
+            If the training diverged.
+        """
+        model, routers = _chooser(self.model), self._routers(self.weights)
+        self.check_fits(data)
+        noise = None if noise_seed is None else model.draw_noise(data.n_samples, noise_seed)
+        dictionary = data.dictionary.astype(routers.dtype, copy=False)
+        return choose_for_inputs(dictionary, data.indices, routers, noise)[0]
 
     def routing(self, data: PatchData) -> RoutingMetrics:
         """Return how the routers treat the discriminative patches of ``data``.
@@ -181,6 +217,8 @@ class TrainingRun:
         self.check_fits(data)
         if isinstance(self.model, TokenChoiceMoE):
             return token_routing_metrics(data, routers, self.model)
+        if isinstance(self.model, SampleMoE):
+            return input_routing_metrics(data, routers, self.model)
         return routing_metrics(data, routers, self.model.patches_per_expert(self.n_patches))
 
     def __repr__(self) -> str:
@@ -232,6 +270,12 @@ class TrainingRun:
             raise reject("data (n, d)", given, f"{(self.n_patches, self.patch_dim)} as trained")
 
 
+def _chooser(model: Model) -> SampleMoE:
+    if not isinstance(model, SampleMoE):
+        raise reject("model", model, "a SampleMoE, as inputs choose experts in no other network")
+    return model
+
+
 def _run(content: dict[str, Any], arrays: dict[str, Array]) -> TrainingRun:
     """Return the run that `TrainingRun.save` described."""
     entropy, key = content.pop("seed")
@@ -251,17 +295,3 @@ def _run(content: dict[str, Any], arrays: dict[str, Array]) -> TrainingRun:
     for name in ("initial", "weights"):
         check_shapes(name, getattr(run, name), run.model, run.patch_dim)
     return run
-
-
-def check_shapes(name: str, weights: Weights, model: Model, patch_dim: int) -> None:
-    """Raise ``ValueError`` if ``weights`` are not those of a ``model`` on patches of d numbers."""
-    n_routers = model.n_experts if model.has_routers else 0
-    shapes = {
-        "experts": (model.n_hidden, patch_dim),
-        "output": (model.n_hidden,),
-        "routers": (n_routers, patch_dim) if n_routers else None,
-    }
-    for part, expected in shapes.items():
-        array = getattr(weights, part)
-        if (given := None if array is None else array.shape) != expected:
-            raise reject(f"{name}.{part}.shape", given, f"{expected}, as the model has it")

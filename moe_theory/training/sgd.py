@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from moe_theory._validation import boolean, choice, integer, real, reject, set_fields
 from moe_theory.kernels.codes import HINGE, LOGISTIC
+from moe_theory.models.network import LATER
 
 LOSS_CODES = {"logistic": LOGISTIC, "hinge": HINGE}
 # Records take memory, and each one evaluates the network.
@@ -53,6 +54,14 @@ class SGD:
         End at the first epoch whose mean training loss is at most this.
     dtype : {"float32", "float64"}
         Floating-point type of the training.
+    normalize_experts : bool
+        Divide the gradient of each expert by its Frobenius norm, so that every expert moves by η in
+        every step; a gradient of 0 stays 0. Of a dense network, which is one expert, and of
+        `SampleMoE`; routers descend as they are.
+    balance_weight : float
+        λ of the balance loss λ·k·Σ_m f_m P_m of `SampleMoE`, where f_m is the share of the inputs
+        of the batch that expert m serves, taken as fixed, and P_m the mean of the softmax of their
+        scores without noise. Losses that are recorded, or end a training, are without it.
 
     Raises
     ------
@@ -84,6 +93,8 @@ class SGD:
     stop_at_zero_error: bool = False
     stop_loss: float | None = None
     dtype: Literal["float32", "float64"] = "float32"
+    normalize_experts: bool = field(default=False, metadata=LATER)
+    balance_weight: float = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "router_learning_rate"):
@@ -117,6 +128,8 @@ class SGD:
             record=_record(self.record),
             stop_at_zero_error=boolean("stop_at_zero_error", self.stop_at_zero_error),
             dtype=choice("dtype", self.dtype, ("float32", "float64")),
+            normalize_experts=boolean("normalize_experts", self.normalize_experts),
+            balance_weight=real("balance_weight", self.balance_weight, 0.0),
         )
         if self.n_steps is not None:
             self._check_records(self.n_steps)

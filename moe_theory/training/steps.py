@@ -15,7 +15,7 @@ from moe_theory._random import Seed, stream
 from moe_theory._stopping import check
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED, SCAN
-from moe_theory.models import Weights
+from moe_theory.models import SampleMoE, Weights
 from moe_theory.training.batches import Block, blocks
 from moe_theory.training.history import History
 from moe_theory.training.recording import Trainee, history, is_finite, measure
@@ -81,7 +81,7 @@ def cut(block: Block, marks: Iterable[int], per_call: int) -> Iterator[Block]:
     for first, last in pairwise(sorted({0, *marks, len(block.bounds) - 1})):
         for start in range(first, last, per_call):
             stop = min(start + per_call, last)
-            yield Block(block.order, block.bounds[start : stop + 1])
+            yield block.part(start, stop)
 
 
 def _is_due(due: list[int], step: int) -> bool:
@@ -91,13 +91,19 @@ def _is_due(due: list[int], step: int) -> bool:
 
 def _parts(trainee: Trainee, due: list[int], seed: Seed, call: Call) -> Iterator[Block]:
     n_samples, batch_size = len(trainee.inputs.labels), trainee.sgd.batch_size
+    model, noise = trainee.model, stream(seed, "routing noise")
     for block in blocks(n_samples, batch_size, due[-1], stream(seed, "batches")):
         done, total = int(trainee.state.marks[DONE]), len(block.bounds) - 1
         first, last = bisect_right(due, done), bisect_left(due, done + total)
         marks = [step - done for step in due[first:last]]
         if n_samples > call.n_samples:
             marks += np.flatnonzero(block.bounds % n_samples == 0).tolist()
-        yield from cut(block, marks, call.n_steps)
+        for part in cut(block, marks, call.n_steps):
+            # Drawn part by part, so that memory stays small.
+            if isinstance(model, SampleMoE) and model.noise != "none":
+                yield part._replace(noise=model.next_noise(part.n_visits, noise))
+            else:
+                yield part
 
 
 def _advance(trainee: Trainee, part: Block, call: Call) -> bool:
@@ -114,12 +120,12 @@ def _advance(trainee: Trainee, part: Block, call: Call) -> bool:
         check()
         middle = (good + bad) // 2
         _restore(trainee, before)
-        if trainee.advance(Block(part.order, part.bounds[good : middle + 1]), call.n_samples):
+        if trainee.advance(part.part(good, middle), call.n_samples):
             good, before = middle, [array.copy() for array in trainee.changing()]
         else:
             bad = middle
     _restore(trainee, before)
-    trainee.advance(Block(part.order, part.bounds[good : bad + 1]), call.n_samples)
+    trainee.advance(part.part(good, bad), call.n_samples)
     return False
 
 

@@ -70,6 +70,8 @@ def routing_work(model: Model, n_patches: int) -> int:
     """Return the operations that route one input and sum its outputs, given those of patches."""
     if model.kernel == "token":
         return n_patches * choice_work(model, n_patches)
+    if model.kernel == "sample":
+        return model.n_experts * (2 * n_patches + COMPARE_WORK + GATE_WORK) + POOL_WORK * n_patches
     gates = COMPARE_WORK * n_patches + GATE_WORK if model.learns_routers else 0
     return model.n_experts * model.patches_per_expert(n_patches) * (gates + POOL_WORK)
 

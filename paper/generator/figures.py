@@ -15,10 +15,11 @@ from generator.tables import LEVELS
 from moe_theory.bounds import complexity
 from moe_theory.plotting import number_ticks
 from moe_theory.predictions import one_step_samples_asymptotic
-from prose.queries import mean_and_error, predictions_file, standard_errors
+from prose.queries import half_width, mean_and_error, predictions_file
 from prose.tables import Row, Table, row, setting, table
 
 WIDTH = 6.4
+SMALLEST = 0.008  # errors below this are seen in too few test inputs
 STYLE: dict[Any, float] = {
     "font.size": 7, "axes.titlesize": 7, "axes.labelsize": 7, "legend.fontsize": 6,
     "lines.markersize": 3, "lines.linewidth": 0.9, "errorbar.capsize": 1.5, "pdf.fonttype": 42,
@@ -160,7 +161,7 @@ def predictions() -> Figure:
     top, bottom = figure.subplots(2, 4, sharey="row")
     for upper, lower, arm in zip(top, bottom, arms, strict=True):
         rows = [r for r in table("predictions", arm=arm, quantity="error")
-                if float(r["simulated"]) > predictions_file().SMALLEST]  # fmt: skip
+                if float(r["simulated"]) > SMALLEST]  # fmt: skip
         wide = [float(r["simulated_high"]) - float(r["simulated"]) for r in rows]
         drawn = {"fmt": "o", "markersize": 1.5, "linewidth": 0.4, "capsize": 0}
         upper.errorbar([float(r["predicted"]) for r in rows], [float(r["simulated"]) for r in rows],
@@ -195,7 +196,7 @@ def tokens() -> Figure:
         for ax, when in ((before, "untrained"), (after, "trained")):
             rows = token_rows(arm, when)
             at = [float(r["capacity"]) for r in rows]
-            wide = [1.96 * float(r["standard_error"]) for r in rows]
+            wide = [half_width(float(r["standard_error"]), None) for r in rows]
             ax.errorbar(at, [float(r["simulated"]) for r in rows], wide, color=colour,
                         marker=marker, linestyle="none", label=label)  # fmt: skip
             ax.plot(at, [float(r["predicted"]) for r in rows], color=colour)
@@ -265,7 +266,7 @@ def series(ax: Axes, line: Row, label: str, colour: str, marker: str) -> None:
     at, means, errors_ = (
         np.array(line[name].split(), float) for name in ("values", "means", "standard_errors")
     )
-    wide = standard_errors(int(line["n_draws"])) * errors_
+    wide = [half_width(error, int(line["n_draws"])) for error in errors_.tolist()]
     ax.errorbar(at, means, wide, color=colour, marker=marker, label=label)
 
 

@@ -15,6 +15,7 @@ from moe_theory import (
     DenseCNN,
     JointMoE,
     PatchPatterns,
+    SampleMoE,
     SeparateMoE,
     TokenChoiceMoE,
     costs,
@@ -28,6 +29,7 @@ from moe_theory.bounds import (
     training_flops,
 )
 from moe_theory.bounds.symbolic_costs import architecture_of
+from moe_theory.costs.counting import FLAGS, NAMES
 from moe_theory.training.batches import n_visits
 
 PATTERNS = PatchPatterns(n_patches=5, n_irrelevant=7, patch_dim=9)
@@ -40,7 +42,7 @@ def formula_of(model, sgd, n_train, router_n_train=None):
         n_theirs = sgd.router_split(n_train)
         n_own = n_train - n_theirs
     n_steps = sgd.steps(n_own)
-    if isinstance(model, TokenChoiceMoE):
+    if isinstance(model, SampleMoE | TokenChoiceMoE) or model.activation != "relu":
         return costs.over_steps(
             lambda size: model.step_flops(size, 5, 9, sgd.loss),
             n_visits=n_visits(n_own, sgd.batch_size, n_steps),
@@ -59,7 +61,7 @@ def formula_of(model, sgd, n_train, router_n_train=None):
 
 @settings(max_examples=60)
 @given(
-    st.sampled_from([*ARCHITECTURES, "token"]).flatmap(lambda kind: networks(kind, 5)),
+    st.sampled_from([*ARCHITECTURES, "token", "sample"]).flatmap(lambda kind: networks(kind, 5)),
     st.sampled_from(["logistic", "hinge"]),
     st.integers(2, 23),
     st.integers(1, 30),
@@ -96,6 +98,8 @@ def test_bad_requests():
         step_flops("sparse")
     with pytest.raises(ValueError, match=r"model must be a DenseCNN, .* got 'TokenChoiceMoE'"):
         architecture_of(TokenChoiceMoE(2, 4))
+    with pytest.raises(ValueError, match=r"activation must be .*, whose operations the table"):
+        cost_table([DenseCNN(4, activation="cubic")])
     with pytest.raises(ValueError, match="n_routed must be at most the number of patches n = 4"):
         cost_table(n_patches=4)
 
@@ -178,7 +182,7 @@ COSTS = [getattr(costs, n) for n in costs.__all__ if n not in ("Flops", "over_st
 @pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.int64, np.uint32, np.float64])
 def test_sizes_of_any_type_count_exactly(function, kind):
     """Products of NumPy's integers would overflow without a word."""
-    names = [name for name in inspect.signature(function).parameters if name != "loss"]
+    names = [n for n in inspect.signature(function).parameters if n not in {*NAMES, *FLAGS}]
     sizes = dict(zip(names, (100, 64, 120, 99, 101, 127), strict=False))
     exact = function(**sizes)
     assert isinstance(exact, int)
@@ -191,7 +195,7 @@ def test_sizes_of_any_type_count_exactly(function, kind):
 
 @pytest.mark.parametrize("function", COSTS)
 def test_impossible_sizes(function):
-    names = [name for name in inspect.signature(function).parameters if name != "loss"]
+    names = [n for n in inspect.signature(function).parameters if n not in {*NAMES, *FLAGS}]
     good = dict.fromkeys(names, 2)
     for name in names:
         for value in (-1, np.int8(-1), -0.5, np.nan, np.inf):

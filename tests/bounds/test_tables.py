@@ -9,6 +9,7 @@ from moe_theory.bounds import (
     ARCHITECTURES,
     QUANTITIES,
     Table,
+    cluster_table,
     complexity,
     complexity_table,
     cost_table,
@@ -16,7 +17,12 @@ from moe_theory.bounds import (
 )
 from moe_theory.cli import main
 
-TABLES = {"complexity": complexity_table(), "savings": savings_table(), "costs": cost_table()}
+TABLES = {
+    "complexity": complexity_table(),
+    "savings": savings_table(),
+    "costs": cost_table(),
+    "clusters": cluster_table(),
+}
 
 
 def test_complexity_table_holds_the_twelve_bounds():

@@ -78,6 +78,7 @@ FULL = {
     "spurious_positions": [1, 0, 1],
     "spurious_signs": [1, 1, -1],
     "tasks": [4, 0, 2],
+    "clusters": [0, 3, 3],
 }
 
 
@@ -245,6 +246,18 @@ def test_bad_image_shape(shape):
         ({"positions": np.array([0, 2, 0])}, "positions must be integers in [0, 1]; got 2"),
         ({"spurious_positions": np.array([0, -1, 0])}, "spurious_positions must be integers"),
         ({"spurious_signs": np.array([1, 2, 1])}, "spurious_signs must be +1 or -1"),
+        ({"clusters": np.array([0, -1, 1])}, "clusters must be integers in [0, 2147483647]; got"),
+        ({"clusters": np.array([0, 1])}, "clusters.shape must be (3,); got (2,)"),
+        ({"centre_positions": [0, 2, 1]}, "centre_positions must be integers in [0, 1]; got 2"),
+        ({"feature_noise_positions": [0.0, 1, 1]}, "feature_noise_positions.dtype must be an"),
+        (
+            {"positions": [0, 1, 0], "centre_positions": [1, 1, 1]},
+            "centre_positions[1] must be another place than that of the discriminative patch; got",
+        ),
+        (
+            {"centre_positions": [0, 1, 0], "feature_noise_positions": [1, 0, 0]},
+            "feature_noise_positions[2] must be another place than that of the centre patch; got 0",
+        ),
         (
             {"image_shape": (2, 2)},
             "image_shape must be a height and a width >= 1",

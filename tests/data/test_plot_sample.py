@@ -3,7 +3,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from moe_theory.data import DigitPatches, PatchData, PatchPatterns, SpuriousPatch
+from moe_theory.data import ClusterSignal, DigitPatches, PatchData, PatchPatterns, SpuriousPatch
 from moe_theory.plotting import plot_sample
 
 DIGITS = SpuriousPatch(DigitPatches(n_patches=7), 0.5).sample(20, 0)
@@ -56,6 +56,17 @@ def test_words():
             "discriminative patch",
             f"spurious patch, speaks for {speaks_for}: {verdict}",
         ]
+
+
+def test_clusters_are_told_with_the_places_of_centre_and_feature_noise():
+    data = ClusterSignal().sample(20, 0)
+    for index in range(20):
+        ax = plot_sample(data, index)
+        assert ax.get_title().endswith(f", cluster {data.clusters[index]}")
+        named = data.positions, data.centre_positions, data.feature_noise_positions
+        assert frames(ax) == [(0, places[index]) for places in named]
+        words = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert words == ["discriminative patch", "centre patch", "feature noise patch"]
 
 
 @pytest.mark.parametrize("data", [DIGITS, VECTORS], ids=["images", "vectors"])

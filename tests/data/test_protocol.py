@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from moe_theory._random import stream
-from moe_theory.data import DataModel, DigitPatches, PatchPatterns, SpuriousPatch, TaskPatterns
+from moe_theory.data import (
+    ClusterSignal,
+    DataModel,
+    DigitPatches,
+    PatchPatterns,
+    SpuriousPatch,
+    TaskPatterns,
+)
 from moe_theory.data.protocol import draw_labels, split_stream
 
 PATTERNS = PatchPatterns(n_patches=5, n_irrelevant=6, patch_dim=10)
@@ -17,6 +24,7 @@ MODELS = {
     "spurious patterns": SpuriousPatch(PATTERNS, 0.9),
     "spurious spread": SpuriousPatch(PatchPatterns(5, 6, 10, spread=0.1), 0.9),
     "spurious digits": SpuriousPatch(DIGITS, 0.9),
+    "clusters": ClusterSignal(n_clusters=3, n_patches=5, patch_dim=6),
 }
 every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 
@@ -105,13 +113,15 @@ def test_patches_of_their_own_are_counted(spread, monkeypatch):
 
 def test_patterns_that_do_not_fit_are_refused_before_work(monkeypatch):
     p = 10**6
-    for model in (PatchPatterns(4, p, p + 2), TaskPatterns(4, p, p + 4)):
+    models = PatchPatterns(4, p, p + 2), TaskPatterns(4, p, p + 4), ClusterSignal(p, 4, 2 * p)
+    for model in models:
         with pytest.raises(ValueError, match=r"patch_dim must be such that a basis .* fits into"):
             model.sample(2, 0)
 
 
-@pytest.mark.parametrize("model", [PATTERNS, MODELS["spread"], MODELS["spurious spread"]])
-def test_sequences_are_seeds(model):
+@pytest.mark.parametrize("name", ["patterns", "spread", "spurious spread", "clusters"])
+def test_sequences_are_seeds(name):
+    model = MODELS[name]
     first = model.sample(20, [3, 1])
     assert equal(first, model.sample(20, np.array([3, 1])))
     assert equal(first, model.sample(20, np.random.SeedSequence([3, 1])))

@@ -11,7 +11,7 @@ from scipy import stats
 from tiny_sweep import tiny_sweep
 
 from moe_theory import Results
-from moe_theory.experiments import MeanStd
+from moe_theory.experiments import MeanStd, student_interval
 
 ROWS = [
     {"arm": arm, "l": l, "n_train": n, "draw": draw, "error": (l or 0) + draw / n, "note": "x",
@@ -115,6 +115,31 @@ def test_mean_std():
             RESULTS.mean_std(column)
     with pytest.raises(ValueError, match="column must be one of single values"):
         RESULTS.unique("norms")
+
+
+def test_student_interval():
+    means, errors = np.array([[0.2, 0.5], [0.9, 1.0]]), np.array([[0.1, 0.2], [0.3, 0.0]])
+    for n_draws, law in ((3, stats.t(2)), (40, stats.t(39)), (None, stats.norm)):
+        for confidence in (0.8, 0.95):
+            low, high = student_interval(means, errors, n_draws, confidence)
+            wide = law.ppf((1 + confidence) / 2) * errors
+            np.testing.assert_allclose(low, means - wide)
+            np.testing.assert_allclose(high, means + wide)
+    low, high = student_interval(means, 0.3, 5, limits=(0, 1))
+    assert low.min() == 0
+    assert high.max() == 1
+    assert np.isnan(student_interval(0.5, 0.1, 1)).all()
+    with pytest.raises(ValueError, match="standard_error must be at least 0"):
+        student_interval(means, -errors, 5)
+    with pytest.raises(TypeError, match="limits must be a pair of numbers"):
+        student_interval(means, errors, 5, limits=(0, 1, 2))
+
+
+def test_intervals_hold_the_mean_as_often_as_they_say():
+    draws = np.random.default_rng(5).normal(3.0, 2.0, (5, 4000))
+    low, high = student_interval(draws.mean(0), draws.std(0, ddof=1) / 5**0.5, 5)
+    held = ((low <= 3.0) & (high >= 3.0)).mean()
+    assert held == pytest.approx(0.95, abs=4 * (0.95 * 0.05 / 4000) ** 0.5)
 
 
 def test_to_csv(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from moe_theory import SGD, JointMoE, PatchPatterns, SeparateMoE, TokenChoiceMoE, train
+from moe_theory import SGD, JointMoE, PatchPatterns, SampleMoE, SeparateMoE, TokenChoiceMoE, train
 from moe_theory.experiments import gates_per_expert, measurements
 
 LAW = PatchPatterns(n_patches=6, n_irrelevant=12, patch_dim=14)
@@ -15,6 +15,7 @@ MODELS = {
     "separate": SeparateMoE(2, 4, 2),
     "joint": JointMoE(4, 8, 3, router_init_std=0.1),
     "token": TokenChoiceMoE(4, 8, router_init_std=0.1),
+    "sample": SampleMoE(4, 8, init_std=0.1),
 }
 
 

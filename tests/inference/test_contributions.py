@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from cases import settings_of
 
-from moe_theory import DenseCNN, JointMoE, SeparateMoE, TaskPatterns, TokenChoiceMoE, train
+from moe_theory import (
+    DenseCNN,
+    JointMoE,
+    SampleMoE,
+    SeparateMoE,
+    TaskPatterns,
+    TokenChoiceMoE,
+    train,
+)
 from moe_theory.inference import (
     QUANTIZERS,
     Contributions,
@@ -27,6 +35,9 @@ MODELS = {
     "joint": JointMoE(8, 16, 3, init_std=0.5, router_init_std=0.5),
     "token": TokenChoiceMoE(8, 24, 2, init_std=0.5, router_init_std=0.5),
     "capacity": TokenChoiceMoE(8, 24, 2, 2, "score", init_std=0.5, router_init_std=0.5),
+    "cubic": DenseCNN(6, init_std=0.5, activation="cubic"),
+    "sample": SampleMoE(4, 16, "cubic", "sum", init_std=0.3, router_init_std=0.5),
+    "ungated": SampleMoE(4, 16, "linear", gate="none", init_std=0.3, router_init_std=0.5),
 }
 SGD = settings_of(n_steps=30, batch_size=10, learning_rate=1.0)
 RUNS = {kind: train(model, DATA, SGD, seed=1) for kind, model in MODELS.items()}
@@ -54,7 +65,7 @@ def test_sums_are_the_outputs_of_the_quantized_network(kind, quantizer):
     np.testing.assert_array_equal(parts.subset(rows).outputs(each), f[:, rows])
 
 
-@pytest.mark.parametrize("kind", ["separate", "joint", "token", "capacity"])
+@pytest.mark.parametrize("kind", ["separate", "joint", "token", "capacity", "sample"])
 def test_width_0_is_a_pruned_expert_whose_router_stays(kind):
     run = RUNS[kind]
     parts = expert_contributions(run, TEST, (0, 32))

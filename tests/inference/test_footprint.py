@@ -1,11 +1,20 @@
 """Sizes against the arrays, operations against the scalar twin."""
 
 import pytest
-from cases import networks, settings_of
+from cases import KINDS, networks, settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_theory import DenseCNN, JointMoE, PatchPatterns, SeparateMoE, TokenChoiceMoE, costs, train
+from moe_theory import (
+    DenseCNN,
+    JointMoE,
+    PatchPatterns,
+    SampleMoE,
+    SeparateMoE,
+    TokenChoiceMoE,
+    costs,
+    train,
+)
 from moe_theory.inference import Quantizer, footprint, prune, quantize
 
 PATTERNS = PatchPatterns(n_patches=5, n_irrelevant=7, patch_dim=9)
@@ -13,7 +22,7 @@ DATA = PATTERNS.sample(10, seed=0)
 
 
 @settings(max_examples=60)
-@given(st.sampled_from(["dense", "separate", "joint", "token"]).flatmap(lambda k: networks(k, 5)))
+@given(st.sampled_from(KINDS).flatmap(lambda k: networks(k, 5)))
 def test_forward_and_backward_make_a_step(model):
     """The step that training counts is this forward pass and what follows from the slopes."""
     run = train(model, DATA, settings_of())
@@ -23,13 +32,22 @@ def test_forward_and_backward_make_a_step(model):
         found -= 2 * n * model.n_experts * d
     if isinstance(model, DenseCNN | SeparateMoE):
         width = model.patches_per_expert(n)
-        whole = costs.fixed_step(batch_size=1, n_routed=width, n_hidden=m, patch_dim=d)
-        backward = 7 + width * m + 2 * width * m * d + 2 * m * d
+        whole = costs.fixed_step(batch_size=1, n_routed=width, n_hidden=m, patch_dim=d,
+                                 activation=model.activation)  # fmt: skip
+        slopes = width * m * (4 if model.activation == "cubic" else 1)
+        backward = 7 + slopes + 2 * width * m * d + 2 * m * d
     elif isinstance(model, JointMoE):
         width, k = model.patches_per_expert(n), model.n_experts
         whole = costs.joint_step(batch_size=1, n_patches=n, n_routed=width, n_experts=k,
                                  n_hidden=m, patch_dim=d)  # fmt: skip
         backward = 7 + width * m + 5 * width * k + 2 * (width * (m + k) + m + k) * d
+    elif isinstance(model, SampleMoE):
+        k, units, gated = model.n_experts, m // model.n_experts, model.gate == "softmax"
+        sizes = {"n_patches": n, "n_experts": k, "units_per_expert": units, "patch_dim": d}
+        whole = costs.sample_step(batch_size=1, **sizes, activation=model.activation,
+                                  gated=gated, noisy=False)  # fmt: skip
+        backward = 7 + n * units * (4 if model.activation == "cubic" else 1)
+        backward += 2 * (n * units + m) * d + gated * (3 + k + 4 * k * d)
     else:
         k, pairs, units = model.n_experts, model.n_pairs(n), m // model.n_experts
         whole = costs.token_step(batch_size=1, n_patches=n, n_pairs=pairs, n_experts=k,

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from cases import settings_of
 
-from moe_theory import DenseCNN, JointMoE, PatchPatterns, SeparateMoE, TokenChoiceMoE, train
+from moe_theory import (
+    DenseCNN,
+    JointMoE,
+    PatchPatterns,
+    SampleMoE,
+    SeparateMoE,
+    TokenChoiceMoE,
+    train,
+)
 from moe_theory.inference import QUANTIZERS as NAMED
 from moe_theory.inference import Quantizer, allocate_bits, quantize, rounding_noise
 
@@ -15,6 +23,7 @@ MODELS = {
     "separate": SeparateMoE(4, 16, 2),
     "joint": JointMoE(8, 16, 3, init_std=0.2, router_init_std=0.3),
     "token": TokenChoiceMoE(8, 16, 2, init_std=0.2, router_init_std=0.3),
+    "sample": SampleMoE(4, 16, "cubic", init_std=0.5, router_init_std=0.3),
 }
 QUANTIZERS = [Quantizer(), Quantizer(symmetric=False, group_size=7)]
 

@@ -11,6 +11,7 @@ from moe_theory import (
     DenseCNN,
     DivergenceError,
     JointMoE,
+    SampleMoE,
     SeparateMoE,
     TaskPatterns,
     TokenChoiceMoE,
@@ -24,6 +25,7 @@ MODELS = {
     "separate": SeparateMoE(8, 16, 3),
     "joint": JointMoE(8, 16, 3, init_std=0.5, router_init_std=0.5),
     "token": TokenChoiceMoE(8, 16, 2, init_std=0.5, router_init_std=0.5),
+    "sample": SampleMoE(8, 16, init_std=0.5, router_init_std=0.5),
 }
 
 

@@ -8,7 +8,15 @@ from cases import settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_theory import DenseCNN, JointMoE, PatchPatterns, SeparateMoE, TokenChoiceMoE, train
+from moe_theory import (
+    DenseCNN,
+    JointMoE,
+    PatchPatterns,
+    SampleMoE,
+    SeparateMoE,
+    TokenChoiceMoE,
+    train,
+)
 from moe_theory.inference import (
     ALLOCATIONS,
     Quantizer,
@@ -27,6 +35,7 @@ MODELS = [
     SeparateMoE(4, 16, 2),
     JointMoE(8, 16, 3, router_init_std=0.3),
     TokenChoiceMoE(8, 16, 2, router_init_std=0.3),
+    SampleMoE(8, 16, "linear", router_init_std=0.3),
 ]
 RUNS = [train(model, DATA, SGD, seed=0) for model in MODELS]
 JOINT = RUNS[2]

@@ -13,6 +13,7 @@ from moe_theory import (
     JointMoE,
     PatchData,
     PatchPatterns,
+    SampleMoE,
     SeparateMoE,
     TokenChoiceMoE,
     train,
@@ -28,6 +29,8 @@ MODELS = {
     "separate": SeparateMoE(2, 64, 2, init_std=5.0),
     "joint": JointMoE(2, 64, 2, init_std=5.0, router_init_std=0.5),
     "token": TokenChoiceMoE(2, 64, init_std=5.0, router_init_std=0.5),
+    "sample": SampleMoE(2, 64, init_std=5.0),
+    "cubic": DenseCNN(64, init_std=0.1, activation="cubic", pooling="sum"),
 }
 ENGINES, DTYPES = ["raw", "pattern"], ["float32", "float64"]
 

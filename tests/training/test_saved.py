@@ -18,6 +18,7 @@ from moe_theory import (
     FileError,
     JointMoE,
     PatchPatterns,
+    SampleMoE,
     SeparateMoE,
     TokenChoiceMoE,
     TrainingRun,
@@ -33,6 +34,7 @@ MODELS = [
     SeparateMoE(2, 6, 4, pooling="all", output_weights="expert_signs"),
     JointMoE(3, 6, 2, init_std=0.1, router_init_std=0.1),
     TokenChoiceMoE(3, 6, 1, 3, "score", init_std=0.1, router_init_std=0.1),
+    SampleMoE(3, 6, "cubic", noise="gaussian", init_std=0.1),
     TokenChoiceMoE(3, 6),
 ]
 SETTINGS = [

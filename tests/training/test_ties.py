@@ -8,6 +8,7 @@ from moe_theory import (
     JointMoE,
     PatchData,
     PatchPatterns,
+    SampleMoE,
     SeparateMoE,
     TokenChoiceMoE,
     Weights,
@@ -29,11 +30,14 @@ DECIDED = {
     "token": TokenChoiceMoE(4, 8, 4, init_std=0.1, router_init_std=0.0),
     "in place": TokenChoiceMoE(4, 8, 4, 3, "place", init_std=0.1, router_init_std=0.0),
     "alone": TokenChoiceMoE(1, 8, 1, 3, "place", init_std=0.1, router_init_std=0.0),
+    "sample": SampleMoE(4, 8, init_std=0.1),
+    "sample alone": SampleMoE(1, 8, noise="none", init_std=0.1),
 }
 UNDECIDED = {
     "joint": JointMoE(4, 8, 3, init_std=0.1, router_init_std=0.0),
     "token": TokenChoiceMoE(4, 8, 1, init_std=0.1, router_init_std=0.0),
     "by score": TokenChoiceMoE(4, 8, 4, 3, "score", init_std=0.1, router_init_std=0.0),
+    "sample": SampleMoE(4, 8, noise="none", init_std=0.1),
 }
 
 

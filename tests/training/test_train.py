@@ -17,6 +17,7 @@ from moe_theory import (
     JointMoE,
     PatchData,
     PatchPatterns,
+    SampleMoE,
     SeparateMoE,
     TokenChoiceMoE,
     train,
@@ -29,6 +30,7 @@ MODELS = [
     SeparateMoE(2, 6, 4),
     JointMoE(3, 6, 2, init_std=0.1, router_init_std=0.1),
     TokenChoiceMoE(3, 6, 1, 3, "score", init_std=0.1, router_init_std=0.1),
+    SampleMoE(3, 6, "cubic", noise="gaussian", init_std=0.1),
 ]
 
 

@@ -1,12 +1,12 @@
 """Whole trainings against scalar twins: the same weights, and the same number of operations."""
 
+import counting_twins
 import numpy as np
-import twins
-from cases import problems, settings_of
+from cases import descents, problems, settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_theory import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE, train
+from moe_theory import DenseCNN, JointMoE, SampleMoE, SeparateMoE, TokenChoiceMoE, train
 from moe_theory._random import stream
 from moe_theory.training.batches import blocks
 
@@ -19,32 +19,37 @@ def batches(n_samples, batch_size, n_steps, seed, name):
 
 def follow(model, data, own, router_data, sgd, seed, initial):
     """Train the twins; return them and the count of routing."""
-    routers, routing = None, twins.Counter()
+    routers, routing = None, counting_twins.Counter()
     final = initial.routers
     if isinstance(model, SeparateMoE):
-        routers = twins.CountingRouters(initial.routers, sgd.router_rate, router_data)
+        routers = counting_twins.CountingRouters(initial.routers, sgd.router_rate, router_data)
         steps = sgd.router_steps(router_data.n_samples)
         for rows in batches(router_data.n_samples, sgd.router_batch, steps, seed, "router batches"):
             routers.step(rows)
         final = routers.routers
-    twin = twins.CountingSGD(model, initial, sgd.loss, sgd.learning_rate, sgd.router_rate)
+    twin = counting_twins.CountingSGD(model, initial, sgd)
     twin.n_patches = data.n_patches
-    if isinstance(model, JointMoE | TokenChoiceMoE):
-        inputs = own.patches()
-    else:
-        inputs = twins.received(model, final, own, routing)
+    inputs = (
+        own.patches()
+        if model.learns_routers
+        else counting_twins.received(model, final, own, routing)
+    )
+    rng = stream(seed, "routing noise")
     for rows in batches(own.n_samples, sgd.batch_size, sgd.steps(own.n_samples), seed, "batches"):
-        twin.step(inputs[rows], own.labels[rows].astype(float))
+        noise = None
+        if isinstance(model, SampleMoE) and model.noise != "none":
+            noise = model.next_noise(len(rows), rng)
+        twin.step(inputs[rows], own.labels[rows].astype(float), noise)
     return twin, routers, routing
 
 
-@settings(max_examples=80)
-@given(problems(), st.integers(1, 9), st.integers(1, 8), st.integers(1, 5))
-def test_twin_and_operation_count(problem, batch_size, n_steps, router_steps):
-    model, data, loss = problem
+@settings(max_examples=120)
+@given(st.data(), st.integers(1, 9), st.integers(1, 8), st.integers(1, 5))
+def test_twin_and_operation_count(given_data, batch_size, n_steps, router_steps):
+    model, data, loss = given_data.draw(problems())
     sgd = settings_of(
         batch_size=batch_size, n_steps=n_steps, loss=loss, router_learning_rate=0.05,
-        router_batch_size=3, router_n_steps=router_steps,
+        router_batch_size=3, router_n_steps=router_steps, **given_data.draw(descents(model)),
     )  # fmt: skip
     run = train(model, data, sgd, seed=5)
     twin, routers, routing = follow(model, data, data, data, sgd, 5, run.initial)
@@ -57,7 +62,7 @@ def test_twin_and_operation_count(problem, batch_size, n_steps, router_steps):
         assert run.flops.experts >= twin.c.count
     else:
         assert run.flops.experts == twin.c.count
-    if isinstance(model, JointMoE | TokenChoiceMoE):
+    if model.learns_routers:
         np.testing.assert_allclose(run.weights.routers, twin.routers, atol=1e-11)
     if routers is not None:
         np.testing.assert_allclose(run.weights.routers, routers.routers, atol=1e-11)

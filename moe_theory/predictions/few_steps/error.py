@@ -20,6 +20,7 @@ from moe_theory.models import DenseCNN
 from moe_theory.predictions.assumptions import (
     check_neutral_patterns,
     check_numbers_fit,
+    check_plain,
     check_signs,
     check_small_start,
     positive_counts,
@@ -125,6 +126,7 @@ def few_steps_settings(
         If an assumption fails; the message names it.
     """
     check_neutral_patterns(patterns)
+    check_plain(model, sgd)
     check_signs(model)
     _check_training(sgd, n_train)
     check_small_start(patterns, model, sgd, n_train)

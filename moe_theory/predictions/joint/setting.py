@@ -11,6 +11,7 @@ from moe_theory.models import JointMoE
 from moe_theory.predictions.assumptions import (
     check_neutral_patterns,
     check_numbers_fit,
+    check_plain,
     check_small_loss,
 )
 from moe_theory.training.sgd import SGD, steps_per_epoch
@@ -106,6 +107,7 @@ def joint_setting(patterns: PatchPatterns, model: JointMoE, sgd: SGD, n_train: i
     """
     n_train = integer("n_train", n_train, FEWEST_SAMPLES)
     check_neutral_patterns(patterns)
+    check_plain(model, sgd)
     check_small_loss(sgd)
     if model.output_weights != "signs":
         raise reject("output_weights", model.output_weights, '"signs"')

@@ -18,6 +18,7 @@ from moe_theory.predictions.assumptions import (
     MOST_SAMPLES,
     NoiseLaw,
     check_orthogonal,
+    check_plain,
     check_signs,
     check_small_start,
     positive_counts,
@@ -163,6 +164,7 @@ def _check(patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_train: int) -> 
     if patterns.n_patches > 1 and patterns.n_irrelevant < FEWEST_PATTERNS:
         allowed = f">= {FEWEST_PATTERNS}: fewer give a law too far from smooth for the inversion"
         raise reject("n_irrelevant", patterns.n_irrelevant, allowed)
+    check_plain(model, sgd)
     check_signs(model)
     if sgd.batch_size < n_train:
         raise reject("batch_size", sgd.batch_size, f">= n_train = {n_train}: a full batch")

@@ -11,6 +11,7 @@ from moe_theory.models import DenseCNN, SeparateMoE
 from moe_theory.predictions.assumptions import (
     check_neutral_patterns,
     check_numbers_fit,
+    check_plain,
     check_small_loss,
 )
 from moe_theory.training.sgd import SGD
@@ -83,6 +84,7 @@ def trained_setting(
     """
     n_train = integer("n_train", n_train, FEWEST_SAMPLES)
     check_neutral_patterns(patterns)
+    check_plain(model, sgd)
     n_routed = model.patches_per_expert(patterns.n_patches)
     n_experts = model.n_experts
     if model.output_weights != "signs":

@@ -1,0 +1,34 @@
+"""Scalar arithmetic that counts its operations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass
+class Counter:
+    """Scalar arithmetic that counts."""
+
+    count: int = 0
+
+    def add(self, a, b):
+        self.count += 1
+        return a + b
+
+    def mul(self, a, b):
+        self.count += 1
+        return a * b
+
+    def div(self, a, b):
+        self.count += 1
+        return a / b
+
+    def exp(self, a):
+        self.count += 1
+        return np.exp(a)
+
+    def dot(self, a, b):
+        total = 0.0
+        for p, q in zip(a, b, strict=True):
+            total = self.add(total, self.mul(p, q))
+        return total
