@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import sympy as sp  # noqa: F401 (the type of an inherited field is read in this module)
+
 from moe_theory._display import card
 from moe_theory._validation import choice, instance, reject
 from moe_theory.bounds.formula import Formula
