@@ -43,6 +43,7 @@ MODULES = (
 LAW = PatchPatterns(n_patches=8, n_irrelevant=32, patch_dim=34)
 DATA = LAW.sample(20, seed=0)
 TEST = LAW.sample(10, seed=0, split="test")
+CLUSTERS = ClusterSignal()
 STEPS = SGD(0.1, batch_size=20, n_steps=2, stop_loss=0.03)
 NETWORKS = {
     DenseCNN: DenseCNN(4, init_std=0.01),
@@ -86,7 +87,8 @@ EXAMPLES = {
     "path": "/proc/none/file", "patterns": LAW, "places": [8, 16], "q": 0.5,
     "quantity": "sample complexity", "ratio": 0.5, "reference": [1.0, 1.0],
     "results": Results({}, ROWS), "rho_train": 0.9, "routers": np.eye(3), "rows": ROWS, "run": RUN,
-    "score": "random", "second": BOUND, "seeds": [0], "setting": SETTING, "settings": [SETTING],
+    "score": "random", "scores": [0.5, 0.0], "second": BOUND, "seeds": [0], "setting": SETTING,
+    "settings": [SETTING],
     "sgd": STEPS, "size": "n_train", "step": lambda size: size, "symmetric": True,
     "test": TEST, "title": "a", "train": DATA, "units_per_expert": 2,
     "value": [8.0, 16.0, 32.0, 64.0], "values": {"n_patches": [8, 16, 32]},
@@ -114,6 +116,10 @@ OWN = {
     "Table.rows": (("b",),),
     "cell_places.at": np.array([1.0, 2.0]),
     "cell_places.values": [1, 2, 4],
+    "best_patch_sum.data": CLUSTERS.sample(5, seed=0),
+    "best_patch_sum.model": CLUSTERS,
+    "patch_sum_floor.model": CLUSTERS,
+    "symmetric_sum_error.model": CLUSTERS,
     "check.bound": BOUND,
     "fit_exponents.x": [8, 16, 32, 64],
     "look.arms": ["dense"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import sympy as sp
+import sympy as sp  # noqa: F401 (the type of an inherited field is read in this module)
 
 from moe_theory._display import card
 from moe_theory._validation import choice, instance, reject
@@ -71,7 +71,6 @@ class Bound(Formula):
     ('sufficient', 8)
     """
 
-    expression: sp.Expr
     quantity: str
     kind: Kind
     order: Order
