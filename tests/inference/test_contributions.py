@@ -36,7 +36,7 @@ MODELS = {
     "token": TokenChoiceMoE(8, 24, 2, init_std=0.5, router_init_std=0.5),
     "capacity": TokenChoiceMoE(8, 24, 2, 2, "score", init_std=0.5, router_init_std=0.5),
     "cubic": DenseCNN(6, init_std=0.5, activation="cubic"),
-    "sample": SampleMoE(4, 16, "cubic", "sum", init_std=0.3, router_init_std=0.5),
+    "sample": SampleMoE(8, 16, "cubic", "sum", init_std=0.3, router_init_std=0.5),
     "ungated": SampleMoE(4, 16, "linear", gate="none", init_std=0.3, router_init_std=0.5),
 }
 SGD = settings_of(n_steps=30, batch_size=10, learning_rate=1.0)
@@ -187,7 +187,7 @@ def test_bad_requests_are_named():
         expert_contributions(run, TEST, (2, 2))
     with pytest.raises(ValueError, match="data must be given, for compensated rounding"):
         expert_contributions(run, TEST, (2,), quantizer="gptq")
-    with pytest.raises(ValueError, match="least_gate must be given where patches choose"):
+    with pytest.raises(ValueError, match="least_gate must be given where patches or inputs choose"):
         router_proficiency(RUNS["token"], TEST)
     with pytest.raises(ValueError, match="model must be a network with routers"):
         router_proficiency(RUNS["dense"], TEST)

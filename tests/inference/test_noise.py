@@ -23,7 +23,7 @@ MODELS = {
     "separate": SeparateMoE(4, 16, 2),
     "joint": JointMoE(8, 16, 3, init_std=0.2, router_init_std=0.3),
     "token": TokenChoiceMoE(8, 16, 2, init_std=0.2, router_init_std=0.3),
-    "sample": SampleMoE(4, 16, "cubic", init_std=0.5, router_init_std=0.3),
+    "sample": SampleMoE(2, 16, "cubic", init_std=0.5, router_init_std=0.3),
 }
 QUANTIZERS = [Quantizer(), Quantizer(symmetric=False, group_size=7)]
 

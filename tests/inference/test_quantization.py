@@ -143,7 +143,7 @@ def test_lifted_experts_are_served_first():
     assert bits[order[0]] == 1
 
 
-@pytest.mark.parametrize("run", RUNS, ids=["dense", "separate", "joint", "token"])
+@pytest.mark.parametrize("run", RUNS, ids=["dense", "separate", "joint", "token", "sample"])
 def test_many_bits_change_nothing_and_few_do(run):
     exact = run.predict(TEST)
     gaps = [np.abs(quantize(run, bits).predict(TEST) - exact).max() for bits in (16, 8, 3, 1)]

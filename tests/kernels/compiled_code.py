@@ -6,20 +6,25 @@ A process of its own, with an empty cache, since code that comes from the cache 
 import re
 import sys
 
-from moe_theory import routing
 from moe_theory.kernels import (
     fixed,
+    input_routing,
     joint,
     linear,
     losses,
     pattern_fixed,
     pattern_joint,
+    pattern_sample,
+    pattern_step,
     pattern_token,
     products,
     routers,
+    routing,
+    sample,
     table,
     token,
     token_routing,
+    units,
 )
 from moe_theory.training.compiled import _train_all
 
@@ -39,8 +44,9 @@ def main():
     for dtype in ("float32", "float64"):
         _train_all(dtype)
     modules = (
-        fixed, joint, linear, losses, pattern_fixed, pattern_joint, pattern_token, products,
-        routers, table, token, token_routing, routing.kernels,
+        fixed, input_routing, joint, linear, losses, pattern_fixed, pattern_joint, pattern_sample,
+        pattern_step, pattern_token, products, routers, routing, sample, table, token,
+        token_routing, units,
     )  # fmt: skip
     n_looked = 0
     for module in modules:

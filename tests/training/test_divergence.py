@@ -30,7 +30,6 @@ MODELS = {
     "joint": JointMoE(2, 64, 2, init_std=5.0, router_init_std=0.5),
     "token": TokenChoiceMoE(2, 64, init_std=5.0, router_init_std=0.5),
     "sample": SampleMoE(2, 64, init_std=5.0),
-    "cubic": DenseCNN(64, init_std=0.1, activation="cubic", pooling="sum"),
 }
 ENGINES, DTYPES = ["raw", "pattern"], ["float32", "float64"]
 

@@ -54,7 +54,7 @@ MODELS = [
     SeparateMoE(2, 6, 4),
     JointMoE(3, 6, 2, init_std=0.1, router_init_std=0.1),
     TokenChoiceMoE(3, 6, 1, 3, "score", init_std=0.1, router_init_std=0.1),
-    SampleMoE(3, 6, "cubic", noise="gaussian", init_std=0.1),
+    SampleMoE(3, 6, noise="gaussian", init_std=0.1, router_init_std=0.1),
 ]
 
 STOPS = [{}, {"stop_at_zero_error": True}, {"stop_loss": 0.4},
