@@ -17,13 +17,13 @@ def experiment(scale: str) -> Sweep:
             ClusterSignal(n_clusters, gamma=(0.5, 2.0)),
             {"mixture": SampleMoE(8, 128, "cubic", "sum", init_std=1e-4)},
             SGD(batch_size=2**20, n_steps=400, stop_loss=0.05, **STEP),
-            n_train=(250 if quick else 500) * n_clusters,
-            axes={"model.n_experts": (2, 4, 8, 16) if quick else (2, 3, 4, 6, 8, 12, 16, 24, 32)},
+            n_train=(150 if quick else 500) * n_clusters,
+            axes={"model.n_experts": (2, 4, 8) if quick else (2, 3, 4, 6, 8, 12, 16, 24, 32)},
             links={"model.n_hidden": lambda at: 16 * at["model.n_experts"]},
             labels={"n_clusters": n_clusters},
         )
     ]
-    return Sweep(settings, n_test=2000, n_draws=3 if quick else 12, measure=measure)
+    return Sweep(settings, n_test=2000, n_draws=2 if quick else 12, measure=measure)
 
 
 def measure(run, test, train):

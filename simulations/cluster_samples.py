@@ -16,7 +16,7 @@ def experiment(scale: str) -> SampleStudy:
             n_train=100,
         ),
         0.05,
-        Search(n_max=2048, n_draws=6, min_draws=8, max_draws=10, precision=0.3)
+        Search(n_max=512, per_octave=1, n_draws=3, min_draws=4, max_draws=4, precision=0.3)
         if quick
         else Search(n_max=8192, n_draws=8, min_draws=12, max_draws=24, precision=0.15),
         n_test=1000,

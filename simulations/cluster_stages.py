@@ -20,9 +20,9 @@ def experiment(scale: str) -> Sweep:
         {name: SampleMoE(8, 128, name, "sum", init_std=1e-4) for name in ("cubic", "linear")},
         SGD(1e-3, 2**20, n_steps=1, router_learning_rate=0.1, normalize_experts=True),
         n_train=500 if quick else 4000,
-        axes={"sgd.n_steps": STEPS[::2] if quick else STEPS},
+        axes={"sgd.n_steps": STEPS[::3] if quick else STEPS},
     )  # fmt: skip
-    return Sweep(settings, n_test=2000, n_draws=3 if quick else 8, measure=measure)
+    return Sweep(settings, n_test=2000, n_draws=2 if quick else 8, measure=measure)
 
 
 def measure(run, test, train):

@@ -17,7 +17,7 @@ START = {"pooling": "sum", "init_std": 1e-4}
 
 def experiment(scale: str) -> Sweep:
     quick = scale == "quick"
-    n_train, n_steps = (500, 120) if quick else (16_000, 160)
+    n_train, n_steps = (500, 100) if quick else (16_000, 160)
     settings = []
     for number in (1, 2, 3, 4):
         labels = {"setting": number}
@@ -38,7 +38,7 @@ def experiment(scale: str) -> Sweep:
                 data, single, SGD(batch_size=min(500, n_train), n_steps=n_steps, **STEP),
                 n_train=n_train, labels=own,
             )  # fmt: skip
-    return Sweep(settings, n_test=2000 if quick else 16_000, n_draws=4 if quick else 10,
+    return Sweep(settings, n_test=2000 if quick else 16_000, n_draws=3 if quick else 10,
                  measure=measure)  # fmt: skip
 
 

@@ -46,13 +46,13 @@ def experiment(scale: str) -> Sweep:
             ClusterSignal.published(number),
             {"library": SampleMoE(N_EXPERTS, N_EXPERTS * N_UNITS, "cubic", "sum",
                                   init_std=INIT_STD)},
-            SGD(RATE, 2**20, n_steps=100 if quick else 300, router_learning_rate=ROUTER_RATE,
+            SGD(RATE, 2**20, n_steps=60 if quick else 300, router_learning_rate=ROUTER_RATE,
                 normalize_experts=True, dtype="float64"),
             n_train=500 if quick else 1000,
             labels={"setting": number},
         )
     ]  # fmt: skip
-    return Sweep(settings, n_test=1000 if quick else 4000, n_draws=3 if quick else 10,
+    return Sweep(settings, n_test=500 if quick else 4000, n_draws=2 if quick else 10,
                  measure=measure)  # fmt: skip
 
 

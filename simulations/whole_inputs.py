@@ -71,7 +71,7 @@ def experiment(scale: str) -> SampleStudy:
     quick = scale == "quick"
     settings = [setting for name in DATA for setting in families(name, quick)]
     search = (
-        Search(n_max=128, per_octave=1, n_draws=3, min_draws=4, max_draws=4, precision=0.3)
+        Search(n_max=64, per_octave=1, n_draws=2, min_draws=3, max_draws=3, precision=0.3)
         if quick
         else Search(n_max=1024, n_draws=6, min_draws=12, max_draws=16, precision=0.15)
     )

@@ -32,4 +32,4 @@ def experiment(scale: str) -> TrainingStudy:
         for name in WHOLE.DATA
         for setting in WHOLE.families(name, quick)
     ]
-    return TrainingStudy(settings, 0.15, n_draws=3 if quick else 8, n_test=300)
+    return TrainingStudy(settings, 0.15, n_draws=2 if quick else 8, n_test=300)

@@ -24,7 +24,7 @@ def experiment(scale: str) -> Sweep:
         for name in WHOLE.DATA
         for setting in WHOLE.families(name, quick)
     ]
-    return Sweep(settings, n_test=1000, n_draws=3 if quick else 16, measure=measure)
+    return Sweep(settings, n_test=1000, n_draws=2 if quick else 16, measure=measure)
 
 
 def measure(run, test, train):
