@@ -217,7 +217,9 @@ def test_training(model, inputs, sgd, seed):
         outputs, others = check_finite(raw, test), check_finite(pattern, test)
         (again,) = train_many(model, data, sgd, [seed], **named, engine="raw")
         np.testing.assert_array_equal(again.weights.experts, raw.weights.experts)
-        if sgd.dtype == "float64":
+        # In the raw engine products of orthonormal patterns round to 1e-16 of learned weights. That
+        # decides where a unit fires whose own start is smaller.
+        if sgd.dtype == "float64" and not 0 < model.init_std < 1e-12:
             size = (
                 np.abs(outputs).max()
                 + np.abs(raw.weights.experts).max() * np.abs(test.dictionary).max()
