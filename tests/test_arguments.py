@@ -131,11 +131,6 @@ OWN = {
     "routing_metrics.routers": np.eye(34),
     "token_routing_metrics.routers": np.eye(34)[:2],
     "input_routing_metrics.routers": np.eye(34)[:2],
-    "best_patch_sum.data": ClusterSignal().sample(4, 0),
-    "best_patch_sum.model": ClusterSignal(),
-    "patch_sum_floor.model": ClusterSignal(),
-    "symmetric_sum_error.model": ClusterSignal(),
-    "routing_probabilities.scores": [0.5, 0.25],
 }
 # Told by another name.
 ALIASES = {"batch_seed": "seed", "errors": "places", "families": "family"}
