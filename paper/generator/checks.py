@@ -10,8 +10,9 @@ PAPER = Path(__file__).resolve().parents[1]
 # Errors ε and ρ at which results are shown, and sizes of the published experiment.
 ALLOWED = {"0.2", "0.1", "0.05", "0.02", "0.15", "0.8", "784", "100", "160", "1000", "128"}
 NUMBER = re.compile(r"(?<![\w.])(?:\d+\.\d+|\d{3,})(?![\w.]*\d)")
-# Lengths, files and keys hold numbers that are no results.
+# Drawings, lengths, files and keys hold numbers that are no results.
 NO_PROSE = re.compile(
+    r"\\begin\{tikzpicture\}(?s:.*?)\\end\{tikzpicture\}|"
     r"\\(?:includegraphics|usepackage|documentclass|geometry|setlength|captionsetup|label|ref|cite\w*"
     r"|input|wide|drawn|from)(?:\[[^\]]*\])?\{[^}]*\}(?:\{[^}]*\})?|\\emergencystretch=\S+|\\d\{\S+\}"
 )
