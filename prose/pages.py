@@ -16,7 +16,7 @@ such as ``table = verdicts_table()``. A number that is not known yet is written 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -66,10 +66,11 @@ class Word(str):
 class Names(dict[str, Any]):
     """What names in a query stand for."""
 
-    def __init__(self) -> None:
+    def __init__(self, further: Mapping[str, Any] | None) -> None:
         super().__init__(min=min, max=max, len=len, sum=sum, median=median, setting=setting)
         for module in (text, queries, compression, markdown):
             self |= {k: v for k, v in vars(module).items() if callable(v) and k[0].islower()}
+        self |= further or {}
 
     def __missing__(self, name: str) -> Table | str:
         """Return the table of that name, or the name."""
@@ -77,8 +78,8 @@ class Names(dict[str, Any]):
         return read(path) if path.exists() else Word(name)
 
 
-def answer(query: str) -> str:
-    """Return what the committed tables say.
+def answer(query: str, further: Mapping[str, Any] | None = None) -> str:
+    """Return what the committed tables say; a query may hold further names.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def answer(query: str) -> str:
     ('90.3 [86.5, 96.7]', '15')
     """
     try:
-        found = eval(" ".join(query.split()), {"__builtins__": {}}, Names())
+        found = eval(" ".join(query.split()), {"__builtins__": {}}, Names(further))
     except MissingNumberError as error:
         raise MissingNumberError(f"{query}: {error}") from error
     except Exception as error:

@@ -110,11 +110,34 @@ def finite(found: Table, column: str) -> list[float]:
     return numbers
 
 
-def looseness(found: Table, digits: int = 2) -> str:
+def looseness(*found: Table, digits: int = 2) -> str:
     """Return by how many powers bounds exceed what was measured, from least to most."""
-    powers = [float(row["bound_exponent"]) - float(row["measured"]) for row in found]
-    least, largest = (number(f(powers), digits) for f in (min, max))
+    least, largest = (number(f(excess(*found)), digits) for f in (min, max))
     return least if least == largest else f"{least} to {largest}"
+
+
+def excess(*found: Table) -> list[float]:
+    """Return by how many powers each bound exceeds what was measured."""
+    rows = (row for rows in found for row in rows)
+    return [float(row["bound_exponent"]) - float(row["measured"]) for row in rows]
+
+
+def best(found: Table) -> Row:
+    """Return the row of the largest saving."""
+    return max((row for row in found if row["saving"]), key=lambda row: float(row["saving"]))
+
+
+def because(found: Table, words: str) -> Table:
+    """Return the predictions that deviate for a reason with these words in it."""
+    rows = (row for row in found if words in row["reason"])
+    return Table(found.name, found.columns, (*rows,))
+
+
+def ahead(first: At, second: At, column: str = "test_accuracy") -> str:
+    """Return a difference of independent accuracies in points, with its interval."""
+    (one, wide), (other, wider) = (mean_and_error(at, column) for at in (first, second))
+    middle, wide = 100 * (one - other), 100 * math.hypot(wide, wider)
+    return "{} [{}, {}]".format(*(fixed(x, 1) for x in (middle, middle - wide, middle + wide)))
 
 
 def off_flow() -> float:

@@ -85,8 +85,9 @@ def formula(plain: str) -> str:
     return "$" + "".join(COMMANDS.get(letter, letter) for letter in rooted) + "$"
 
 
-def spelled(count: int) -> str:
+def spelled(counted: float | str) -> str:
     """Return a small count in words."""
+    count = int(float(counted))
     names = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
              "eleven", "twelve")  # fmt: skip
     return names[count] if count < len(names) else whole(count)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from generator import checks, claims, figures, freshness
-from generator.macros import all_macros
+from generator.sections import filled
 from generator.tables import TABLES
 from prose import tables as committed
 
@@ -22,25 +22,25 @@ def main() -> int:
     )
     draft = parser.parse_args().draft
     try:
-        macros = all_macros()
+        sections = filled()
         tables = {name: make() for name, make in TABLES.items()}
         wrong = claims.failed()
     except committed.MissingNumberError as error:
         return report([str(error)])
-    write(GENERATED, macros, tables)
+    write(GENERATED, sections, tables)
     figures.write(GENERATED)
     doubtful = [*freshness.stale(used_figures()), *wrong]
     if draft:
         report(doubtful)
         doubtful = []
-    return report([*checks.problems(macros, tables, figures.FIGURES), *doubtful])
+    return report([*checks.problems(tables, figures.FIGURES), *doubtful])
 
 
-def write(folder: Path, macros: dict[str, str], tables: dict[str, str]) -> None:
-    """Write the macros to one file, and every table to its own."""
-    folder.mkdir(exist_ok=True)
-    lines = [f"\\newcommand{{\\{name}}}{{{text}}}" for name, text in macros.items()]
-    (folder / "numbers.tex").write_text("\n".join(lines) + "\n")
+def write(folder: Path, sections: dict[str, str], tables: dict[str, str]) -> None:
+    """Write every section, and every table, to its own file."""
+    (folder / "text").mkdir(parents=True, exist_ok=True)
+    for name, text in sections.items():
+        (folder / "text" / name).write_text(text, encoding="utf-8")
     for name, text in tables.items():
         (folder / f"{name}.tex").write_text(text)
 

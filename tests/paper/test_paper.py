@@ -11,17 +11,18 @@ ROOT = Path(__file__).parents[2]
 PAPER = ROOT / "paper"
 sys.path[:0] = [str(PAPER), str(ROOT)]
 
-from generator import checks, claims, figures, freshness, text  # noqa: E402
+from generator import checks, claims, figures, freshness, sections, text  # noqa: E402
 from generator.__main__ import write  # noqa: E402
-from generator.macros import all_macros  # noqa: E402
 from generator.tables import TABLES  # noqa: E402
 
+from moe_theory.bounds import step_flops  # noqa: E402
+from prose import pages  # noqa: E402
 from prose import tables as committed  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def macros():
-    return all_macros()
+def written():
+    return sections.filled()
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,8 @@ def tables():
     return {name: make() for name, make in TABLES.items()}
 
 
-def test_text_uses_what_is_written(macros, tables):
-    assert checks.problems(macros, tables, figures.FIGURES) == []
+def test_text_uses_what_is_written(tables):
+    assert checks.problems(tables, figures.FIGURES) == []
 
 
 def test_results_bear_out_the_claims():
@@ -45,14 +46,27 @@ def test_tables_are_whole(tables):
         assert "nan" not in re.sub(r"[a-z]*nan[a-z]+", "", latex), name
 
 
-def test_macros_are_numbers_and_formulas(macros):
-    assert not [name for name, shown in macros.items() if not shown or "nan" in shown.split()]
+def test_every_query_has_an_answer(written):
+    text = "\n".join(written.values())
+    assert r"\from" not in text
+    assert "nan" not in text.split()
+    shown = pages.answer("nstar(0.05, arm=dense, n_patches=64)")
+    assert f"past the {shown} of the dense network" in " ".join(written["measured.tex"].split())
 
 
-def test_files_are_written(tmp_path, macros, tables):
-    write(tmp_path, macros, tables)
-    written = (tmp_path / "numbers.tex").read_text()
-    assert written.count(r"\newcommand") == len(macros)
+def test_numbers_stand_where_the_text_asks_for_them(tmp_path):
+    section = tmp_path / "a.tex"
+    section.write_text("At \\from{len(units) *\n1000} or $\\from{step(dense)}$.\n")
+    step = step_flops("dense").latex()
+    assert sections.with_numbers(section) == f"At 15\\,000 or ${step}$.\n"
+    section.write_text(r"At \from{nstar(0.05, arm=nobody)}.")
+    with pytest.raises(committed.MissingNumberError, match=r"a.tex: nstar.*never nobody"):
+        sections.with_numbers(section)
+
+
+def test_files_are_written(tmp_path, written, tables):
+    write(tmp_path, written, tables)
+    assert (tmp_path / "text" / "abstract.tex").read_text().startswith(r"\begin{abstract}")
     assert (tmp_path / "verdicts.tex").read_text().startswith(r"\begin{tabular}")
 
 
@@ -80,11 +94,9 @@ def test_first_difference():
 
 
 def test_checks_find_what_is_wrong():
-    assert checks.macro_problems([r"\Used{} \Undefined"], ["Used", "Unused"]) == [
-        r"macro \Undefined is used but not defined",
-        r"macro \Unused is defined but not used",
-    ]
-    assert checks.typed_numbers({"a.tex": r"$\varepsilon=0.05$, then 7.31 of 4096"}) == [
+    assert checks.typed_numbers(
+        {"a.tex": r"$\varepsilon=0.05$, then \from{9.25} and 7.31 of 4096"}
+    ) == [
         "a.tex: typed number 7.31",
         "a.tex: typed number 4096",
     ]
