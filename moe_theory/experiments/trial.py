@@ -17,7 +17,7 @@ from moe_theory.data import PatchData
 from moe_theory.experiments.describe import describe
 from moe_theory.experiments.settings import RESERVED, Setting
 from moe_theory.experiments.store import Row
-from moe_theory.models import DenseCNN
+from moe_theory.models import DenseCNN, JointMoE, TokenChoiceMoE
 from moe_theory.training import TrainingRun, train
 
 Measure = Callable[[TrainingRun, PatchData, PatchData], Mapping[str, Any]]
@@ -29,7 +29,8 @@ def measurements(run: TrainingRun, test: PatchData, train: PatchData) -> dict[st
     Router success is the fraction of test inputs whose discriminative patch reaches the expert
     meant for its class: in joint training, the expert that receives it most often. Router gate,
     of joint training only, is the mean gate that the patch gets from this expert. Networks in which
-    patches or inputs choose experts count as jointly trained.
+    patches choose experts count as jointly trained. Where whole inputs do, success is the fraction
+    of inputs at experts s = 0, 2, … for y = +1 and 1, 3, … for y = −1, which nothing aims at.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def measurements(run: TrainingRun, test: PatchData, train: PatchData) -> dict[st
         return row
     metrics = run.routing(test)
     row["router_success"] = metrics.own
-    if run.model.learns_routers:
+    if isinstance(run.model, JointMoE | TokenChoiceMoE):
         share = float(np.mean(test.labels == 1))
         shares = (share, 1.0 - share)
         for name, positive, negative in (
