@@ -185,7 +185,7 @@ KNOWN = {
         "n_patches n_irrelevant patch_dim delta_d spread balanced positive_fraction "
         "n_closer closeness max_closer dictionary_seed"
     ),
-    DenseCNN: "n_hidden output_weights init_std",
+    DenseCNN: "n_hidden output_weights init_std activation pooling",
     SeparateMoE: "n_experts n_hidden n_routed pooling output_weights init_std router_init_std",
     JointMoE: "n_experts n_hidden n_routed pooling output_weights init_std router_init_std",
     TokenChoiceMoE: (
@@ -194,7 +194,7 @@ KNOWN = {
     SGD: (
         "learning_rate batch_size n_steps n_epochs loss router_learning_rate "
         "router_batch_size router_n_steps router_n_epochs router_samples router_fraction "
-        "record stop_at_zero_error stop_loss dtype"
+        "record stop_at_zero_error stop_loss dtype normalize_experts balance_weight"
     ),
 }
 
