@@ -19,9 +19,9 @@ _ROUNDING = 1e-9
 def patch_sum_floor(model: ClusterSignal) -> float:
     """Return the least test error that any sum over patches can have, F(x) = Σ_p f(x⁽ᵖ⁾).
 
-    Dense networks of any width are such sums. Let a and b be the lengths of the
-    intervals of α and γ, c that of what they share, and π the fraction of positive labels. The
-    floor is min(π, 1 − π)/4 · c²/(ab), for any number of clusters and patches. `best_patch_sum` attains it.
+    Dense networks of any width are such sums. Let a and b be the lengths of the intervals of α and
+    γ, c that of what they share, and π the fraction of positive labels. The floor is
+    min(π, 1 − π)/4 · c²/(ab), for any number of clusters and patches. `best_patch_sum` attains it.
 
     Parameters
     ----------
