@@ -1,11 +1,13 @@
-"""What each option of routing as it is practised does to the operations until a network errs little.
+"""What options of routing as it is practised do to the operations until a network errs little.
 
-The base is a token-choice network of 8 experts of 5 units, of which every patch chooses one, with a
-softmax before the choice, as in Switch transformers. Every arm changes one thing. The dense network
-has as many units; the small one is as large as one expert. All arms train at the usual learning
-rate, a quarter of it and four times it, as options change the size of the gates, and the best rate
-of each counts. The same draws of samples, batches and initial weights serve all arms.
+The base is a token-choice network of 8 experts of 5 units, of which every patch chooses one, with
+the softmax before the choice, as in Switch transformers. Every other arm changes one thing, or
+what a published system changes together. Dense networks have as many units, or those of one expert.
+Options change the size of the gates, so that all arms train at the usual learning rate, a quarter
+of it and four times it. Samples, batches and initial weights of a draw are the same for all arms.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,37 +20,31 @@ from moe_theory import (
     Sweep,
     TaskPatterns,
     TokenChoiceMoE,
+    expert_load,
     grid,
-    train,
-    upcycle,
 )
 
+DATA = ("patterns", "tasks", "digits")
+RATES = (0.25, 1.0, 4.0)
+N_TRAIN = {"patterns": 400, "tasks": 400, "digits": 600}
+PER_PATCH = {"patterns": 0.2, "tasks": 0.2, "digits": 0.02}
+N_STEPS = {"patterns": 1500, "tasks": 1500, "digits": 1500}
 BASE = TokenChoiceMoE(8, 40)
-# The part of its steps that an upcycled network trains as a dense one.
-DENSE_PART = 0.1
-
-
-def token(**changes) -> TokenChoiceMoE:
-    n_shared = changes.get("n_shared", 0)
-    return TokenChoiceMoE(8, 5 * (8 + n_shared), **changes)
-
-
+NOISY = replace(BASE, noise="gaussian", noise_scale=1.0)
 NETWORKS = {
     "dense": DenseCNN(40, init_std=0.01),
     "dense_small": DenseCNN(5, init_std=0.01),
     "joint": JointMoE(8, 40, 4),
     "base": BASE,
-    "top2": token(n_chosen=2),
-    "top2_renormalized": token(n_chosen=2, renormalize=True),
-    "sigmoid": token(gate="sigmoid"),
-    "sigmoid_top2": token(n_chosen=2, gate="sigmoid", renormalize=True),
-    "capacity": token(capacity=1),
-    "shared": token(n_shared=1),
+    "top2": replace(BASE, n_chosen=2),
+    "top2_renormalized": replace(BASE, n_chosen=2, renormalize=True),
+    "sigmoid": replace(BASE, gate="sigmoid"),
+    "shared": TokenChoiceMoE(8, 45, n_shared=1),
     "fine": BASE.finer(5),
-    "noise": token(noise="gaussian", noise_scale=1.0),
-    "noise_faded": token(noise="gaussian", noise_scale=1.0),
+    "capacity": replace(BASE, capacity=2),
+    "noise": NOISY,
 }
-# Settings of SGD that an arm changes, of the base.
+# Settings of the training that are changed, of the base.
 DESCENTS = {
     "balance_0.01": {"balance_weight": 0.01},
     "balance_0.1": {"balance_weight": 0.1},
@@ -57,9 +53,8 @@ DESCENTS = {
     "bias_0.001": {"bias_rate": 0.001},
     "bias_0.01": {"bias_rate": 0.01},
 }
-RATES = (0.25, 1.0, 4.0)
-N_TRAIN = {"patterns": 400, "tasks": 400, "digits": 600}
-EPSILON = 0.1
+# Sigmoid gates of fine experts, renormalised, a shared expert, and the bias.
+DEEPSEEK = TokenChoiceMoE(16, 54, 2, gate="sigmoid", renormalize=True, n_shared=2)
 
 
 def data_of(name: str, quick: bool):
@@ -72,23 +67,51 @@ def data_of(name: str, quick: bool):
 
 
 def recorded(n_steps: int) -> tuple[int, ...]:
-    """Return steps that grow by a seventh."""
+    """Return steps, each about a seventh more than the one before."""
     return tuple(np.unique(np.round(np.geomspace(5, n_steps, 42)).astype(int)).tolist())
 
 
+def arms_of(n_steps: int) -> dict:
+    sgd = SGD(1.0, batch_size=20, n_steps=n_steps, record=recorded(n_steps))
+    arms = {arm: (network, sgd) for arm, network in NETWORKS.items()}
+    arms |= {arm: (BASE, replace(sgd, **changes)) for arm, changes in DESCENTS.items()}
+    arms["noise_faded"] = NOISY, replace(sgd, noise_steps=n_steps // 5)
+    arms["deepseek"] = DEEPSEEK, replace(sgd, bias_rate=0.001)
+    return arms
+
+
 def families(name: str, quick: bool):
-    n_steps = (300 if quick else 1500) * (1 if name == "patterns" else 2)
-    patch = 0.2 if name != "digits" else 0.2 / 8
-    plain = SGD(1.0, batch_size=20, n_steps=n_steps, record=recorded(n_steps))
-    arms = {arm: (network, plain) for arm, network in NETWORKS.items()}
-    arms["noise_faded"] = arms["noise_faded"][0], replace(plain, noise_steps=n_steps // 5)
-    arms |= {arm: (BASE, replace(plain, **changes)) for arm, changes in DESCENTS.items()}
-    arms["upcycled"] = DenseCNN(5, init_std=0.01), replace(plain, n_steps=n_steps // 10)
-    for rate in RATES:
+    n_steps = N_STEPS[name] // (5 if quick else 1)
+    for rate in (1.0,) if quick else RATES:
         yield from grid(
             data_of(name, quick),
-            arms,
+            arms_of(n_steps),
             n_train=N_TRAIN[name],
-            links={"sgd.learning_rate": lambda at, rate=rate: rate * patch * at["n_pooled"]},
+            links={
+                "sgd.learning_rate": lambda at, rate=rate: rate * PER_PATCH[name] * at["n_pooled"]
+            },
             labels={"data": name, "rate": rate},
         )
+
+
+def experiment(scale: str) -> Sweep:
+    quick = scale == "quick"
+    settings = [setting for name in DATA for setting in families(name, quick)]
+    return Sweep(settings, n_test=300, n_draws=2 if quick else 50, measure=measure)
+
+
+def measure(run, test, train):
+    """Return errors against operations, and what the routers do at the end."""
+    row = curve(run) | {"train_error": run.history.train_error[-1]}
+    row |= {"success": None, "n_idle": None, "max_over_mean": None, "entropy": None}
+    if run.model.has_routers:
+        load = expert_load(test, run.model, run.weights)
+        row |= {"n_idle": load.n_idle, "max_over_mean": load.max_over_mean}
+        row |= {"entropy": load.entropy, "success": run.routing(test).best}
+    return row
+
+
+def curve(run) -> dict:
+    """Return the operations spent and the test error at all recorded steps after the first."""
+    steps = run.history.steps[1:]
+    return {"flops": run.flops.total * steps / run.n_steps, "errors": run.history.test_error[1:]}
