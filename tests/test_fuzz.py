@@ -158,6 +158,7 @@ def descents(draw):
         # Refused by networks that have no such thing.
         "normalize_experts": st.sampled_from([False] * 5 + [True]),
         "balance_weight": st.sampled_from([0.0] * 5 + [0.5, 100.0]),
+        "record_load": st.sampled_from([False] * 5 + [True]),
     }  # fmt: skip
     return draw(made(SGD, **fields))
 

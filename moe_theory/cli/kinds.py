@@ -37,6 +37,7 @@ LEFT_OUT = {"base", "pools"}
 ONLY_OF = {
     "normalize_experts": ("dense", "sample"),
     "balance_weight": ("sample",),
+    "record_load": ("separate", "joint", "token", "sample"),
     "router_learning_rate": ("separate", "joint", "token", "sample"),
     "router_batch_size": ("separate",),
     "router_n_steps": ("separate",),

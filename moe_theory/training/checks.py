@@ -43,6 +43,8 @@ def check_descent(model: Model, sgd: SGD) -> None:
     if sgd.balance_weight > 0 and not isinstance(model, SampleMoE):
         allowed = f"0 for a {kind}: only a SampleMoE has a balance loss"
         raise reject("balance_weight", sgd.balance_weight, allowed)
+    if sgd.record_load and isinstance(model, DenseCNN):
+        raise reject("record_load", True, f"False for a {kind}, which has no experts to load")
 
 
 def check_initial(initial: Weights) -> None:

@@ -22,6 +22,7 @@ from moe_theory.models import Model, Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.gram import gram
 from moe_theory.training.inputs import RoutedInputs, prepare, received_rows, steps_of
+from moe_theory.training.load import load_shares
 from moe_theory.training.outputs import outputs, pooled
 from moe_theory.training.sgd import SGD
 
@@ -99,6 +100,10 @@ class PatternTrainee:
         values = np.empty((self.model.n_experts, self._z.shape[1]), self._z.dtype)
         pattern_values(self._z, self._start.output, values, self.model.activation_code)
         return pooled(self.model, values, self._scores, inputs.rows, self._n_patches)
+
+    def load(self) -> NDArray[np.float64]:
+        """Return the share of the training pairs that each expert serves, shape (k,)."""
+        return load_shares(self.model, self._scores, self.inputs.rows, self._n_patches)
 
     def advance(self, block: Block, n_looked: int = sys.maxsize) -> bool:
         """Take the steps of ``block``; see `Trainee.advance`."""

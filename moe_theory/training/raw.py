@@ -18,6 +18,7 @@ from moe_theory.kernels.token import train_token
 from moe_theory.models import Model, Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.inputs import RoutedInputs, prepare, raw_network, steps_of
+from moe_theory.training.load import load_shares, table_scores
 from moe_theory.training.outputs import outputs
 from moe_theory.training.sgd import SGD
 
@@ -58,6 +59,12 @@ class RawTrainee:
     def outputs(self, inputs: RoutedInputs) -> Array:
         """Return f of every input under the present weights."""
         return outputs(self.model, Weights(self._experts, self._output, self._routers), inputs)
+
+    def load(self) -> NDArray[np.float64]:
+        """Return the share of the training pairs that each expert serves, shape (k,)."""
+        routers = self._experts[:0] if self._routers is None else self._routers
+        scores = table_scores(routers, self.inputs.table)
+        return load_shares(self.model, scores, self.inputs.rows, self.inputs.n_patches)
 
     def advance(self, block: Block, n_looked: int = sys.maxsize) -> bool:
         """Take the steps of ``block``; see `Trainee.advance`."""

@@ -62,6 +62,9 @@ class SGD:
         λ of the balance loss λ·k·Σ_m f_m P_m of `SampleMoE`, where f_m is the share of the inputs
         of the batch that expert m serves, taken as fixed, and P_m the mean of the softmax of their
         scores without noise. Losses that are recorded, or end a training, are without it.
+    record_load : bool
+        Record the load of the experts with loss and error, ``load`` of `History`. Of networks with
+        experts.
 
     Raises
     ------
@@ -95,6 +98,7 @@ class SGD:
     dtype: Literal["float32", "float64"] = "float32"
     normalize_experts: bool = field(default=False, metadata=LATER)
     balance_weight: float = field(default=0.0, metadata=LATER)
+    record_load: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "router_learning_rate"):
@@ -130,6 +134,7 @@ class SGD:
             dtype=choice("dtype", self.dtype, ("float32", "float64")),
             normalize_experts=boolean("normalize_experts", self.normalize_experts),
             balance_weight=real("balance_weight", self.balance_weight, 0.0),
+            record_load=boolean("record_load", self.record_load),
         )
         if self.n_steps is not None:
             self._check_records(self.n_steps)
