@@ -86,6 +86,29 @@ def test_entropy_is_that_of_the_shares(k, seed):
     assert one.max_over_mean == k
 
 
+@pytest.mark.parametrize("gate", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("bias", [None, [0.0, 0.2, -0.3, 0.1]])
+def test_a_bias_has_its_say_and_shared_experts_are_left_out(gate, bias):
+    model = TokenChoiceMoE(4, 10, 2, gate=gate, n_shared=1, router_init_std=0.5)
+    start = model.initial_weights(24, 3)
+    given = None if bias is None else np.array(bias)
+    weights = Weights(start.experts, start.output, start.routers, given)
+    found = expert_load(DATA, model, weights, weights)
+    scores = DATA.patches() @ start.routers.T
+    affinities = 1 / (1 + np.exp(-scores))
+    if gate == "softmax":
+        affinities = np.exp(scores) / np.exp(scores).sum(axis=2, keepdims=True)
+    wanted = scores if bias is None else affinities + given
+    chosen = np.argsort(-wanted, axis=2)[:, :, :2]
+    shares = [(chosen == s).sum() / chosen.size for s in range(4)]
+    np.testing.assert_allclose(found.patches, shares, rtol=1e-14)
+    assert found.pairs_per_patch == 2
+    assert found.untrained.shape == found.silent.shape == (4,)
+    if bias is not None:
+        plain = expert_load(DATA, model, start)
+        assert (plain.patches != found.patches).any()
+
+
 def test_experts_that_choose_share_all_work_equally():
     for model in (SeparateMoE(4, 8, 3), JointMoE(4, 8, 3)):
         found = train(model, DATA, SGD(0.5, 10, n_steps=20)).expert_load(DATA)
@@ -140,6 +163,11 @@ def test_bad_input():
     other = Weights(np.ones((6, 24)), np.ones(6), np.ones((2, 24)))
     with pytest.raises(ValueError, match=r"initial\.experts\.shape must be \(4, 24\)"):
         expert_load(DATA, run.model, run.weights, other)
+    token = TokenChoiceMoE(2, 4)
+    biased = Weights(np.ones((4, 24)), np.ones(4), np.ones((2, 24)), np.ones(2))
+    with pytest.raises(ValueError, match=r"\.shape must be"):
+        expert_load(DATA, TokenChoiceMoE(4, 4), biased)
+    assert expert_load(DATA, token, biased).patches.tolist() == [1, 0]
     with pytest.raises(TypeError, match="weights must be Weights"):
         expert_load(DATA, run.model, run)
     with pytest.raises(ValueError, match=r"data \(n, d\) must be"):

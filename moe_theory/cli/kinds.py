@@ -36,7 +36,10 @@ LEFT_OUT = {"base", "pools"}
 # Settings of the training, and the networks that they change, where not all.
 ONLY_OF = {
     "normalize_experts": ("dense", "sample"),
-    "balance_weight": ("sample",),
+    "balance_weight": ("token", "sample"),
+    "z_weight": ("token",),
+    "bias_rate": ("token",),
+    "noise_steps": ("token", "sample"),
     "record_load": ("separate", "joint", "token", "sample"),
     "router_learning_rate": ("separate", "joint", "token", "sample"),
     "router_batch_size": ("separate",),

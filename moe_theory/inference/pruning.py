@@ -183,7 +183,7 @@ def _silenced(run: TrainingRun, kept: NDArray[np.int64]) -> TrainingRun:
     for s, own in enumerate(expert_slices(run)):
         if s not in kept:
             experts[own] = 0
-    return replace(run, weights=Weights(experts, run.weights.output, run.weights.routers))
+    return replace(run, weights=replace(run.weights, experts=experts))
 
 
 def nearest(ratio: float, n_groups: int) -> int:
@@ -245,4 +245,6 @@ def fine_tune(
 
 def _select(weights: Weights, experts: Any, units: Any) -> Weights:
     assert weights.routers is not None
-    return Weights(weights.experts[units], weights.output[units], weights.routers[experts])
+    bias = None if weights.bias is None else weights.bias[experts]
+    routers = weights.routers[experts]
+    return Weights(weights.experts[units], weights.output[units], routers, bias)

@@ -22,7 +22,6 @@ from moe_theory.inference.quantizer import (
     widths,
 )
 from moe_theory.inference.received import check_run, expert_slices
-from moe_theory.models import Weights
 from moe_theory.training import TrainingRun
 
 
@@ -124,7 +123,7 @@ def quantize(
     experts = rounded_experts(run, each, grid, calibrated(run, grid, data))
     return replace(
         run,
-        weights=Weights(experts, run.weights.output, run.weights.routers),
+        weights=replace(run.weights, experts=experts),
         compression=(*run.compression, Quantization(tuple(each), grid)),
     )
 

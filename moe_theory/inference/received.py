@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory._validation import instance
+from moe_theory._validation import instance, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.models import SampleMoE, TokenChoiceMoE
-from moe_theory.routing import choose_experts, choose_for_inputs, choose_patches
+from moe_theory.routing import choose_for_inputs, choose_patches
+from moe_theory.routing.choices import choose_as
 from moe_theory.training import TrainingRun
 
 Array = NDArray[Any]
@@ -57,11 +58,8 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
     dictionary = data.dictionary.astype(routers.dtype, copy=False)
     spread = np.zeros((shape[0], shape[2], shape[1]))
     if isinstance(run.model, TokenChoiceMoE):
-        model = run.model
-        experts, gates, kept = choose_experts(
-            dictionary, data.indices, routers, model.n_chosen,
-            capacity=model.capacity, priority=model.priority,
-        )  # fmt: skip
+        bias = run.weights.bias
+        experts, gates, kept = choose_as(run.model, dictionary, data.indices, routers, bias)
         by_patch = spread.transpose(0, 2, 1)
         np.put_along_axis(by_patch, experts, np.where(kept, gates, 0), axis=2)
         return by_patch
@@ -79,7 +77,7 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
 
 
 def check_run(run: object) -> None:
-    """Raise ``TypeError`` unless ``run`` is a trained network.
+    """Raise ``TypeError`` unless ``run`` is a trained network, ``ValueError`` for shared experts.
 
     Examples
     --------
@@ -90,6 +88,10 @@ def check_run(run: object) -> None:
     TypeError: run must be a TrainingRun, as train returns it; got DenseCNN(n_hidden=4, ...
     """
     instance("run", run, TrainingRun, "a TrainingRun, as train returns it")
+    assert isinstance(run, TrainingRun)
+    if run.model.n_all_experts > run.model.n_experts:
+        shared = run.model.n_all_experts - run.model.n_experts
+        raise reject("run.model.n_shared", shared, "0: shared experts are not scored or compressed")
 
 
 def expert_slices(run: TrainingRun) -> list[slice]:

@@ -7,6 +7,8 @@ that an expert keeps, c experts that a patch chooses. The units of expert s are 
 
 from typing import Any, NamedTuple
 
+from moe_theory.kernels.codes import SOFTMAX
+
 
 class Samples(NamedTuple):
     """Samples to train on.
@@ -28,19 +30,25 @@ class Rule(NamedTuple):
     ``n_kept`` is l where experts choose, and c where patches do, who also need ``capacity``, the
     largest number of patches of one input that an expert takes, and ``by_score``, whether it takes
     those with the largest scores or the first. ``gated`` tells whether the expert that an input
-    chose is multiplied by its gate.
+    chose is multiplied by its gate. Where patches choose, ``gate`` is one of the `codes` of gates,
+    ``renormalize`` tells whether the gates of the experts that a patch chose are divided by their
+    sum, and ``n_shared`` counts the experts, the last ones, that every patch visits.
     """
 
     n_kept: int
     capacity: int
     by_score: bool
     gated: bool = False
+    gate: int = SOFTMAX
+    renormalize: bool = False
+    n_shared: int = 0
 
 
 class RawNetwork(NamedTuple):
     """A network by its weights: ``experts`` (m, d), ``routers`` (k, d), ``output`` (m,).
 
-    ``activation`` is one of the `codes` of φ.
+    ``activation`` is one of the `codes` of φ; ``bias`` (k,) is added to gates for the choice of
+    experts, and is empty where there is none.
     """
 
     experts: Any
@@ -49,6 +57,7 @@ class RawNetwork(NamedTuple):
     scale: float
     rule: Rule
     activation: int
+    bias: Any
 
 
 class Gram(NamedTuple):
@@ -76,6 +85,7 @@ class PatternNetwork(NamedTuple):
     rule: Rule
     gram: Gram
     activation: int
+    bias: Any
 
 
 class Steps(NamedTuple):
@@ -84,8 +94,9 @@ class Steps(NamedTuple):
     Training ends early at zero training error if ``stop``, and where the mean training loss is at
     most ``target``, if that is not negative. One call looks at most at ``n_looked`` samples
     for each of the two. ``normalize`` takes each expert's gradient at unit length, ``balance`` is
-    the weight of the balance loss. ``noise`` (V, k) is added to the scores of the inputs visited,
-    from the first of the first batch on, and is empty where there is none.
+    the weight of the balance loss, ``z_weight`` that of the z-loss, and ``bias_rate`` the step of
+    the bias. ``noise`` is added to the scores of the inputs visited, (V, k), or of all their
+    patches, (V, n·k), from the first of the first batch on, and is empty where there is none.
     """
 
     order: Any
@@ -99,3 +110,5 @@ class Steps(NamedTuple):
     normalize: bool
     balance: float
     noise: Any
+    z_weight: float
+    bias_rate: float

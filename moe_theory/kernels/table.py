@@ -28,12 +28,13 @@ def _products(table, first, last, weights):
 
 
 @kernel
-def write_choices(scores, first, last, choices):
+def write_choices(rule, bias, scores, first, last, choices):
     """Let patches from ``first`` to ``last`` choose experts by ``scores`` (k, P)."""
-    part = new_choices(len(scores), len(choices.kept), last - first, scores)
-    choose_by(scores[:, first:last], part)
     size = last - first
+    part = new_choices(len(scores), rule, size, scores)
+    choose_by(scores[:, first:last], part, rule, bias)
     choices.scores[:, first:last] = part.scores[:, :size]
+    choices.affinities[:, first:last] = part.affinities[:, :size]
     choices.gates[:, first:last] = part.gates[:, :size]
     choices.kept[:, first:last] = part.kept[:, :size]
     choices.places[:, first:last] = part.places[:, :size]

@@ -27,11 +27,17 @@ class ExpertNetwork(Network):
         """Raise ``ValueError`` if a value is impossible."""
         n_experts = integer("n_experts", self.n_experts, 1)
         n_hidden = integer("n_hidden", self.n_hidden, 1)
-        if n_hidden % n_experts:
-            raise reject("n_hidden", n_hidden, f"a multiple of n_experts = {n_experts}")
+        set_fields(self, n_experts=n_experts)
+        if n_hidden % self.n_all_experts:
+            shared = self.n_all_experts - n_experts
+            number = (
+                f"n_experts + n_shared = {n_experts} + {shared}"
+                if shared
+                else (f"n_experts = {n_experts}")
+            )
+            raise reject("n_hidden", n_hidden, f"a multiple of {number}")
         set_fields(
             self,
-            n_experts=n_experts,
             n_hidden=n_hidden,
             output_weights=choice("output_weights", self.output_weights, self.output_kinds),
             init_std=real("init_std", self.init_std, 0.0),
@@ -39,16 +45,21 @@ class ExpertNetwork(Network):
         )
 
     @property
+    def n_all_experts(self) -> int:
+        """The number of experts, those without routers among them."""
+        return self.n_experts
+
+    @property
     def units_per_expert(self) -> int:
-        """m/k, the number of hidden units of one expert."""
-        return self.n_hidden // self.n_experts
+        """The number of hidden units of one expert, m/k where all have routers."""
+        return self.n_hidden // self.n_all_experts
 
     def initial_weights(self, patch_dim: int, seed: Seed) -> Weights:
         """Draw the weights before training, in float64; see `DenseCNN.initial_weights`."""
         experts = draw_gaussian(self.init_std, (self.n_hidden, patch_dim), seed, "experts")
         routers = draw_gaussian(self.router_init_std, (self.n_experts, patch_dim), seed, "routers")
         if self.output_weights == "expert_signs":
-            output = np.repeat(alternating(self.n_experts), self.units_per_expert)
+            output = np.repeat(alternating(self.n_all_experts), self.units_per_expert)
         else:
             output = draw_output(self.output_weights, self.n_hidden, seed)
         return Weights(experts, output, routers)

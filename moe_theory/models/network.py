@@ -86,6 +86,11 @@ class Network(ABC):
         return self.kernel != "fixed"
 
     @property
+    def n_all_experts(self) -> int:
+        """The number of experts, those without routers among them; a dense network is one."""
+        return 1
+
+    @property
     def units_per_expert(self) -> int:
         """m/k, the number of hidden units of one expert; without experts, of the network."""
         return self.n_hidden

@@ -6,22 +6,19 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from moe_theory import costs
-from moe_theory._random import Seed, normals, stream
-from moe_theory._validation import choice, integer, real, set_fields
+from moe_theory._random import Seed, stream
+from moe_theory._validation import choice, integer, set_fields
 from moe_theory.kernels.arguments import Rule
 from moe_theory.models.experts import ExpertNetwork
 from moe_theory.models.network import ACTIVATIONS, UNIT, Activation, Kernel
-
-# Noise below this does not rule over rounding of the scores.
-LEAST_NOISE = 1e-6
+from moe_theory.models.noise import Noise, NoisyScores
 
 
 @dataclass(frozen=True)
-class SampleMoE(ExpertNetwork):
+class SampleMoE(NoisyScores, ExpertNetwork):
     """MoE in which whole inputs choose one expert each, trained together with its routers.
 
     f(x) = (1/n) G_s(x) Σ_{r∈s} a_r Σ_j φ⟨w_r, x⁽ʲ⁾⟩, where s is the expert of the largest noisy
@@ -75,7 +72,7 @@ class SampleMoE(ExpertNetwork):
     activation: Activation = "relu"
     pooling: Literal["mean", "sum"] = "mean"
     gate: Literal["softmax", "none"] = "softmax"
-    noise: Literal["uniform", "gaussian", "none"] = "uniform"
+    noise: Noise = "uniform"
     noise_scale: float = 1.0
     output_weights: Literal["signs", "gaussian", "expert_signs", "ones"] = "signs"
     init_std: float = 0.01
@@ -92,9 +89,8 @@ class SampleMoE(ExpertNetwork):
             activation=choice("activation", self.activation, tuple(ACTIVATIONS)),
             pooling=choice("pooling", self.pooling, ("mean", "sum")),
             gate=choice("gate", self.gate, ("softmax", "none")),
-            noise=choice("noise", self.noise, ("uniform", "gaussian", "none")),
-            noise_scale=real("noise_scale", self.noise_scale, 0.0, open_low=True),
         )
+        self.check_noise()
 
     def patches_per_expert(self, n_patches: int) -> int:
         """Return n: an expert receives all patches of an input that chose it."""
@@ -110,7 +106,7 @@ class SampleMoE(ExpertNetwork):
 
     def tied(self, n_at_zero: int, n_patches: int) -> bool:
         """Return whether rounding alone would decide, if so many routers start at 0."""
-        return n_at_zero > 1 and (self.noise == "none" or self.noise_scale < LEAST_NOISE)
+        return n_at_zero > 1 and not self.is_noisy
 
     def draw_noise(self, n_inputs: int, seed: Seed) -> NDArray[np.float64]:
         """Return noise for the scores of so many inputs, shape (N, k); zeros where there is none.
@@ -128,15 +124,11 @@ class SampleMoE(ExpertNetwork):
         (2, 3)
         """
         n_inputs = integer("n_inputs", n_inputs, 0)
-        return self.next_noise(n_inputs, stream(seed, "routing noise"))
+        return self.next_noise(n_inputs, 1, stream(seed, "routing noise"))
 
-    def next_noise(self, n_inputs: int, rng: Generator) -> NDArray[np.float64]:
-        """Return the noise of the next inputs, (N, k), as `draw_noise` would of all at once."""
-        shape = n_inputs, self.n_experts
-        if self.noise == "none":
-            return np.zeros(shape)
-        drawn = rng.random(shape) if self.noise == "uniform" else normals(rng, shape)
-        return self.noise_scale * drawn
+    def n_scores(self, n_patches: int) -> int:
+        """Return k, as an input has one score by each router."""
+        return self.n_experts
 
     def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
         """Return the operations of one forward pass of one input, routing included.

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 from moe_theory import costs
-from moe_theory._validation import choice, integer, set_fields
+from moe_theory._validation import boolean, choice, integer, reject, set_fields
 from moe_theory.kernels.arguments import Rule
+from moe_theory.kernels.codes import SIGMOID, SOFTMAX
 from moe_theory.models.experts import ExpertNetwork, Outputs
-from moe_theory.models.network import UNIT, Kernel
+from moe_theory.models.network import LATER, UNIT, Kernel
+from moe_theory.models.noise import Noise, NoisyScores
 
 Priority = Literal["place", "score"]
 
 
 @dataclass(frozen=True)
-class TokenChoiceMoE(ExpertNetwork):
+class TokenChoiceMoE(NoisyScores, ExpertNetwork):
     """Patch-level MoE in which patches choose experts, trained together with its routers.
 
     f(x) = (1/n) Σ_j Σ_s G_js Σ_r a_rs relu⟨w_rs, x⁽ʲ⁾⟩, where s runs over the experts that patch j
@@ -26,9 +28,10 @@ class TokenChoiceMoE(ExpertNetwork):
     Parameters
     ----------
     n_experts : int
-        k, any number that divides m.
+        k, the number of experts with routers.
     n_hidden : int
-        m, the number of hidden units over all experts.
+        m, the number of hidden units over all experts, shared ones among them, which all have the
+        same number.
     n_chosen : int
         The number of experts that every patch chooses, in [1, k].
     capacity : int, optional
@@ -40,6 +43,23 @@ class TokenChoiceMoE(ExpertNetwork):
         is the first choice.
     output_weights, init_std, router_init_std
         As for `JointMoE`.
+    gate : {"softmax", "sigmoid"}
+        G_js, the softmax of the scores of a patch over all experts, or the sigmoid of the score.
+        Sigmoids are those of DeepSeek-V3.
+    renormalize : bool
+        Divide the gates of the experts that a patch has chosen by their sum. Of a softmax, this is
+        the softmax of the chosen scores alone, taken after the choice, as in GShard, Mixtral and
+        Shazeer et al.; without it the softmax is taken before, as in Switch transformers and
+        OLMoE. With one chosen expert the gate is then 1, and the data loss moves no router.
+    n_shared : int
+        Experts without routers, the last ones, which every patch visits with a gate of 1, as in
+        DeepSeekMoE.
+    noise : {"none", "gaussian", "uniform"}
+        Law of noise that is added to the scores in training, N(0, 1) or uniform on (0, 1), drawn
+        anew for every patch and expert in every step, as in Shazeer et al. and V-MoE. It changes
+        choices and gates. Networks are tested without it. `SGD` has its schedule.
+    noise_scale : float
+        What the noise is multiplied by.
 
     Raises
     ------
@@ -50,10 +70,14 @@ class TokenChoiceMoE(ExpertNetwork):
     -----
     The softmax is over all experts, chosen or not, so that routers have a gradient even if every
     patch chooses one. With k = 1 they have none. Where something has to be chosen, `train` refuses
-    routers that start at 0, as for `JointMoE`.
+    routers that start at 0, as for `JointMoE`, unless noise decides. Balance loss, z-loss and the
+    loss-free bias are settings of `SGD`.
 
     Source: a modelling choice, after Fedus, Zoph, Shazeer, Switch Transformers, 2022, and Riquelme
-    et al., Scaling Vision with Sparse Mixture of Experts, 2021.
+    et al., Scaling Vision with Sparse Mixture of Experts (V-MoE), 2021; the options after Shazeer
+    et al., Outrageously Large Neural Networks, 2017; Lepikhin et al., GShard, 2021; Dai et al.,
+    DeepSeekMoE, 2024; Jiang et al., Mixtral of Experts, 2024; DeepSeek-AI, DeepSeek-V3, 2024;
+    Muennighoff et al., OLMoE, 2024.
 
     Examples
     --------
@@ -69,19 +93,65 @@ class TokenChoiceMoE(ExpertNetwork):
     output_weights: Outputs = "signs"
     init_std: float = 0.01
     router_init_std: float = 1e-4
+    gate: Literal["softmax", "sigmoid"] = field(default="softmax", metadata=LATER)
+    renormalize: bool = field(default=False, metadata=LATER)
+    n_shared: int = field(default=0, metadata=LATER)
+    noise: Noise = field(default="none", metadata=LATER)
+    noise_scale: float = field(default=1.0, metadata=LATER)
 
     kernel: ClassVar[Kernel] = "token"
     formula: ClassVar[str] = r"\frac{1}{n}\sum_j \sum_{s \in S_j} G_{js} \sum_r a_{rs}\, " + UNIT
 
     def __post_init__(self) -> None:
+        set_fields(self, n_shared=integer("n_shared", self.n_shared, 0))
         self.check_experts()
+        self.check_noise()
         set_fields(
             self,
+            gate=choice("gate", self.gate, ("softmax", "sigmoid")),
+            renormalize=boolean("renormalize", self.renormalize),
             n_chosen=integer("n_chosen", self.n_chosen, 1, self.n_experts),
             priority=choice("priority", self.priority, ("place", "score")),
         )
         if self.capacity is not None:
             set_fields(self, capacity=integer("capacity", self.capacity, 1))
+
+    @property
+    def n_all_experts(self) -> int:
+        """K and the number of shared experts."""
+        return self.n_experts + self.n_shared
+
+    def finer(self, parts: int) -> TokenChoiceMoE:
+        """Return the network whose experts are split in so many, each patch choosing as many more.
+
+        Units and operations of the experts stay the same; routers are as many times as many.
+        Source: Dai et al., DeepSeekMoE, 2024.
+
+        Parameters
+        ----------
+        parts : int
+            Number of experts made of one, which divides its units.
+
+        Raises
+        ------
+        ValueError
+            If it does not.
+
+        Examples
+        --------
+        >>> fine = TokenChoiceMoE(n_experts=8, n_hidden=48, n_chosen=2).finer(3)
+        >>> fine.n_experts, fine.n_chosen, fine.units_per_expert
+        (24, 6, 2)
+        """
+        parts = integer("parts", parts, 1)
+        if self.units_per_expert % parts:
+            raise reject("parts", parts, f"a divisor of {self.units_per_expert} units per expert")
+        return replace(
+            self,
+            n_experts=parts * self.n_experts,
+            n_chosen=parts * self.n_chosen,
+            n_shared=parts * self.n_shared,
+        )
 
     def patches_per_expert(self, n_patches: int) -> int:
         """Return min(n, C), the largest number of patches of one input that an expert receives."""
@@ -106,10 +176,16 @@ class TokenChoiceMoE(ExpertNetwork):
     def rule(self, n_patches: int) -> Rule:
         """Return how patches and experts find each other, as the kernels take it."""
         room = self.patches_per_expert(n_patches)
-        return Rule(self.n_chosen, room, self.priority == "score")
+        return Rule(
+            self.n_chosen, room, self.priority == "score",
+            gate=SIGMOID if self.gate == "sigmoid" else SOFTMAX,
+            renormalize=self.renormalize, n_shared=self.n_shared,
+        )  # fmt: skip
 
     def tied(self, n_at_zero: int, n_patches: int) -> bool:
         """Return whether rounding alone would decide, if so many routers start at 0."""
+        if self.is_noisy:
+            return False
         ranked = self.patches_per_expert(n_patches) < n_patches and self.priority == "score"
         return (n_at_zero > 1 and self.n_chosen < self.n_experts) or (n_at_zero > 0 and ranked)
 

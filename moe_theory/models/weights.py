@@ -13,7 +13,8 @@ from moe_theory._random import Seed, normals, stream
 from moe_theory._validation import integer, read_only, reject
 from moe_theory.files import read, write
 
-NAMES = ("experts", "output", "routers")
+NAMES = ("experts", "output", "routers", "bias")
+MAY_BE_NONE = ("routers", "bias")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,9 @@ class Weights:
         Output weights a_r, fixed in training.
     routers : array, shape (k, d), or None
         Routing weights w_s; None for a dense network.
+    bias : array, shape (k,), or None
+        What is added to the gates of a `TokenChoiceMoE` for the choice of experts, see `SGD`; None
+        where there is none.
 
     Raises
     ------
@@ -45,11 +49,12 @@ class Weights:
     experts: NDArray[np.floating[Any]]
     output: NDArray[np.floating[Any]]
     routers: NDArray[np.floating[Any]] | None = None
+    bias: NDArray[np.floating[Any]] | None = None
 
     def __post_init__(self) -> None:
         for name in NAMES:
             value = getattr(self, name)
-            if value is None and name == "routers":
+            if value is None and name in MAY_BE_NONE:
                 continue
             if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.floating):
                 given = getattr(value, "dtype", type(value).__name__)
@@ -65,6 +70,9 @@ class Weights:
         shape = None if self.routers is None else self.routers.shape
         if shape is not None and (len(shape) != 2 or shape[1] != patch_dim):
             raise reject("routers.shape", shape, f"(k, {patch_dim}), as d of the experts")
+        if self.bias is not None and (shape is None or self.bias.shape != shape[:1]):
+            allowed = "None without routers" if shape is None else f"({shape[0]},), one per router"
+            raise reject("bias.shape", self.bias.shape, allowed)
 
     def save(self, path: PathLike) -> None:
         """Write the weights to one file, without pickle, of exactly this name.
@@ -110,8 +118,11 @@ class Weights:
     @classmethod
     def of_arrays(cls, arrays: dict[str, NDArray[Any]], prefix: str = "") -> Weights:
         """Return the weights that `arrays` has named."""
-        experts, output = arrays[f"{prefix}experts"], arrays[f"{prefix}output"]
-        return cls(experts, output, arrays.get(f"{prefix}routers"))
+        return cls(
+            arrays[f"{prefix}experts"],
+            arrays[f"{prefix}output"],
+            **{name: arrays.get(prefix + name) for name in MAY_BE_NONE},
+        )
 
 
 def alternating(size: int) -> NDArray[np.float64]:

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from moe_theory._arguments import routing_arrays
 from moe_theory._arithmetic import products
-from moe_theory._validation import choice, finite, integer, read_only
+from moe_theory._validation import boolean, choice, finite, integer, read_only, real_array, reject
 from moe_theory.kernels import routing as kernels
 from moe_theory.kernels import token_routing as token_kernels
 from moe_theory.kernels.arguments import Rule
+from moe_theory.kernels.codes import SIGMOID, SOFTMAX
+from moe_theory.models import TokenChoiceMoE
 
 Array = NDArray[Any]
 
@@ -85,6 +87,9 @@ def choose_experts(
     *,
     capacity: int | None = None,
     priority: str = "place",
+    gate: str = "softmax",
+    renormalize: bool = False,
+    bias: Array | None = None,
 ) -> tuple[NDArray[np.int64], Array, NDArray[np.bool_]]:
     """Let every patch choose the experts whose routers score it highest.
 
@@ -98,13 +103,19 @@ def choose_experts(
         C, the largest number of patches of one input that an expert takes; by default any number.
     priority : {"place", "score"}
         Which patches an expert takes where more than C have chosen it, see `TokenChoiceMoE`.
+    gate : {"softmax", "sigmoid"}
+        See `TokenChoiceMoE`.
+    renormalize : bool
+        Whether the gates of the chosen experts are divided by their sum.
+    bias : array, shape (k,), optional
+        Added to the gates, before these are divided, for the choice alone; see `SGD`.
 
     Returns
     -------
     experts : integer array, shape (N, n, n_chosen)
         The experts that each patch has chosen, best first; of equal scores the lower number first.
     gates : array, shape (N, n, n_chosen)
-        Their shares in the softmax of the patch's scores over all k experts.
+        Their gates, by default shares in the softmax of the patch's scores over all k experts.
     kept : bool array, shape (N, n, n_chosen)
         Whether the expert had room for the patch.
 
@@ -134,11 +145,38 @@ def choose_experts(
     n_chosen = integer("n_chosen", n_chosen, 1, len(routers))
     limit = n_patches if capacity is None else min(n_patches, integer("capacity", capacity, 1))
     by_score = choice("priority", priority, ("place", "score")) == "score"
+    sigmoid = choice("gate", gate, ("softmax", "sigmoid")) == "sigmoid"
     scores = products(routers, dictionary)
     finite("the scores of patches", scores)
     shape = (n_samples, n_patches, n_chosen)
     experts, gates = np.empty(shape, np.int64), np.empty(shape, scores.dtype)
     kept = np.empty(shape, np.bool_)
-    rule = Rule(n_chosen, limit, by_score)
-    token_kernels.route_tokens(scores, read_only(indices), rule, experts, gates, kept)
+    rule = Rule(
+        n_chosen, limit, by_score,
+        gate=SIGMOID if sigmoid else SOFTMAX, renormalize=boolean("renormalize", renormalize),
+    )  # fmt: skip
+    own = _bias(bias, len(routers), scores.dtype)
+    routed = token_kernels.Routed(experts, gates, kept)
+    token_kernels.route_tokens(scores, own, read_only(indices), rule, routed)
     return experts, gates, kept
+
+
+def choose_as(
+    model: TokenChoiceMoE, dictionary: Array, indices: Array, routers: Array, bias: Array | None
+) -> tuple[NDArray[np.int64], Array, NDArray[np.bool_]]:
+    """Return what `choose_experts` does, by the rule of a network."""
+    return choose_experts(
+        dictionary, indices, routers, model.n_chosen, capacity=model.capacity,
+        priority=model.priority, gate=model.gate, renormalize=model.renormalize, bias=bias,
+    )  # fmt: skip
+
+
+def _bias(bias: Array | None, n_experts: int, dtype: Any) -> Array:
+    """Return the bias as the kernels take it, empty if there is none."""
+    if bias is None:
+        return np.empty(0, dtype)
+    bias = real_array("bias", bias)
+    if bias.shape != (n_experts,):
+        raise reject("bias.shape", bias.shape, f"({n_experts},), one per router")
+    finite("bias", bias)
+    return bias.astype(dtype)

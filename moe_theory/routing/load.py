@@ -151,13 +151,14 @@ def expert_load(
     dictionary = data.dictionary.astype(routers.dtype, copy=False)
     scores = products(routers, dictionary)
     finite("the scores of patches", scores)
+    bias = np.empty(0) if weights.bias is None else weights.bias
     k, size = len(routers), max(1, BLOCK // (len(routers) * data.n_patches))
     pairs, inputs, unserved = np.zeros(k, np.int64), np.zeros(k, np.int64), 0
     met = np.zeros((k, data.n_patterns), np.bool_)
     for first in range(0, data.n_samples, size):
         check()
         rows = data.indices[first : first + size]
-        served = served_pairs(model, scores, rows)
+        served = served_pairs(model, scores, bias, rows)
         pairs += served.sum(axis=(0, 1))
         inputs += served.any(axis=1).sum(axis=0)
         unserved += int((~served.any(axis=2)).sum())
@@ -175,16 +176,20 @@ def expert_load(
     )
 
 
-def served_pairs(model: Model, scores: Array, indices: Array) -> NDArray[np.bool_]:
-    """Return which experts serve which patches, (N, n, k), given the scores of patterns, (k, P)."""
+def served_pairs(model: Model, scores: Array, bias: Array, indices: Array) -> NDArray[np.bool_]:
+    """Return which experts serve which patches, (N, n, k), given the scores of patterns, (k, P).
+
+    ``bias`` is that of token choice, (k,), and empty where there is none.
+    """
     n_samples, n_patches = indices.shape
     served = np.zeros((n_samples, n_patches, len(scores)), np.bool_)
     if model.kernel == "token":
-        rule = model.rule(n_patches)
+        rule, dtype = model.rule(n_patches), scores.dtype
         shape = (n_samples, n_patches, rule.n_kept)
         experts, kept = np.empty(shape, np.int64), np.empty(shape, np.bool_)
-        gates = np.empty(shape, scores.dtype)
-        token_routing.route_tokens(scores, read_only(indices), rule, experts, gates, kept)
+        routed = token_routing.Routed(experts, np.empty(shape, dtype), kept)
+        own = np.array(bias, dtype)
+        token_routing.route_tokens(scores, own, read_only(indices), rule, routed)
         np.put_along_axis(served, experts, kept, axis=2)
     elif model.kernel == "sample":
         chosen = np.empty(n_samples, np.int64)
@@ -204,6 +209,8 @@ def _check_weights(argument: str, weights: Weights, model: Model, patch_dim: int
         array = getattr(weights, name)
         if (given := None if array is None else array.shape) != wanted:
             raise reject(f"{argument}.{name}.shape", given, f"{wanted}, as the model has it")
+    if weights.bias is not None and weights.bias.shape != (model.n_experts,):
+        raise reject(f"{argument}.bias.shape", weights.bias.shape, f"({model.n_experts},) or None")
 
 
 def _by_expert(model: Model, experts: Array) -> Array:

@@ -12,7 +12,7 @@ from moe_theory._arguments import check_samples, router_array
 from moe_theory._validation import instance, read_only, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.models import SampleMoE, TokenChoiceMoE
-from moe_theory.routing.choices import choose_experts, choose_patches
+from moe_theory.routing.choices import choose_as, choose_patches
 from moe_theory.routing.whole_inputs import choose_for_inputs
 
 Array = NDArray[Any]
@@ -89,7 +89,9 @@ def routing_metrics(data: PatchData, routers: Array, n_routed: int) -> RoutingMe
     return _metrics(data, hit.any(axis=2), np.where(hit, gates, 0).sum(axis=2))
 
 
-def token_routing_metrics(data: PatchData, routers: Array, model: TokenChoiceMoE) -> RoutingMetrics:
+def token_routing_metrics(
+    data: PatchData, routers: Array, model: TokenChoiceMoE, bias: Array | None = None
+) -> RoutingMetrics:
     """Measure how often, and with which gate, each expert receives a patch that chooses experts.
 
     Parameters
@@ -97,7 +99,10 @@ def token_routing_metrics(data: PatchData, routers: Array, model: TokenChoiceMoE
     data, routers
         As for `routing_metrics`.
     model : TokenChoiceMoE
-        The rule of routing.
+        The rule of routing, of which the noise is left out. Shared experts, which receive every
+        patch, are not counted.
+    bias : array, shape (k,), optional
+        That of the weights, if training moved it.
 
     Returns
     -------
@@ -122,14 +127,7 @@ def token_routing_metrics(data: PatchData, routers: Array, model: TokenChoiceMoE
     instance("model", model, TokenChoiceMoE, "a TokenChoiceMoE")
     positions, dictionary, routers = _judged(data, routers)
     _check_number(routers, model)
-    experts, gates, kept = choose_experts(
-        dictionary,
-        data.indices,
-        routers,
-        model.n_chosen,
-        capacity=model.capacity,
-        priority=model.priority,
-    )
+    experts, gates, kept = choose_as(model, dictionary, data.indices, routers, bias)
     rows = np.arange(data.n_samples)
     received = kept[rows, positions]
     shape = (data.n_samples, len(routers))

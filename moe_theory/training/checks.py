@@ -5,7 +5,9 @@ from __future__ import annotations
 from moe_theory._arguments import check_network, check_samples
 from moe_theory._validation import finite, instance, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import DenseCNN, Model, SampleMoE, Weights
+from moe_theory.models import DenseCNN, Model, SampleMoE, TokenChoiceMoE, Weights
+from moe_theory.models.noise import NoisyScores
+from moe_theory.models.weights import NAMES
 from moe_theory.training.sgd import SGD
 
 
@@ -40,9 +42,19 @@ def check_descent(model: Model, sgd: SGD) -> None:
     if sgd.normalize_experts and not isinstance(model, DenseCNN | SampleMoE):
         allowed = f"False for a {kind}: only a DenseCNN and a SampleMoE are trained so"
         raise reject("normalize_experts", True, allowed)
-    if sgd.balance_weight > 0 and not isinstance(model, SampleMoE):
-        allowed = f"0 for a {kind}: only a SampleMoE has a balance loss"
+    chosen = isinstance(model, SampleMoE | TokenChoiceMoE)
+    if sgd.balance_weight > 0 and not chosen:
+        allowed = f"0 for a {kind}: only a TokenChoiceMoE and a SampleMoE have a balance loss"
         raise reject("balance_weight", sgd.balance_weight, allowed)
+    for name in ("z_weight", "bias_rate"):
+        if getattr(sgd, name) > 0 and not isinstance(model, TokenChoiceMoE):
+            allowed = f"0 for a {kind}: only a TokenChoiceMoE is trained so"
+            raise reject(name, getattr(sgd, name), allowed)
+    if sgd.z_weight > 0 and getattr(model, "gate", "softmax") == "sigmoid":
+        raise reject("z_weight", sgd.z_weight, "0 with sigmoid gates, as it is that of a softmax")
+    noisy = isinstance(model, NoisyScores) and model.noise != "none"
+    if sgd.noise_steps is not None and not noisy:
+        raise reject("noise_steps", sgd.noise_steps, "None for a network without noise")
     if sgd.record_load and isinstance(model, DenseCNN):
         raise reject("record_load", True, f"False for a {kind}, which has no experts to load")
 
@@ -50,7 +62,7 @@ def check_descent(model: Model, sgd: SGD) -> None:
 def check_initial(initial: Weights) -> None:
     """Raise an error unless a training can start at the weights ``initial``."""
     instance("initial", initial, Weights, "Weights, such as run.weights of a TrainingRun")
-    for name in ("experts", "output", "routers"):
+    for name in NAMES:
         array = getattr(initial, name)
         if array is not None:
             finite(f"initial.{name}", array)
@@ -80,8 +92,11 @@ def check_shapes(name: str, weights: Weights, model: Model, patch_dim: int) -> N
         "experts": (model.n_hidden, patch_dim),
         "output": (model.n_hidden,),
         "routers": (n_routers, patch_dim) if n_routers else None,
+        "bias": (n_routers,) if isinstance(model, TokenChoiceMoE) else None,
     }
     for part, expected in shapes.items():
         array = getattr(weights, part)
+        if part == "bias" and array is None:
+            continue
         if (given := None if array is None else array.shape) != expected:
             raise reject(f"{name}.{part}.shape", given, f"{expected}, as the model has it")

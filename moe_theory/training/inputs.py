@@ -72,15 +72,29 @@ def occurring(data: PatchData, dtype: Any) -> tuple[Array, Array]:
 
 
 def raw_network(
-    model: Model, experts: Array, output: Array, routers: Array | None, n_patches: int
+    model: Model,
+    experts: Array,
+    output: Array,
+    routers: Array | None,
+    n_patches: int,
+    *,
+    bias: Array | None = None,
 ) -> RawNetwork:
     """Return a network of `padded` weights as the kernels take it."""
     if routers is None or not model.learns_routers:
         routers = experts[:0]
     return RawNetwork(
         experts, output, routers, model.output_scale(n_patches), model.rule(n_patches),
-        model.activation_code,
+        model.activation_code, experts[0, :0].copy() if bias is None else bias,
     )  # fmt: skip
+
+
+def bias_in_training(sgd: SGD, initial: Weights) -> Array:
+    """Return a copy of the bias to train with, empty if there is none."""
+    if initial.bias is not None:
+        return initial.bias.copy()
+    size = 0 if sgd.bias_rate == 0 or initial.routers is None else len(initial.routers)
+    return np.zeros(size, initial.experts.dtype)
 
 
 def steps_of(sgd: SGD, block: Block, n_looked: int) -> Steps:
@@ -88,12 +102,12 @@ def steps_of(sgd: SGD, block: Block, n_looked: int) -> Steps:
     return Steps(
         block.order, block.bounds, sgd.learning_rate, sgd.router_rate, LOSS_CODES[sgd.loss],
         sgd.stop_at_zero_error, sgd.loss_target, n_looked, sgd.normalize_experts,
-        sgd.balance_weight, typed_noise(block.noise, sgd.dtype),
+        sgd.balance_weight, typed_noise(block.noise, sgd.dtype), sgd.z_weight, sgd.bias_rate,
     )  # fmt: skip
 
 
 def typed_noise(noise: Array | None, dtype: Any) -> Array:
-    """Return noise (V, k) in the type of the training, empty where there is none."""
+    """Return noise, a row per visit, in the type of the training, empty where there is none."""
     if noise is None:
         return np.empty((0, 0), dtype)
     return np.ascontiguousarray(noise, dtype)

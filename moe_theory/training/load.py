@@ -15,11 +15,11 @@ from moe_theory.training.work import pieces, routing_work
 Array = NDArray[Any]
 
 
-def load_shares(model: Model, scores: Array, rows: Array, n_patches: int) -> NDArray[np.float64]:
+def load_shares(model: Model, scores: Array, bias: Array, inputs: Any) -> NDArray[np.float64]:
     """Return the share of all pairs that each expert serves, given the ``scores`` (k, P).
 
-    ``rows`` is that of `RoutedInputs`. Where experts choose, all serve l patches of every input.
-    NaN where a score is not finite.
+    ``bias`` is empty where there is none; ``inputs`` are those of the engine. Where experts choose,
+    all serve l patches of every input. NaN where a score is not finite.
     """
     k = model.n_experts
     if model.kernel in ("fixed", "joint"):
@@ -27,8 +27,9 @@ def load_shares(model: Model, scores: Array, rows: Array, n_patches: int) -> NDA
     if not np.isfinite(scores).all():
         return np.full(k, np.nan)
     counts = np.zeros(k, np.int64)
-    for first, last in pieces(len(rows), routing_work(model, n_patches)):
-        counts += served_pairs(model, scores, rows[first:last]).sum(axis=(0, 1))
+    rows, work = inputs.rows, routing_work(model, inputs.n_patches)
+    for first, last in pieces(len(rows), work):
+        counts += served_pairs(model, scores, bias, rows[first:last]).sum(axis=(0, 1))
     shares: NDArray[np.float64] = counts / counts.sum()
     return shares
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from moe_theory._arithmetic import padded
 from moe_theory._random import Seed, stream
 from moe_theory._validation import read_only
+from moe_theory.kernels.arguments import PatternNetwork, RawNetwork
 from moe_theory.kernels.pattern_fixed import outputs_pattern_fixed
 from moe_theory.kernels.pattern_joint import outputs_pattern_joint
 from moe_theory.kernels.pattern_sample import outputs_pattern_sample
@@ -29,37 +30,41 @@ def outputs(
     """Return f of every input, shape (N,), with noise in the scores only if a seed is given."""
     routers = None if weights.routers is None else read_only(padded(weights.routers))
     experts = read_only(padded(weights.experts))
-    network = raw_network(model, experts, weights.output, routers, inputs.n_patches)
+    bias = None if weights.bias is None else weights.bias.copy()
+    network = raw_network(model, experts, weights.output, routers, inputs.n_patches, bias=bias)
     table = inputs.table
-    values = np.empty((model.n_experts, len(table)), table.dtype)
+    values = np.empty((model.n_all_experts, len(table)), table.dtype)
     scores = np.empty((len(network.routers), len(table)), table.dtype)
     work = 2 * (len(experts) + len(scores)) * table.shape[1]
     for first, last in pieces(len(table), work):
         write_values(network, table, first, last, values, scores)
-    return pooled(model, values, scores, inputs.rows, inputs.n_patches, noise_seed=noise_seed)
+    own, n = inputs.rows, inputs.n_patches
+    return pooled(model, network, values, scores, own, n_patches=n, noise_seed=noise_seed)
 
 
 def pooled(
     model: Model,
+    network: RawNetwork | PatternNetwork,
     values: Array,
     scores: Array,
     rows: Array,
-    n_patches: int,
     *,
+    n_patches: int,
     noise_seed: Seed | None = None,
 ) -> Array:
     """Return f of every input, shape (N,), given what patches add in experts, and their scores.
 
-    ``values`` and ``scores`` have shape (k, P), ``rows`` is that of `RoutedInputs`.
+    ``values`` and ``scores`` have shape (k, P), where values of shared experts come after those of
+    the k; ``rows`` is that of `RoutedInputs`.
     """
-    f, own = np.empty(len(rows), values.dtype), model.rule(n_patches)
+    f, own = np.empty(len(rows), values.dtype), network.rule
     choices: Any = None
     if model.kernel == "token":
         n_patterns = scores.shape[1]
-        choices = new_choices(model.n_experts, own.n_kept, n_patterns, scores)
+        choices = new_choices(model.n_experts, own, n_patterns, scores)
         for first, last in pieces(n_patterns, choice_work(model, n_patches)):
-            write_choices(scores, first, last, choices)
-    scale = model.output_scale(n_patches)
+            write_choices(own, network.bias, scores, first, last, choices)
+    scale = network.scale
     rng = None if noise_seed is None else stream(noise_seed, "routing noise")
     for first, last in pieces(len(rows), routing_work(model, n_patches)):
         part = rows[first:last]
@@ -68,7 +73,7 @@ def pooled(
         elif model.kernel == "token":
             f[first:last] = outputs_pattern_token(values, choices, part, own, scale)
         elif isinstance(model, SampleMoE):
-            drawn = None if rng is None else model.next_noise(last - first, rng)
+            drawn = None if rng is None else model.next_noise(last - first, n_patches, rng)
             noise = typed_noise(drawn, values.dtype)
             f[first:last] = outputs_pattern_sample(values, scores, part, noise, own, scale)
         else:

@@ -21,7 +21,13 @@ from moe_theory.kernels.state import new_state
 from moe_theory.models import Model, Weights
 from moe_theory.training.batches import Block
 from moe_theory.training.gram import gram
-from moe_theory.training.inputs import RoutedInputs, prepare, received_rows, steps_of
+from moe_theory.training.inputs import (
+    RoutedInputs,
+    bias_in_training,
+    prepare,
+    received_rows,
+    steps_of,
+)
 from moe_theory.training.load import load_shares
 from moe_theory.training.outputs import outputs, pooled
 from moe_theory.training.sgd import SGD
@@ -42,6 +48,7 @@ class PatternInputs:
 
     rows: Array
     labels: Array
+    n_patches: int
 
 
 class PatternTrainee:
@@ -69,10 +76,11 @@ class PatternTrainee:
         self._scores = np.empty((0, 0), dtype)
         if model.learns_routers and weights.routers is not None:
             self._scores = self._products(weights.routers)
+        self._bias = bias_in_training(sgd, weights)
         self._first = (self._z.copy(), self._scores.copy())
         shapes = ((0, 0), (0, 0)) if self._orthonormal else (self._z.shape, self._scores.shape)
         self._coefficients, self._router_coefficients = (np.zeros(s, dtype) for s in shapes)
-        self.inputs = PatternInputs(self._rows(data), data.labels)
+        self.inputs = PatternInputs(self._rows(data), data.labels, data.n_patches)
 
     def weights(self) -> Weights:
         """Return the present weights in ℝᵈ."""
@@ -84,33 +92,33 @@ class PatternTrainee:
         routers = self._start.routers
         if self.model.learns_routers and routers is not None:
             routers = routers + combine(learned[1][:, :n_patterns], self._dictionary)
-        return Weights(experts, self._start.output, routers)
+        bias = self._bias.copy() if len(self._bias) else None
+        return Weights(experts, self._start.output, routers, bias)
 
     def prepare(self, data: PatchData) -> PatternInputs | RoutedInputs:
         """Return other samples in the form that `outputs` takes."""
         same = data.dictionary.shape == self._source.shape
         if same and np.array_equal(data.dictionary, self._source):
-            return PatternInputs(self._rows(data), data.labels)
+            return PatternInputs(self._rows(data), data.labels, data.n_patches)
         return prepare(self.model, self._start, data)
 
     def outputs(self, inputs: PatternInputs | RoutedInputs) -> Array:
         """Return f of every input under the present weights."""
         if isinstance(inputs, RoutedInputs):
             return outputs(self.model, self.weights(), inputs)
-        values = np.empty((self.model.n_experts, self._z.shape[1]), self._z.dtype)
+        values = np.empty((self.model.n_all_experts, self._z.shape[1]), self._z.dtype)
         pattern_values(self._z, self._start.output, values, self.model.activation_code)
-        return pooled(self.model, values, self._scores, inputs.rows, self._n_patches)
+        own = self._network()
+        n_patches = self._n_patches
+        return pooled(self.model, own, values, self._scores, inputs.rows, n_patches=n_patches)
 
     def load(self) -> NDArray[np.float64]:
         """Return the share of the training pairs that each expert serves, shape (k,)."""
-        return load_shares(self.model, self._scores, self.inputs.rows, self._n_patches)
+        return load_shares(self.model, self._scores, self._bias, self.inputs)
 
     def advance(self, block: Block, n_looked: int = sys.maxsize) -> bool:
         """Take the steps of ``block``; see `Trainee.advance`."""
-        network = PatternNetwork(
-            self._z, self._scores, self._coefficients, self._router_coefficients,
-            self._start.output, self.scale, self._rule, self._gram, self.model.activation_code,
-        )  # fmt: skip
+        network = self._network()
         samples = Samples(self._z[:0], self.inputs.rows, self.inputs.labels)
         kernel = TRAIN[self.model.kernel]
         finite = kernel(network, samples, steps_of(self.sgd, block, n_looked), self.state)
@@ -119,12 +127,20 @@ class PatternTrainee:
     def changing(self) -> list[Array]:
         """Return the arrays that `advance` changes in place."""
         return [
-            *self.state, self._z, self._scores, self._coefficients, self._router_coefficients
+            *self.state, self._z, self._scores, self._coefficients, self._router_coefficients,
+            self._bias,
         ]  # fmt: skip
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""
         return bool(np.isfinite(self._z).all() and np.isfinite(self._scores).all())
+
+    def _network(self) -> PatternNetwork:
+        return PatternNetwork(
+            self._z, self._scores, self._coefficients, self._router_coefficients,
+            self._start.output, self.scale, self._rule, self._gram, self.model.activation_code,
+            self._bias,
+        )  # fmt: skip
 
     def _products(self, weights: Array) -> Array:
         """Return the products of weights with the patterns, filled up to whole vectors."""

@@ -17,7 +17,13 @@ from moe_theory.kernels.state import new_state
 from moe_theory.kernels.token import train_token
 from moe_theory.models import Model, Weights
 from moe_theory.training.batches import Block
-from moe_theory.training.inputs import RoutedInputs, prepare, raw_network, steps_of
+from moe_theory.training.inputs import (
+    RoutedInputs,
+    bias_in_training,
+    prepare,
+    raw_network,
+    steps_of,
+)
 from moe_theory.training.load import load_shares, table_scores
 from moe_theory.training.outputs import outputs
 from moe_theory.training.sgd import SGD
@@ -46,11 +52,13 @@ class RawTrainee:
         self._routers: Array | None = None
         if weights.routers is not None:
             self._routers = padded(weights.routers.copy())
+        self._bias = bias_in_training(sgd, weights)
 
     def weights(self) -> Weights:
         """Return a copy of the present weights."""
         routers = None if self._routers is None else self._routers[:, : self._dim].copy()
-        return Weights(self._experts[:, : self._dim].copy(), self._output, routers)
+        bias = self._bias.copy() if len(self._bias) else None
+        return Weights(self._experts[:, : self._dim].copy(), self._output, routers, bias)
 
     def prepare(self, data: PatchData) -> RoutedInputs:
         """Return other samples in the form that `outputs` takes."""
@@ -58,19 +66,22 @@ class RawTrainee:
 
     def outputs(self, inputs: RoutedInputs) -> Array:
         """Return f of every input under the present weights."""
-        return outputs(self.model, Weights(self._experts, self._output, self._routers), inputs)
+        bias = self._bias if len(self._bias) else None
+        weights = Weights(self._experts, self._output, self._routers, bias)
+        return outputs(self.model, weights, inputs)
 
     def load(self) -> NDArray[np.float64]:
         """Return the share of the training pairs that each expert serves, shape (k,)."""
         routers = self._experts[:0] if self._routers is None else self._routers
         scores = table_scores(routers, self.inputs.table)
-        return load_shares(self.model, scores, self.inputs.rows, self.inputs.n_patches)
+        return load_shares(self.model, scores, self._bias, self.inputs)
 
     def advance(self, block: Block, n_looked: int = sys.maxsize) -> bool:
         """Take the steps of ``block``; see `Trainee.advance`."""
         network = raw_network(
-            self.model, self._experts, self._output, self._routers, self.inputs.n_patches
-        )
+            self.model, self._experts, self._output, self._routers, self.inputs.n_patches,
+            bias=self._bias,
+        )  # fmt: skip
         finite = TRAIN[self.model.kernel](
             network, self.inputs.samples, steps_of(self.sgd, block, n_looked), self.state
         )
@@ -78,7 +89,7 @@ class RawTrainee:
 
     def changing(self) -> list[Array]:
         """Return the arrays that `advance` changes in place."""
-        return [*self.state, *self._trained()]
+        return [*self.state, *self._trained(), self._bias]
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""

@@ -218,7 +218,7 @@ class TrainingRun:
         routers = self._routers(self.weights)
         self.check_fits(data)
         if isinstance(self.model, TokenChoiceMoE):
-            return token_routing_metrics(data, routers, self.model)
+            return token_routing_metrics(data, routers, self.model, self.weights.bias)
         if isinstance(self.model, SampleMoE):
             return input_routing_metrics(data, routers, self.model)
         return routing_metrics(data, routers, self.model.patches_per_expert(self.n_patches))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from moe_theory._validation import boolean, choice, integer, real, reject, set_fields
 from moe_theory.kernels.codes import HINGE, LOGISTIC
@@ -59,9 +60,23 @@ class SGD:
         every step; a gradient of 0 stays 0. Of a dense network, which is one expert, and of
         `SampleMoE`; routers descend as they are.
     balance_weight : float
-        λ of the balance loss λ·k·Σ_m f_m P_m of `SampleMoE`, where f_m is the share of the inputs
-        of the batch that expert m serves, taken as fixed, and P_m the mean of the softmax of their
-        scores without noise. Losses that are recorded, or end a training, are without it.
+        λ of the balance loss λ·k·Σ_m f_m P_m, as in Switch transformers. In `SampleMoE` f_m is the
+        share of the inputs of the batch that expert m serves, taken as fixed, and P_m the mean of
+        the softmax of their scores without noise. In `TokenChoiceMoE` f_m is the share of the
+        choices of all patches of the batch, before capacity, and P_m the mean over patches of the
+        gates that all experts would have, divided by their sum. Losses that are recorded, or end a
+        training, are without this and the next.
+    z_weight : float
+        μ of the z-loss μ·mean of (log Σ_s exp h_s)² over the patches of the batch, as in ST-MoE,
+        where h are the scores. Of `TokenChoiceMoE` with softmax gates.
+    bias_rate : float
+        γ of the loss-free balance of `TokenChoiceMoE`: every expert has a bias, 0 at first, that is
+        added to what would be its gate for the choice of experts, and for nothing else. After each
+        step it is raised by γ if fewer patches than the mean chose the expert, and lowered by γ if
+        more did.
+    noise_steps : int, optional
+        Steps in which the noise of a network on its scores falls linearly to 0; by default it
+        stays as it is.
     record_load : bool
         Record the load of the experts with loss and error, ``load`` of `History`. Of networks with
         experts.
@@ -73,7 +88,10 @@ class SGD:
 
     Notes
     -----
-    Source: the logistic loss is that of P23; the hinge loss, after P24, is a modelling choice.
+    Source: the logistic loss is that of P23; the hinge loss, after P24, is a modelling choice. The
+    balance loss is that of Fedus, Zoph, Shazeer, Switch Transformers, 2022, the z-loss that of Zoph
+    et al., ST-MoE, 2022, and the bias that of Wang et al., Auxiliary-Loss-Free Load Balancing
+    Strategy for Mixture-of-Experts, 2024, as in DeepSeek-V3.
 
     Examples
     --------
@@ -98,6 +116,9 @@ class SGD:
     dtype: Literal["float32", "float64"] = "float32"
     normalize_experts: bool = field(default=False, metadata=LATER)
     balance_weight: float = field(default=0.0, metadata=LATER)
+    z_weight: float = field(default=0.0, metadata=LATER)
+    bias_rate: float = field(default=0.0, metadata=LATER)
+    noise_steps: int | None = field(default=None, metadata=LATER)
     record_load: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
@@ -134,8 +155,12 @@ class SGD:
             dtype=choice("dtype", self.dtype, ("float32", "float64")),
             normalize_experts=boolean("normalize_experts", self.normalize_experts),
             balance_weight=real("balance_weight", self.balance_weight, 0.0),
+            z_weight=real("z_weight", self.z_weight, 0.0),
+            bias_rate=real("bias_rate", self.bias_rate, 0.0),
             record_load=boolean("record_load", self.record_load),
         )
+        if self.noise_steps is not None:
+            set_fields(self, noise_steps=integer("noise_steps", self.noise_steps, 1))
         if self.n_steps is not None:
             self._check_records(self.n_steps)
         limits = np.finfo(self.dtype)
@@ -184,6 +209,18 @@ class SGD:
     def loss_target(self) -> float:
         """The loss at which to stop, or −1 for none, as the kernels take it."""
         return -1.0 if self.stop_loss is None else self.stop_loss
+
+    def noise_share(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what the noise is multiplied by in each of ``steps``, which count from 0.
+
+        Examples
+        --------
+        >>> SGD(0.1, 5, n_steps=9, noise_steps=2).noise_share(np.arange(4)).tolist()
+        [1.0, 0.5, 0.0, 0.0]
+        """
+        if self.noise_steps is None:
+            return np.ones(len(steps))
+        return np.maximum(0.0, 1.0 - steps / self.noise_steps)
 
     @property
     def router_rate(self) -> float:

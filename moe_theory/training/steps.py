@@ -15,10 +15,12 @@ from moe_theory._random import Seed, stream
 from moe_theory._stopping import check
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED, SCAN
-from moe_theory.models import SampleMoE, Weights
+from moe_theory.models import Weights
+from moe_theory.models.noise import NoisyScores
 from moe_theory.training.batches import Block, blocks
 from moe_theory.training.history import History
 from moe_theory.training.recording import Trainee, history, is_finite, measure
+from moe_theory.training.sgd import SGD
 from moe_theory.training.work import Call
 
 
@@ -100,10 +102,20 @@ def _parts(trainee: Trainee, due: list[int], seed: Seed, call: Call) -> Iterator
             marks += np.flatnonzero(block.bounds % n_samples == 0).tolist()
         for part in cut(block, marks, call.n_steps):
             # Drawn part by part, so that memory stays small.
-            if isinstance(model, SampleMoE) and model.noise != "none":
-                yield part._replace(noise=model.next_noise(part.n_visits, noise))
+            if isinstance(model, NoisyScores) and model.noise != "none":
+                drawn = model.next_noise(part.n_visits, trainee.inputs.n_patches, noise)
+                yield part._replace(noise=_faded(drawn, part, done, trainee.sgd))
             else:
                 yield part
+            done += len(part.bounds) - 1
+
+
+def _faded(noise: NDArray[np.float64], part: Block, done: int, sgd: SGD) -> NDArray[np.float64]:
+    """Return the noise of a part that starts after so many steps, by the schedule."""
+    if sgd.noise_steps is None:
+        return noise
+    steps = np.repeat(np.arange(len(part.bounds) - 1), np.diff(part.bounds))
+    return noise * sgd.noise_share(done + steps)[:, None]
 
 
 def _advance(trainee: Trainee, part: Block, call: Call) -> bool:

@@ -28,6 +28,17 @@ MODELS = [
     JointMoE(3, 6, 2, router_init_std=0.1),
     TokenChoiceMoE(4, 8, 2, 2, "score", init_std=0.3, router_init_std=0.1),
     TokenChoiceMoE(4, 8, init_std=0.3, router_init_std=0.1),
+    TokenChoiceMoE(
+        4,
+        10,
+        2,
+        gate="sigmoid",
+        renormalize=True,
+        n_shared=1,
+        noise="gaussian",
+        init_std=0.3,
+        router_init_std=0.1,
+    ),
     SampleMoE(4, 8, noise="gaussian", noise_scale=0.1, init_std=0.3, router_init_std=0.1),
 ]
 
@@ -64,6 +75,17 @@ def test_same_bits_however_the_work_is_cut(model, engine, monkeypatch):
     monkeypatch.setattr(work, "CALL_WORK", 1.0)
     cut = train(model, DATA, STEPS, 3, engine=engine)
     assert cut.history.load.tobytes() == whole.history.load.tobytes()
+
+
+@pytest.mark.parametrize("engine", ["raw", "pattern"])
+def test_a_bias_that_moves_evens_the_load(engine):
+    model = TokenChoiceMoE(8, 16, init_std=0.3, router_init_std=0.5)
+    sgd = replace(STEPS, dtype="float64", bias_rate=0.01, n_steps=300, router_learning_rate=None)
+    run = train(model, DATA, sgd, 3, engine=engine)
+    np.testing.assert_array_equal(run.history.load[-1], run.expert_load(DATA).patches)
+    plain = train(model, DATA, replace(sgd, bias_rate=0.0), 3, engine=engine)
+    ends = [one.history.load[-1].max() for one in (run, plain)]
+    assert ends[0] < ends[1]
 
 
 def test_it_comes_back_from_a_file(tmp_path):

@@ -197,7 +197,7 @@ def test_noise_is_the_same_however_it_is_drawn():
     for law in ("uniform", "gaussian"):
         model = SampleMoE(3, 6, noise=law, noise_scale=2.0)
         whole, rng = model.draw_noise(20, 7), stream(7, "routing noise")
-        parts = [model.next_noise(n, rng) for n in (3, 0, 17)]
+        parts = [model.next_noise(n, 1, rng) for n in (3, 0, 17)]
         np.testing.assert_array_equal(np.concatenate(parts), whole)
         np.testing.assert_array_equal(model.draw_noise(5, 7), whole[:5])
     assert not SampleMoE(3, 6, noise="none").draw_noise(4, 0).any()

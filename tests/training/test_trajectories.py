@@ -38,7 +38,7 @@ def follow(model, data, own, router_data, sgd, seed, initial):
     for rows in batches(own.n_samples, sgd.batch_size, sgd.steps(own.n_samples), seed, "batches"):
         noise = None
         if isinstance(model, SampleMoE) and model.noise != "none":
-            noise = model.next_noise(len(rows), rng)
+            noise = model.next_noise(len(rows), 1, rng)
         twin.step(inputs[rows], own.labels[rows].astype(float), noise)
     return twin, routers, routing
 

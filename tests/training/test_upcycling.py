@@ -26,12 +26,13 @@ MODELS = [
     SeparateMoE(4, 24, 6, pooling="all"),
     JointMoE(3, 18, 2),
     TokenChoiceMoE(3, 18, 2),
+    TokenChoiceMoE(2, 18, n_shared=1),
     SampleMoE(3, 18, router_init_std=0.1),
 ]
 
 
 def by_expert(weights, model):
-    return weights.experts.reshape(model.n_experts, model.units_per_expert, -1)
+    return weights.experts.reshape(model.n_all_experts, model.units_per_expert, -1)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -39,7 +40,7 @@ def test_every_expert_is_a_copy_and_routers_are_fresh(model):
     made = upcycle(DENSE, model, 5)
     for own in by_expert(made, model):
         np.testing.assert_array_equal(own, DENSE.weights.experts)
-    k = model.n_experts
+    k = model.n_all_experts
     np.testing.assert_array_equal(made.output.reshape(k, 6), [DENSE.weights.output] * k)
     np.testing.assert_array_equal(made.routers, model.initial_weights(24, 5).routers)
     again = upcycle(DENSE.weights, model, 5)
@@ -50,7 +51,7 @@ def test_every_expert_is_a_copy_and_routers_are_fresh(model):
 @pytest.mark.parametrize("model", MODELS)
 def test_training_keeps_the_output_weights_of_the_dense_network(model, engine):
     run = train(model, DATA, STEPS, initial=upcycle(DENSE, model, 5), engine=engine)
-    copies = np.tile(DENSE.weights.output, model.n_experts)
+    copies = np.tile(DENSE.weights.output, model.n_all_experts)
     np.testing.assert_array_equal(run.initial.output, copies)
     np.testing.assert_array_equal(run.weights.output, copies)
     assert run.history.train_loss[-1] < run.history.train_loss[0]
@@ -61,6 +62,19 @@ def test_whole_inputs_are_told_what_the_dense_network_tells():
     run = train(model, DATA, STILL, initial=upcycle(DENSE, model, 5))
     np.testing.assert_allclose(run.predict(TEST), DENSE.predict(TEST), rtol=1e-12)
     assert len(np.unique(run.experts_of(TEST))) > 1
+
+
+@pytest.mark.parametrize("engine", ["raw", "pattern"])
+@pytest.mark.parametrize("gate", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("n_chosen", [1, 2, 3])
+def test_renormalised_gates_give_what_the_dense_network_tells(n_chosen, gate, engine):
+    model = TokenChoiceMoE(3, 18, n_chosen, gate=gate, renormalize=True, router_init_std=0.5)
+    run = train(model, DATA, STILL, initial=upcycle(DENSE, model, 5), engine=engine)
+    np.testing.assert_allclose(run.predict(TEST), DENSE.predict(TEST), rtol=1e-12)
+    assert (run.expert_load(TEST).patches > 0).all()
+    both = TokenChoiceMoE(3, 24, n_chosen, gate=gate, renormalize=True, n_shared=1)
+    run = train(both, DATA, STILL, initial=upcycle(DENSE, both, 5), engine=engine)
+    np.testing.assert_allclose(run.predict(TEST), 2 * DENSE.predict(TEST), rtol=1e-12)
 
 
 def test_experts_that_take_all_patches_add_up():
