@@ -166,6 +166,7 @@ def descents(draw):
         "z_weight": st.sampled_from([0.0] * 9 + [0.5, 100.0]),
         "bias_rate": st.sampled_from([0.0] * 9 + [0.01, 1.0]),
         "noise_steps": st.sampled_from([None] * 9 + [1, 7]),
+        "record_load": st.sampled_from([False] * 5 + [True]),
     }  # fmt: skip
     return draw(made(SGD, **fields))
 
