@@ -26,7 +26,7 @@ ARMS = {
     "sigmoid": "sigmoid gates",
     "shared": "a shared expert more",
     "fine": "40 experts of 1 unit, top-5",
-    "capacity": "room for 2 patches per input",
+    "capacity": "room for 1.25 of the mean load",
     "noise": "noise $N(0, 1)$",
     "noise_faded": "noise, gone after 20 % of the steps",
     "balance_0.01": "balance loss, λ = 0.01",

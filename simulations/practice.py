@@ -3,10 +3,11 @@
 The base is a token-choice network of 8 experts of 5 units, of which every patch chooses one, with
 the softmax before the choice, as in Switch transformers. Every other arm changes one thing, or
 what a published system changes together. Dense networks have as many units, or those of one expert.
-Options change the size of the gates, so that all arms train at the usual learning rate, a quarter
-of it and four times it. Samples, batches and initial weights of a draw are the same for all arms.
+Options change the size of the gates, so that all arms train at three learning rates, of which the
+best counts. Samples, batches and initial weights of a draw are the same for all arms.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -25,10 +26,10 @@ from moe_theory import (
 )
 
 DATA = ("patterns", "tasks", "digits")
-RATES = (0.25, 1.0, 4.0)
+# Times the usual rate.
+RATES = {"patterns": (1.0, 4.0, 16.0), "tasks": (1.0, 4.0, 16.0), "digits": (0.25, 1.0, 4.0)}
 N_TRAIN = {"patterns": 400, "tasks": 400, "digits": 600}
-PER_PATCH = {"patterns": 0.2, "tasks": 0.2, "digits": 0.02}
-N_STEPS = {"patterns": 1500, "tasks": 1500, "digits": 1500}
+N_STEPS = {"patterns": 500, "tasks": 500, "digits": 1500}
 BASE = TokenChoiceMoE(8, 40)
 NOISY = replace(BASE, noise="gaussian", noise_scale=1.0)
 NETWORKS = {
@@ -41,7 +42,6 @@ NETWORKS = {
     "sigmoid": replace(BASE, gate="sigmoid"),
     "shared": TokenChoiceMoE(8, 45, n_shared=1),
     "fine": BASE.finer(5),
-    "capacity": replace(BASE, capacity=2),
     "noise": NOISY,
 }
 # Settings of the training that are changed, of the base.
@@ -71,25 +71,32 @@ def recorded(n_steps: int) -> tuple[int, ...]:
     return tuple(np.unique(np.round(np.geomspace(5, n_steps, 42)).astype(int)).tolist())
 
 
-def arms_of(n_steps: int) -> dict:
+def arms_of(n_steps: int, n_patches: int) -> dict:
     sgd = SGD(1.0, batch_size=20, n_steps=n_steps, record=recorded(n_steps))
     arms = {arm: (network, sgd) for arm, network in NETWORKS.items()}
     arms |= {arm: (BASE, replace(sgd, **changes)) for arm, changes in DESCENTS.items()}
+    # Room for a quarter more than if all experts took as many.
+    arms["capacity"] = replace(BASE, capacity=math.ceil(1.25 * n_patches / 8)), sgd
     arms["noise_faded"] = NOISY, replace(sgd, noise_steps=n_steps // 5)
     arms["deepseek"] = DEEPSEEK, replace(sgd, bias_rate=0.001)
     return arms
 
 
+def usual_rate(name: str, at) -> float:
+    """Return 0.2 per pooled patch, and on images, whose patches are larger, less."""
+    if name != "digits":
+        return 0.2 * at["n_pooled"]
+    return 0.05 if at["arm"].startswith("dense") else 0.02 * at["n_pooled"]
+
+
 def families(name: str, quick: bool):
-    n_steps = N_STEPS[name] // (5 if quick else 1)
-    for rate in (1.0,) if quick else RATES:
+    n_steps, data = N_STEPS[name] // (5 if quick else 1), data_of(name, quick)
+    for rate in RATES[name][1:2] if quick else RATES[name]:
         yield from grid(
-            data_of(name, quick),
-            arms_of(n_steps),
+            data,
+            arms_of(n_steps, data.n_patches),
             n_train=N_TRAIN[name],
-            links={
-                "sgd.learning_rate": lambda at, rate=rate: rate * PER_PATCH[name] * at["n_pooled"]
-            },
+            links={"sgd.learning_rate": lambda at, rate=rate: rate * usual_rate(name, at)},
             labels={"data": name, "rate": rate},
         )
 

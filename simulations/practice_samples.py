@@ -37,7 +37,7 @@ def arms_of(n_experts: int, sgd: SGD) -> dict:
 
 def experiment(scale: str) -> SampleStudy:
     quick = scale == "quick"
-    sgd = SGD(1.0, batch_size=20, n_steps=1000 if quick else 3000, stop_loss=0.03)
+    sgd = SGD(1.0, batch_size=20, n_steps=1000 if quick else 2000, stop_loss=0.03)
     points = [(n, USUAL_EXPERTS) for n in (SIZES[:2] if quick else SIZES)]
     points += [(USUAL_SIZE, k) for k in (EXPERTS[:1] if quick else EXPERTS) if k != USUAL_EXPERTS]
     settings = []

@@ -1,4 +1,4 @@
-"""Experts that start as copies of a dense network which was trained for a part of the steps.
+"""Experts that start as copies of a dense network which was trained for a fifth of the steps.
 
 Data, rates and numbers of steps are those of `practice.py`. The network has 8 experts, of which
 every patch chooses 2 with renormalised gates, so that copies compute what the dense network of 5
@@ -20,35 +20,29 @@ NAMES = (
     "N_STEPS",
     "N_TRAIN",
     "NETWORKS",
-    "PER_PATCH",
     "RATES",
     "curve",
     "data_of",
     "recorded",
+    "usual_rate",
 )
 PRACTICE = load_script(Path(__file__).with_name("practice.py"), NAMES)
-PARTS = (0.05, 0.2)
 STARTS = {"copies": {}, "noise": {"noise": 0.1}, "drop": {"drop": 0.5}}
 UPCYCLED = PRACTICE.NETWORKS["top2_renormalized"]
 
 
 def families(name: str, quick: bool):
     n_steps = PRACTICE.N_STEPS[name] // (5 if quick else 1)
-    for rate in (1.0,) if quick else PRACTICE.RATES:
-        for part in PARTS[1:] if quick else PARTS:
-            first = round(part * n_steps)
-            yield from grid(
-                PRACTICE.data_of(name, quick),
-                {"dense_small": DenseCNN(5, init_std=0.01)},
-                SGD(1.0, batch_size=20, n_steps=first, record=PRACTICE.recorded(first)),
-                n_train=PRACTICE.N_TRAIN[name],
-                links={
-                    "sgd.learning_rate": lambda at, rate=rate: (
-                        rate * PRACTICE.PER_PATCH[name] * at["n_pooled"]
-                    )
-                },
-                labels={"data": name, "rate": rate, "part": part},
-            )
+    rates = PRACTICE.RATES[name]
+    for rate in rates[1:2] if quick else rates:
+        yield from grid(
+            PRACTICE.data_of(name, quick),
+            {"dense_small": DenseCNN(5, init_std=0.01)},
+            SGD(1.0, batch_size=20, n_steps=n_steps // 5, record=PRACTICE.recorded(n_steps // 5)),
+            n_train=PRACTICE.N_TRAIN[name],
+            links={"sgd.learning_rate": lambda at, rate=rate: rate * PRACTICE.usual_rate(name, at)},
+            labels={"data": name, "rate": rate},
+        )
 
 
 def experiment(scale: str) -> Sweep:
@@ -61,7 +55,7 @@ def measure(run, test, train_data):
     """Return, for every start, errors against all operations so far."""
     dense, row = PRACTICE.curve(run), {}
     seed = SeedSequence(run.seed[0], spawn_key=run.seed[1])
-    n_steps = 9 * run.n_steps
+    n_steps = 4 * run.n_steps
     sgd = replace(run.sgd, n_steps=n_steps, record=PRACTICE.recorded(n_steps))
     for start, changes in STARTS.items():
         initial = upcycle(run, UPCYCLED, seed, **changes)
