@@ -115,7 +115,9 @@ def place_pictures(app: Sphinx, name: str, source: list[str]) -> None:
 def escape_mathematics(*event: object) -> None:
     """Keep |A| in a docstring from being read as a substitution, and "B." as an item of a list."""
     lines = cast("list[str]", event[-1])
-    bars = [re.sub(r"\|(\w+)\|", r"\\|\1\\|", line) for line in lines]
+    code = re.compile(r"^\s*(>>>|\.\.\.)|``")
+    bar = re.compile(r"\|(?=\S)|(?<=\S)\|")
+    bars = [line if code.search(line) else bar.sub(r"\\|", line) for line in lines]
     lines[:] = [re.sub(r"((?:^|:) *[A-Za-z])\.(?=\s|$)", r"\1\\.", line) for line in bars]
 
 
