@@ -97,6 +97,7 @@ html_sidebars = {
 NAMES = generate.names()
 # The tables that `make theory` writes lie outside this folder; on the site they are pages.
 MOVED = {"](../../figures/theory/": "](tables/"}
+SHORT = 40  # letters of TeX; a longer formula may break in itself
 WIDE = 1.35  # width over height of a picture that shows panels side by side
 
 
@@ -138,6 +139,18 @@ def link_names(app: Sphinx, doctree: nodes.document) -> None:
             literal.replace_self(link)
 
 
+def keep_with_punctuation(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Let no line begin with the comma or stop after a short formula."""
+    for formula in list(doctree.findall(nodes.math)):
+        after = formula.next_node(descend=False, siblings=True)
+        found = isinstance(after, nodes.Text) and re.match(r"[^\w\s(\[−–+=]+", after.astext())
+        if not found or len(formula.astext()) > SHORT:
+            continue
+        after.parent.replace(after, nodes.Text(after.astext()[found.end() :]))
+        kept = nodes.inline("", "", formula.deepcopy(), nodes.Text(found[0]), classes=["unbroken"])
+        formula.replace_self(kept)
+
+
 def enlarge_pictures(app: Sphinx, doctree: nodes.document, name: str) -> None:
     """Let a click on a picture open it alone; mark those of several panels for narrow screens."""
     for image in list(doctree.findall(nodes.image)):
@@ -170,6 +183,7 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", escape_mathematics)
     app.connect("autodoc-process-signature", drop_protocols)
     app.connect("doctree-read", link_names)
+    app.connect("doctree-resolved", keep_with_punctuation)
     app.connect("doctree-resolved", enlarge_pictures)
     app.connect("doctree-resolved", link_to_gallery)
     app.connect("source-read", place_tables)
