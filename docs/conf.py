@@ -97,6 +97,7 @@ html_sidebars = {
 NAMES = generate.names()
 # The tables that `make theory` writes lie outside this folder; on the site they are pages.
 MOVED = {"](../../figures/theory/": "](tables/"}
+SHORT = 40  # letters of TeX; a longer formula may break in itself
 WIDE = 1.35  # width over height of a picture that shows panels side by side
 
 
@@ -115,7 +116,9 @@ def place_pictures(app: Sphinx, name: str, source: list[str]) -> None:
 def escape_mathematics(*event: object) -> None:
     """Keep |A| in a docstring from being read as a substitution, and "B." as an item of a list."""
     lines = cast("list[str]", event[-1])
-    bars = [re.sub(r"\|(\w+)\|", r"\\|\1\\|", line) for line in lines]
+    code = re.compile(r"^\s*(>>>|\.\.\.)|``")
+    bar = re.compile(r"\|(?=\S)|(?<=\S)\|")
+    bars = [line if code.search(line) else bar.sub(r"\\|", line) for line in lines]
     lines[:] = [re.sub(r"((?:^|:) *[A-Za-z])\.(?=\s|$)", r"\1\\.", line) for line in bars]
 
 
@@ -134,6 +137,18 @@ def link_names(app: Sphinx, doctree: nodes.document) -> None:
                 refexplicit=True, refwarn=False, refdoc=app.env.docname,
             )  # fmt: skip
             literal.replace_self(link)
+
+
+def keep_with_punctuation(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Let no line begin with the comma or stop after a short formula."""
+    for formula in list(doctree.findall(nodes.math)):
+        after = formula.next_node(descend=False, siblings=True)
+        found = isinstance(after, nodes.Text) and re.match(r"[^\w\s(\[−–+=]+", after.astext())
+        if not found or len(formula.astext()) > SHORT:
+            continue
+        after.parent.replace(after, nodes.Text(after.astext()[found.end() :]))
+        kept = nodes.inline("", "", formula.deepcopy(), nodes.Text(found[0]), classes=["unbroken"])
+        formula.replace_self(kept)
 
 
 def enlarge_pictures(app: Sphinx, doctree: nodes.document, name: str) -> None:
@@ -168,6 +183,7 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", escape_mathematics)
     app.connect("autodoc-process-signature", drop_protocols)
     app.connect("doctree-read", link_names)
+    app.connect("doctree-resolved", keep_with_punctuation)
     app.connect("doctree-resolved", enlarge_pictures)
     app.connect("doctree-resolved", link_to_gallery)
     app.connect("source-read", place_tables)

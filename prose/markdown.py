@@ -206,7 +206,7 @@ def flow_table() -> str:
         ]
         body.append([arm, *cells])
     parts = ["from the flow", "from the corrected flow", "std"]
-    heads = ["network", *(f"loss: {p}" for p in parts), *(f"h(o₁) − h(o₂): {p}" for p in parts)]
+    heads = ["network", *(f"loss: {p}" for p in parts), *(f"$h(o_1) - h(o_2)$: {p}" for p in parts)]
     return pipes(heads, body)
 
 
