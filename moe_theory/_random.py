@@ -18,13 +18,15 @@ Seed = int | Sequence[int] | SeedSequence
 _WANTED = "an integer >= 0, a sequence of them or a numpy SeedSequence"
 
 
-def seed_sequence(seed: Seed) -> SeedSequence:
+def seed_sequence(seed: Seed, name: str = "seed") -> SeedSequence:
     """Return ``seed`` as a ``SeedSequence``.
 
     Parameters
     ----------
     seed : int, sequence of int or SeedSequence
         Integers are not negative. A ``SeedSequence`` is returned as it is.
+    name : str
+        What errors call it.
 
     Raises
     ------
@@ -42,33 +44,33 @@ def seed_sequence(seed: Seed) -> SeedSequence:
     if isinstance(seed, SeedSequence):
         return seed
     if _is_integer(seed):
-        return SeedSequence(_natural(seed, seed))
+        return SeedSequence(_natural(seed, seed, name))
     if isinstance(seed, str | bytes) or not isinstance(seed, Sequence | np.ndarray):
-        raise _no_seed(seed)
+        raise _no_seed(seed, name)
     if getattr(seed, "ndim", 1) != 1 or not all(_is_integer(part) for part in seed):
-        raise _no_seed(seed)
+        raise _no_seed(seed, name)
     if len(seed) == 0:
-        raise reject("seed", seed, _WANTED)
-    return SeedSequence(tuple(_natural(part, seed) for part in seed))
+        raise reject(name, seed, _WANTED)
+    return SeedSequence(tuple(_natural(part, seed, name) for part in seed))
 
 
 def _is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _natural(number: Any, seed: object) -> int:
+def _natural(number: Any, seed: object, name: str) -> int:
     if number < 0:
-        raise reject("seed", seed, _WANTED)
+        raise reject(name, seed, _WANTED)
     return int(number)
 
 
-def _no_seed(seed: object) -> TypeError:
+def _no_seed(seed: object, name: str) -> TypeError:
     why = "equal seeds give equal bits"
     if seed is None:
         why += ", and None would draw others at every call"
     elif isinstance(seed, Generator | np.random.RandomState | np.random.BitGenerator):
         why += f", and a {type(seed).__name__} gives others at every call"
-    return TypeError(f"seed must be {_WANTED}, as {why}; got {seed!r}")
+    return TypeError(f"{name} must be {_WANTED}, as {why}; got {seed!r}")
 
 
 def substream(seed: Seed, name: str) -> SeedSequence:

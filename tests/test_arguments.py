@@ -139,7 +139,7 @@ OWN = {
     "input_routing_metrics.routers": np.eye(34)[:2],
 }
 # Told by another name.
-ALIASES = {"batch_seed": "seed", "errors": "places", "families": "family"}
+ALIASES = {"errors": "places", "families": "family"}
 WRONG = (
     None, "text", 5, 0.5, True, 1j, {}, [None], object(), np.full((2, 2), "a"), DenseCNN,
     NETWORKS[DenseCNN], LAW, lambda *_: None,

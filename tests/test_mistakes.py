@@ -15,7 +15,7 @@ from moe_theory import (
     train_many,
 )
 from moe_theory.advice import advise
-from moe_theory.flow import gradient_flow
+from moe_theory.flow import gradient_flow, sgd_path
 from moe_theory.inference import compression_limit, fine_tune, prune, quantize
 
 LAW = PatchPatterns(n_patches=8, n_irrelevant=32, patch_dim=34)
@@ -56,6 +56,9 @@ MISTAKES = {
     "no seed": (lambda: train(DENSE, DATA, STEPS, None), "seed must be .*got None"),
     "a generator for a seed": (
         lambda: train(DENSE, DATA, STEPS, np.random.default_rng(0)), "seed must be .*Generator",
+    ),
+    "a seed of batches that is none": (
+        lambda: sgd_path(DENSE, DATA, STEPS, 0, batch_seed=-1), "^batch_seed must be an integer",
     ),
     "a number for seeds": (
         lambda: many(5),

@@ -71,7 +71,7 @@ def sgd_path(
     check_flow(model, data, sgd, test, router_data)
     seed_sequence(seed)
     if batch_seed is not None:
-        seed_sequence(batch_seed)
+        seed_sequence(batch_seed, "batch_seed")
     with single_blas_thread():
         start, own = initial_weights(model, data.n_patches, data.patch_dim, sgd, seed), data
         typed = start.astype(sgd.dtype)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from moe_theory._arguments import check_samples
 from moe_theory._display import card
 from moe_theory._paths import PathLike
-from moe_theory._random import Seed
+from moe_theory._random import Seed, seed_sequence
 from moe_theory._validation import finite, read_only, reject
 from moe_theory._versions import versions
 from moe_theory.costs import Flops
@@ -162,7 +162,8 @@ class TrainingRun:
             N inputs.
         noise_seed : int or SeedSequence, optional
             Adds noise to the scores of a `SampleMoE`, as its training does: that of its
-            ``draw_noise``. Without a seed there is none.
+            ``draw_noise``. Without a seed there is none. The seed of the training gives the noise
+            that its first inputs had.
 
         Raises
         ------
@@ -174,7 +175,10 @@ class TrainingRun:
         """
         self.check_fits(data)
         if noise_seed is not None:
-            _chooser(self.model)
+            if not isinstance(self.model, SampleMoE):
+                allowed = f"None for a {type(self.model).__name__}: a SampleMoE alone has noise"
+                raise reject("noise_seed", noise_seed, allowed)
+            noise_seed = seed_sequence(noise_seed, "noise_seed")
         inputs = prepare(self.model, self.weights, data)
         f = outputs(self.model, self.weights, inputs, noise_seed)
         finite("outputs f(x)", f)
@@ -199,9 +203,14 @@ class TrainingRun:
         DivergenceError
             If the training diverged.
         """
-        model, routers = _chooser(self.model), self._routers(self.weights)
+        model = self.model
+        if not isinstance(model, SampleMoE):
+            wanted = "a SampleMoE, as inputs choose experts in no other network"
+            raise reject("model", model, wanted)
         self.check_fits(data)
-        noise = None if noise_seed is None else model.draw_noise(data.n_samples, noise_seed)
+        routers, noise = self._routers(self.weights), None
+        if noise_seed is not None:
+            noise = model.draw_noise(data.n_samples, seed_sequence(noise_seed, "noise_seed"))
         dictionary = data.dictionary.astype(routers.dtype, copy=False)
         return choose_for_inputs(dictionary, data.indices, routers, noise)[0]
 
@@ -293,12 +302,6 @@ class TrainingRun:
         if (data.n_patches, data.patch_dim) != (self.n_patches, self.patch_dim):
             given = (data.n_patches, data.patch_dim)
             raise reject("data (n, d)", given, f"{(self.n_patches, self.patch_dim)} as trained")
-
-
-def _chooser(model: Model) -> SampleMoE:
-    if not isinstance(model, SampleMoE):
-        raise reject("model", model, "a SampleMoE, as inputs choose experts in no other network")
-    return model
 
 
 def _run(content: dict[str, Any], arrays: dict[str, Array]) -> TrainingRun:

@@ -57,9 +57,18 @@ def test_noise_enters_where_a_seed_is_given(run):
 
 def test_other_networks_have_no_noise():
     dense = train(DenseCNN(4), DATA, FAST)
-    for ask in (dense.experts_of, lambda data: dense.predict(data, noise_seed=0)):
-        with pytest.raises(ValueError, match="model must be a SampleMoE, as inputs"):
-            ask(TEST)
+    with pytest.raises(ValueError, match="model must be a SampleMoE, as inputs"):
+        dense.experts_of(TEST)
+    for ask in (dense.predict, dense.error):
+        with pytest.raises(ValueError, match=r"noise_seed must be None for a DenseCNN: .* got 0"):
+            ask(TEST, noise_seed=0)
+
+
+def test_a_wrong_seed_of_the_noise_is_called_so(run):
+    for ask in (run.predict, run.error, run.experts_of):
+        for seed, error in ((-1, ValueError), ("1", TypeError), (True, TypeError)):
+            with pytest.raises(error, match=r"^noise_seed must be an integer >= 0, a sequence"):
+                ask(TEST, noise_seed=seed)
 
 
 def test_measurements_of_inputs_that_choose(run):

@@ -5,19 +5,19 @@ import os
 import subprocess
 import sys
 import zipfile
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cases import exploding, settings_of
+from saved_runs import DATA, MODEL, PATTERNS, assert_equal, forged, small_run
 
 from moe_theory import (
     SGD,
     DenseCNN,
     FileError,
     JointMoE,
-    PatchPatterns,
     SampleMoE,
     SeparateMoE,
     TokenChoiceMoE,
@@ -27,12 +27,10 @@ from moe_theory import (
 )
 from moe_theory.inference import Quantizer, fine_tune, prune, quantize
 
-PATTERNS = PatchPatterns(n_patches=6, n_irrelevant=20, patch_dim=24)
-DATA = PATTERNS.sample(23, 0)
 MODELS = [
     DenseCNN(6, output_weights="gaussian", init_std=0.25),
     SeparateMoE(2, 6, 4, pooling="all", output_weights="expert_signs"),
-    JointMoE(3, 6, 2, init_std=0.1, router_init_std=0.1),
+    MODEL,
     TokenChoiceMoE(3, 6, 1, 3, "score", init_std=0.1, router_init_std=0.1),
     SampleMoE(3, 6, "cubic", noise="gaussian", init_std=0.1),
     TokenChoiceMoE(3, 6),
@@ -49,27 +47,6 @@ SEEDS = [
     np.random.SeedSequence(2**130, spawn_key=(4, 2**32 - 1)),
     np.random.SeedSequence([1, 2**70, 3]).spawn(2)[1],
 ]
-# Written once by this test's `small_run`; every later version must read it.
-KEPT = Path(__file__).parent / "run_format_1.npz"
-
-
-def small_run(**options):
-    return train(MODELS[2], DATA, SGD(0.5, 7, n_steps=20, record=5), 2**70, **options)
-
-
-def assert_equal(run, other):
-    for part in fields(TrainingRun):
-        ours, theirs = getattr(run, part.name), getattr(other, part.name)
-        if part.name not in ("initial", "weights", "history"):
-            assert ours == theirs, part.name
-            assert type(ours) is type(theirs), part.name
-            continue
-        assert ours.arrays().keys() == theirs.arrays().keys()
-        for name, array in ours.arrays().items():
-            read = theirs.arrays()[name]
-            assert (array.dtype, array.shape) == (read.dtype, read.shape), name
-            assert array.tobytes() == read.tobytes(), name
-            assert not read.flags.writeable
 
 
 def saved(run, folder):
@@ -131,15 +108,6 @@ def test_a_file_that_another_process_reads_without_inference_loaded(tmp_path):
     assert done.stdout.strip() == expected
 
 
-def test_the_file_of_format_1_is_read():
-    """Bits are the same on every processor, so that the file tells what training gives today."""
-    kept, run = TrainingRun.load(KEPT), small_run()
-    assert_equal(
-        replace(kept, wall_time=0.0, versions={}), replace(run, wall_time=0.0, versions={})
-    )
-    assert kept.versions["moe_theory"] == "0.1.0"
-
-
 def test_versions_are_those_of_the_training(tmp_path):
     old = replace(small_run(), versions={"moe_theory": "0.0.1", "machine": "abacus"})
     read = saved(old, tmp_path)
@@ -192,68 +160,6 @@ def test_what_is_no_regular_file_is_not_replaced(tmp_path):
     small_run().save(link)
     assert link.is_symlink()
     assert (tmp_path / "there.npz").is_file()
-
-
-def forged(path, change):
-    """Rewrite a saved file with a changed header and members."""
-    with np.load(path) as file:
-        arrays = dict(file)
-    header = json.loads(arrays.pop("header").item())
-    change(header, arrays)
-    header["arrays"] = list(arrays)
-    np.savez(path, header=np.array(json.dumps(header)), **arrays)
-
-
-CHANGES = {
-    "newer format": (
-        lambda h, a: h.update(format=4, written_by={"moe_theory": "9.9"}),
-        r"written by moe_theory 9\.9 in format 4",
-    ),
-    "unknown network": (lambda h, a: h["content"]["model"].update(type="os.system"), "os.system"),
-    "unknown field": (lambda h, a: h["content"]["sgd"].update(momentum=0.9), "momentum"),
-    "bad value": (lambda h, a: h["content"]["sgd"].update(batch_size=-1), "batch_size must be"),
-    "shape": (lambda h, a: a.update({"weights.experts": np.ones((6, 23))}), "routers.shape"),
-    "model": (lambda h, a: h["content"]["model"].update(n_hidden=9), r"experts\.shape must be"),
-    "missing": (lambda h, a: a.pop("history.train_loss"), "train_loss"),
-    "short": (lambda h, a: a.update({"history.steps": np.arange(2)}), r"train_loss\.shape"),
-    "integers": (lambda h, a: a.update({"weights.output": np.ones(6, int)}), "floating-point"),
-    "no kind": (lambda h, a: h.pop("kind"), "damaged"),
-    "older": (lambda h, a: h.update(format="1st"), "damaged"),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_files_of_what_cannot_be_are_refused(change, tmp_path):
-    path = tmp_path / "run.npz"
-    small_run().save(path)
-    forged(path, CHANGES[change][0])
-    with pytest.raises(FileError, match=CHANGES[change][1]) as caught:
-        TrainingRun.load(path)
-    assert str(path) in str(caught.value)
-    assert isinstance(caught.value, ValueError)
-
-
-def test_foreign_files_are_refused(tmp_path):
-    path = tmp_path / "file"
-    for content in (b"", b"\0" * 99, b"PK", b"PK\3\4" + b"x" * 50, b"seed,error\n0,0.5\n"):
-        path.write_bytes(content)
-        with pytest.raises(FileError, match="file"):
-            TrainingRun.load(path)
-    with path.open("wb") as file:
-        np.savez(file, images=np.ones(3), header=np.array([{}], object))
-    with pytest.raises(FileError, match="damaged"):
-        TrainingRun.load(path)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("readme.txt", "hello")
-    with pytest.raises(FileError, match="damaged"):
-        Weights.load(path)
-    small_run().weights.save(path)
-    with pytest.raises(FileError, match="holds a Weights, not a TrainingRun"):
-        TrainingRun.load(path)
-    with pytest.raises(FileNotFoundError, match="nothing"):
-        TrainingRun.load(tmp_path / "nothing")
-    with pytest.raises(IsADirectoryError):
-        Weights.load(tmp_path)
 
 
 def damaged(raw):
