@@ -118,6 +118,16 @@ def test_more_experts(seed, n_experts, n_chosen):
     assert np.abs(centred - found.bias).max() <= gaps[2 * n_experts] + 4 * rate
 
 
+def test_biases_of_many_experts_may_rise_together_without_end():
+    rate = 2e-4
+    _, affinities, counts = drawn(11, 60, 8)
+    bias, _, loads = iterated(affinities, counts, rate, 9000)
+    early, late = bias[5000].mean(), bias[8999].mean()
+    assert late - early > 0.1 * rate * 3999
+    assert np.ptp(bias[8999] - bias[5000]) < 10 * rate
+    assert (np.mean(loads[5000:] > 1 / 8, axis=0) < 0.45).all()
+
+
 @pytest.mark.parametrize("engine", ["raw", "pattern"])
 @pytest.mark.parametrize("n_experts", [2, 4])
 def test_training_with_fixed_routers(engine, n_experts):
