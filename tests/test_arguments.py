@@ -66,6 +66,9 @@ FIT = fit_exponents([8, 16, 32, 64], [3.1, 12.0, 50.0, 190.0])
 
 # An example of every argument, whatever the function; where one needs another, see OWN.
 EXAMPLES = {
+    "balance_weight": 0.5, "bias_rate": 0.01, "chances": [0.5, 0.5], "excess": 0.5, "expert": 0,
+    "gates": [0.75, 0.25], "lead": 0.5, "load": [0.75, 0.25], "router_learning_rate": 0.1,
+    "share": 0.1, "shares": [1.0], "slope": 0.5,
     "accuracy": [[1.0, 0.9], [1.0, 0.8]], "ahead": 0.5, "allocation": "router_norm_change",
     "architecture": "dense", "arm": "dense", "arms": {"dense": NETWORKS[DenseCNN]},
     "at": (1.0, 2.0), "average_bits": 2, "ax": Figure().subplots(), "balanced": True, "base": LAW,
@@ -111,6 +114,14 @@ OWN = {
     "one_step_error.sgd": SGD(64.0, batch_size=20, n_steps=1),
     "released_counts.levels": (3, 1),
     "released_lift.order": [1, 0],
+    "balanced_bias.affinities": [[0.75, 0.25]],
+    "bias_cycle.affinities": [[0.75, 0.25]],
+    "balance_threshold.values": [8.0, 0.0],
+    "score_forces.values": [8.0, 0.0],
+    "resting_gate.value": 60.0,
+    "symmetry_growth.n_active": 2,
+    "choice_chances.noise": "gaussian",
+    "choice_chances.noise_scale": 1.0,
     "rivals.routers": np.eye(34)[:3],
     "expert_choice_success.routers": np.eye(34)[:3],
     "token_choice_success.routers": np.eye(34)[:2],

@@ -30,6 +30,21 @@ from moe_theory.predictions.routers.aligned_routers import (
 )
 from moe_theory.predictions.routers.least_routed import trained_n_routed
 from moe_theory.predictions.routers.success import RouterSuccess, router_success
+from moe_theory.predictions.token_choice.balance_loss import (
+    ScoreForces,
+    balance_threshold,
+    push_to_leave,
+    resting_gate,
+    score_forces,
+)
+from moe_theory.predictions.token_choice.loss_free_bias import (
+    BalancedChoice,
+    BiasCycle,
+    balanced_bias,
+    bias_cycle,
+)
+from moe_theory.predictions.token_choice.meeting import meeting_chance, shared_experts
+from moe_theory.predictions.token_choice.noisy_choice import choice_chances, experts_visited
 from moe_theory.predictions.token_choice.queue_success import place_success, ranked_success
 from moe_theory.predictions.token_choice.success import (
     ExpertSuccess,
@@ -38,6 +53,7 @@ from moe_theory.predictions.token_choice.success import (
     rivals,
     token_choice_success,
 )
+from moe_theory.predictions.token_choice.symmetry import symmetry_growth
 from moe_theory.predictions.token_choice.untrained import (
     untrained_expert_success,
     untrained_token_success,
@@ -48,6 +64,8 @@ __all__ = [
     "ONE_STEP_ERROR",
     "ONE_STEP_SAMPLES",
     "AlignedSuccess",
+    "BalancedChoice",
+    "BiasCycle",
     "ExpertSuccess",
     "FewStepsError",
     "JointError",
@@ -56,21 +74,33 @@ __all__ = [
     "PredictedError",
     "Rivals",
     "RouterSuccess",
+    "ScoreForces",
     "TrainedError",
     "aligned_success",
+    "balance_threshold",
+    "balanced_bias",
+    "bias_cycle",
     "certain_n_routed",
+    "choice_chances",
     "expected_router_gradient",
     "expert_choice_success",
+    "experts_visited",
     "few_steps_error",
     "joint_error",
     "joint_samples_to",
+    "meeting_chance",
     "one_step_error",
     "one_step_error_asymptotic",
     "one_step_samples_asymptotic",
     "place_success",
+    "push_to_leave",
     "ranked_success",
+    "resting_gate",
     "rivals",
     "router_success",
+    "score_forces",
+    "shared_experts",
+    "symmetry_growth",
     "token_choice_success",
     "trained_error",
     "trained_n_routed",

@@ -1,1 +1,1 @@
-"""Who receives the discriminative patch where patches choose experts, or experts patches."""
+"""Who receives the discriminative patch, how loads are balanced, and what noise and copies do."""
