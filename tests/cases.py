@@ -14,6 +14,8 @@ from moe_theory import (
 )
 
 KINDS = ("dense", "separate", "joint", "token", "sample")
+# Token choice as it is, and with whatever can be added to it.
+TRAINED = (*KINDS, "practised")
 
 
 @st.composite
@@ -56,16 +58,18 @@ def networks(draw, kind, n_patches):
             init_std=std,
             router_init_std=0.5,
         )
-    if kind == "token":
+    if kind in ("token", "practised"):
+        added = draw(practices()) if kind == "practised" else {}
         return TokenChoiceMoE(
             n_experts,
-            n_experts * units,
+            (n_experts + added.get("n_shared", 0)) * units,
             draw(st.integers(1, n_experts)),
             draw(st.none() | st.integers(1, n_patches + 1)),
             draw(st.sampled_from(["place", "score"])),
             output_weights=outputs,
             init_std=0.7,
             router_init_std=0.5,
+            **added,
         )
     return {"separate": SeparateMoE, "joint": JointMoE}[kind](
         n_experts,
@@ -79,6 +83,18 @@ def networks(draw, kind, n_patches):
 
 
 @st.composite
+def practices(draw):
+    """What can be added to token choice; each may stay as it is."""
+    return {
+        "gate": draw(st.sampled_from(["softmax", "sigmoid"])),
+        "renormalize": draw(st.booleans()),
+        "n_shared": draw(st.integers(0, 2)),
+        "noise": draw(st.sampled_from(["none", "gaussian", "uniform"])),
+        "noise_scale": draw(st.sampled_from([0.3, 1.0])),
+    }
+
+
+@st.composite
 def descents(draw, model):
     """Settings of SGD that the network has, and other networks have not."""
     found = {}
@@ -86,6 +102,13 @@ def descents(draw, model):
         found["normalize_experts"] = draw(st.booleans())
     if isinstance(model, SampleMoE):
         found["balance_weight"] = draw(st.sampled_from([0.0, 0.5]))
+    if isinstance(model, TokenChoiceMoE):
+        found["balance_weight"] = draw(st.sampled_from([0.0, 0.5]))
+        found["bias_rate"] = draw(st.sampled_from([0.0, 0.1]))
+        if model.gate == "softmax":
+            found["z_weight"] = draw(st.sampled_from([0.0, 0.3]))
+        if model.noise != "none":
+            found["noise_steps"] = draw(st.sampled_from([None, 2, 9]))
     return found
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 from counter import Counter
-from twins import choices, top_l
+from counting_token import token_step
+from token_twin import top_l
 
 from moe_theory import DenseCNN, JointMoE, SampleMoE, TokenChoiceMoE
 
@@ -11,12 +12,15 @@ class CountingSGD:
     """One network, trained by scalar operations."""
 
     def __init__(self, model, weights, sgd):
-        self.model, self.loss = model, sgd.loss
+        self.model, self.sgd, self.loss = model, sgd, sgd.loss
         self.rate, self.router_rate = sgd.learning_rate, sgd.router_rate
         self.normalize, self.balance = sgd.normalize_experts, sgd.balance_weight
         self.w = weights.experts.astype(float).copy()
         self.a = weights.output.astype(float)
         self.routers = None if weights.routers is None else weights.routers.astype(float).copy()
+        self.bias = None if weights.bias is None else weights.bias.astype(float).copy()
+        if sgd.bias_rate and self.bias is None:
+            self.bias = np.zeros(model.n_experts)
         self.c = Counter()
 
     def slope(self, y, f, factor, size):
@@ -33,13 +37,18 @@ class CountingSGD:
         """One SGD step on a batch; ``xs`` lists, per input, its n patches."""
         if isinstance(self.model, SampleMoE):
             self._sample_step(xs, ys, noise)
-            return
-        steps = {JointMoE: self._joint_step, TokenChoiceMoE: self._token_step}
-        steps.get(type(self.model), self._fixed_step)(xs, ys)
+        elif isinstance(self.model, TokenChoiceMoE):
+            token_step(self, xs, ys, noise)
+        elif isinstance(self.model, JointMoE):
+            self._joint_step(xs, ys)
+        else:
+            self._fixed_step(xs, ys)
 
-    def _experts(self):
-        units = self.model.n_hidden // self.model.n_experts
-        return [range(s * units, (s + 1) * units) for s in range(self.model.n_experts)]
+    def experts(self):
+        """The units of each expert, those of shared ones last."""
+        n_experts = self.model.n_experts + getattr(self.model, "n_shared", 0)
+        units = self.model.n_hidden // n_experts
+        return [range(s * units, (s + 1) * units) for s in range(n_experts)]
 
     def _fixed_step(self, xs, ys):
         """``xs`` (B, k, l, d) holds what each expert receives."""
@@ -48,7 +57,7 @@ class CountingSGD:
         gradient = np.zeros_like(self.w)
         for x, y in zip(xs, ys, strict=True):
             active, f = {}, 0.0
-            for s, units in enumerate(self._experts()):
+            for s, units in enumerate(self.experts()):
                 for r in units:
                     pooled = 0.0
                     for j, patch in enumerate(x[s]):
@@ -57,13 +66,13 @@ class CountingSGD:
                         pooled = c.add(pooled, self._phi(z))
                     f = c.add(f, c.mul(self.a[r], pooled))
             slope = self.slope(y, c.mul(f, factor), factor, size)
-            for s, units in enumerate(self._experts()):
+            for s, units in enumerate(self.experts()):
                 for r in units:
                     for j, patch in enumerate(x[s]):
                         unit_slope = self._through(c.mul(slope, self.a[r]), active[r, j])
                         for q in range(len(patch)):
                             gradient[r, q] = c.add(gradient[r, q], c.mul(unit_slope, patch[q]))
-        self._update(self.w, self._normalized(gradient), self.rate)
+        self.update(self.w, self._normalized(gradient), self.rate)
 
     def _joint_step(self, xs, ys):
         """``xs`` (B, n, d) holds all patches."""
@@ -72,7 +81,7 @@ class CountingSGD:
         gradient, router_gradient = np.zeros_like(self.w), np.zeros_like(self.routers)
         for x, y in zip(xs, ys, strict=True):
             f, memory = 0.0, []
-            for s, units in enumerate(self._experts()):
+            for s, units in enumerate(self.experts()):
                 scores = [c.dot(self.routers[s], patch) for patch in x]
                 places = top_l(scores, model.n_routed)
                 gates = self._softmax([scores[j] for j in places])
@@ -87,7 +96,7 @@ class CountingSGD:
                     f = c.add(f, c.mul(gate, value))
                 memory.append((places, gates, values, active))
             slope = self.slope(y, c.mul(f, factor), factor, size)
-            for s, units in enumerate(self._experts()):
+            for s, units in enumerate(self.experts()):
                 places, gates, values, active = memory[s]
                 mean = c.dot(gates, values)
                 for j, gate, value in zip(places, gates, values, strict=True):
@@ -100,48 +109,13 @@ class CountingSGD:
                         unit_slope = c.mul(gated, self.a[r]) * active[r, j]
                         for q in range(x.shape[1]):
                             gradient[r, q] = c.add(gradient[r, q], c.mul(unit_slope, x[j, q]))
-        self._update(self.w, gradient, self.rate)
-        self._update(self.routers, router_gradient, self.router_rate)
-
-    def _token_step(self, xs, ys):
-        """``xs`` (B, n, d) holds all patches."""
-        c, size, model = self.c, len(xs), self.model
-        units = self._experts()
-        factor = model.output_scale(len(xs[0]))
-        gradient, router_gradient = np.zeros_like(self.w), np.zeros_like(self.routers)
-        for x, y in zip(xs, ys, strict=True):
-            scores = [[c.dot(router, patch) for router in self.routers] for patch in x]
-            gates = [self._softmax(own) for own in scores]
-            values, active, means, f = {}, {}, np.zeros(len(x)), 0.0
-            for j, s in choices(model, scores):
-                values[j, s] = 0.0
-                for r in units[s]:
-                    z = c.dot(self.w[r], x[j])
-                    active[r, j] = z > 0
-                    values[j, s] = c.add(values[j, s], c.mul(self.a[r], max(z, 0.0)))
-                means[j] = c.add(means[j], c.mul(gates[j][s], values[j, s]))
-            for mean in means:
-                f = c.add(f, mean)
-            slope = self.slope(y, c.mul(f, factor), factor, size)
-            for j, s in np.ndindex(len(x), model.n_experts):
-                gated = c.mul(slope, gates[j][s])
-                kept = (j, s) in values
-                lead = c.add(values[j, s], -means[j]) if kept else -means[j]
-                gate_slope = c.mul(gated, lead)
-                for q in range(x.shape[1]):
-                    change = c.mul(gate_slope, x[j, q])
-                    router_gradient[s, q] = c.add(router_gradient[s, q], change)
-                for r in units[s] if kept else ():
-                    unit_slope = c.mul(gated, self.a[r]) * active[r, j]
-                    for q in range(x.shape[1]):
-                        gradient[r, q] = c.add(gradient[r, q], c.mul(unit_slope, x[j, q]))
-        self._update(self.w, gradient, self.rate)
-        self._update(self.routers, router_gradient, self.router_rate)
+        self.update(self.w, gradient, self.rate)
+        self.update(self.routers, router_gradient, self.router_rate)
 
     def _sample_step(self, xs, ys, noise):
         """``xs`` (B, n, d) holds all patches, ``noise`` (B, k) is None where there is none."""
         c, size, model = self.c, len(xs), self.model
-        units, gated = self._experts(), model.gate == "softmax"
+        units, gated = self.experts(), model.gate == "softmax"
         factor = model.output_scale(len(xs[0]))
         gradient, router_gradient = np.zeros_like(self.w), np.zeros_like(self.routers)
         sums, gates, leads, chosen = [], [], [], []
@@ -180,8 +154,8 @@ class CountingSGD:
             for i, s, q in np.ndindex(size, model.n_experts, len(sums[0])):
                 change = c.mul(leads[i][s], sums[i][q])
                 router_gradient[s, q] = c.add(router_gradient[s, q], change)
-            self._update(self.routers, router_gradient, self.router_rate)
-        self._update(self.w, self._normalized(gradient), self.rate)
+            self.update(self.routers, router_gradient, self.router_rate)
+        self.update(self.w, self._normalized(gradient), self.rate)
 
     def _add_balance(self, gates, leads, chosen):
         """Add the slopes of λ·k·Σ_m f_m P_m in the scores, with the shares f taken as fixed."""
@@ -210,7 +184,7 @@ class CountingSGD:
         if not self.normalize:
             return gradient
         c, out = self.c, np.zeros_like(gradient)
-        for units in self._experts():
+        for units in self.experts():
             square = 0.0
             for r, q in np.ndindex(len(units), gradient.shape[1]):
                 value = gradient[units[r], q]
@@ -232,7 +206,7 @@ class CountingSGD:
             total = c.add(total, part)
         return [c.div(part, total) for part in parts]
 
-    def _update(self, weights, gradient, rate):
+    def update(self, weights, gradient, rate):
         for place in np.ndindex(*weights.shape):
             change = self.c.mul(rate, gradient[place])
             weights[place] = self.c.add(weights[place], -change)

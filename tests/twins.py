@@ -1,12 +1,13 @@
 """Readable twins of the kernels: the networks' formulas, which know nothing of kernels.
 
-`output` and `mean_loss` follow the formulas in `moe_theory.models`. The algorithm with a counter
-is in `counting_twins`.
+`output` and `mean_loss` follow the formulas in `moe_theory.models`, of token choice those in
+`token_twin`. The algorithm with a counter is in `counting_twins`.
 """
 
 from fractions import Fraction
 
 import numpy as np
+from token_twin import choose, outputs, top_l
 
 from moe_theory import DenseCNN, JointMoE, SampleMoE, TokenChoiceMoE
 
@@ -44,39 +45,14 @@ def subtract_outer(rows, factors, weights):
     return weights - total
 
 
-def top_l(scores, n_routed):
-    """Places of the largest scores, of equal ones the lower place first."""
-    return np.argsort(-np.asarray(scores), kind="stable")[:n_routed]
-
-
 def softmax(values):
     weights = np.exp(values - np.max(values))
     return weights / weights.sum()
 
 
 def choices(model, scores):
-    """Pairs (patch, expert) of one input that are kept, given its ``scores`` (n, k).
-
-    In the order of the queues: the patches as they come, or by score.
-    """
-    queues = [[] for _ in range(model.n_experts)]
-    for j, own in enumerate(scores):
-        for s in top_l(own, model.n_chosen):
-            queues[s].append(j)
-    if model.priority == "score":
-        queues = [sorted(q, key=lambda j: (-scores[j][s], j)) for s, q in enumerate(queues)]
-    return [(j, s) for s, queue in enumerate(queues) for j in queue[: model.capacity]]
-
-
-def token_output(model, weights, x):
-    experts, a = weights.experts.astype(float), weights.output.astype(float)
-    units = model.n_hidden // model.n_experts
-    scores = x @ weights.routers.astype(float).T
-    total = 0.0
-    for j, s in choices(model, scores):
-        own = slice(s * units, (s + 1) * units)
-        total += softmax(scores[j])[s] * a[own] @ np.maximum(experts[own] @ x[j], 0)
-    return total / len(x)
+    """Pairs (patch, expert) of one input that are kept, given its ``scores`` (n, k)."""
+    return [(j, s) for j, s in np.argwhere(choose(model, scores[None]).room[0])]
 
 
 def phi(model, z):
@@ -116,7 +92,7 @@ def output(model, weights, x, noise=None):
     if isinstance(model, SampleMoE):
         return sample_output(model, weights, x, noise)
     if isinstance(model, TokenChoiceMoE):
-        return token_output(model, weights, x)
+        return outputs(model, weights.astype(float), x[None])[0]
     units = model.n_hidden // model.n_experts
     total = 0.0
     for s in range(model.n_experts):

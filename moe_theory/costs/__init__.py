@@ -1,9 +1,9 @@
 """Floating-point operations and memory of training, counted for the algorithm in ℝᵈ.
 
-Every addition, multiplication, division and exponential of floating-point numbers counts one, so
-that a multiply-add counts two; comparisons, selections and moving data count nothing. The
-functions use only + and ·, so that integers give an exact count and sympy symbols a formula. Sizes
-below 0 are refused. A network of `moe_theory.models` names its own: `step_flops`, `forward_flops`.
+Every addition, multiplication, division, root, exponential and logarithm of floating-point numbers
+counts one, so that a multiply-add counts two; comparisons, selections and moving data count
+nothing. The functions use only + and ·, so that integers give an exact count and sympy symbols a
+formula. Sizes below 0 are refused. A network of `moe_theory.models` names its own: `step_flops`, `forward_flops`.
 """
 
 from moe_theory.costs.forward import (
@@ -11,7 +11,6 @@ from moe_theory.costs.forward import (
     joint_forward,
     patch_scores,
     sample_forward,
-    token_forward,
 )
 from moe_theory.costs.memory import fixed_memory, joint_memory
 from moe_theory.costs.sgd_step import (
@@ -19,8 +18,8 @@ from moe_theory.costs.sgd_step import (
     joint_step,
     router_step,
     sample_step,
-    token_step,
 )
+from moe_theory.costs.token import token_forward, token_step
 from moe_theory.costs.training import Flops, over_steps, patch_sums
 
 __all__ = [

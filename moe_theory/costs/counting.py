@@ -14,8 +14,10 @@ from moe_theory._validation import boolean, reject, wrong_object
 
 F = TypeVar("F", bound=Callable[..., Any])
 # Arguments that are no sizes.
-NAMES = {"loss", "activation"}
-FLAGS = {"gated", "noisy", "normalize_experts", "balanced"}
+NAMES = {"loss", "activation", "gate"}
+FLAGS = {
+    "gated", "noisy", "normalize_experts", "balanced", "renormalize", "z_loss", "biased"
+}  # fmt: skip
 WANTED = "a number >= 0 or a sympy expression"
 
 

@@ -67,42 +67,6 @@ def joint_forward(
 
 
 @counted
-def token_forward(
-    *,
-    batch_size: Any,
-    n_patches: Any,
-    n_pairs: Any,
-    n_experts: Any,
-    units_per_expert: Any,
-    patch_dim: Any,
-) -> Any:
-    """Operations of a network in which patches choose experts.
-
-    Parameters
-    ----------
-    batch_size, n_patches, n_pairs, n_experts, units_per_expert, patch_dim
-        As for `moe_theory.costs.token_step`.
-
-    Notes
-    -----
-    Scores 2Bnkd, softmax 4Bnk, pre-activations 2BEud, patch values 2BEu, gating 2BE, sum over
-    patches Bn, scale B. Source: derived in docs/theory/bounds.md.
-
-    Examples
-    --------
-    >>> token_forward(
-    ...     batch_size=1, n_patches=1, n_pairs=1, n_experts=1, units_per_expert=1, patch_dim=1
-    ... )
-    14
-    """
-    scored = batch_size * n_patches * n_experts
-    paired = batch_size * n_pairs
-    pooled = paired * units_per_expert
-    units = 2 * pooled * patch_dim + 2 * pooled
-    return 2 * scored * patch_dim + 4 * scored + units + 2 * paired + batch_size * (n_patches + 1)
-
-
-@counted
 def sample_forward(
     *,
     batch_size: Any,

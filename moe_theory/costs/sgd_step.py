@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from moe_theory._validation import choice
 from moe_theory.costs.counting import counted
-from moe_theory.costs.forward import (
-    fixed_forward,
-    joint_forward,
-    sample_forward,
-    token_forward,
-)
+from moe_theory.costs.forward import fixed_forward, joint_forward, sample_forward
+from moe_theory.costs.slope import loss_slope
 
-LOSS_SLOPE = {"logistic": 4, "hinge": 1}
 # Operations that multiply a slope by φ′ of one pre-activation.
 ACTIVATION_SLOPE = {"relu": 0, "cubic": 3, "linear": 0}
 
@@ -63,7 +57,7 @@ def fixed_step(
         patch_dim=patch_dim,
         activation=activation,
     )
-    slope = _slope(loss) * batch_size
+    slope = loss_slope(loss) * batch_size
     unit_slopes = (1 + ACTIVATION_SLOPE[activation]) * pooled
     backward = unit_slopes + 2 * pooled * patch_dim + 2 * n_hidden * patch_dim
     if normalize_experts:
@@ -114,65 +108,9 @@ def joint_step(
         n_hidden=n_hidden,
         patch_dim=patch_dim,
     )
-    slope = _slope(loss) * batch_size
+    slope = loss_slope(loss) * batch_size
     backward = pooled + 5 * gated + 2 * (pooled + gated + n_hidden + n_experts) * patch_dim
     return forward + slope + backward
-
-
-@counted
-def token_step(
-    *,
-    batch_size: Any,
-    n_patches: Any,
-    n_pairs: Any,
-    n_experts: Any,
-    units_per_expert: Any,
-    patch_dim: Any,
-    loss: str = "logistic",
-) -> Any:
-    """Operations of one step of training in which patches choose experts.
-
-    Parameters
-    ----------
-    batch_size, n_patches, n_experts, patch_dim : int or sympy expression
-        B, n, k, d.
-    n_pairs : int or sympy expression
-        E, the number of patches of one input that all experts receive together: n times the number
-        of experts that a patch chooses, where no patch is dropped.
-    units_per_expert : int or sympy expression
-        u = m/k.
-    loss : {"logistic", "hinge"}
-        The training loss.
-
-    Notes
-    -----
-    Forward: scores 2Bnkd, softmax 4Bnk, pre-activations 2BEud, patch values 2BEu, gating 2BE,
-    sum over patches Bn, scale B. Backward: slope of the loss and its three factors, slopes of
-    units BEu, of gates 2Bnk + BE, gradients 2BEud + 2Bnkd, updates 2k(u + 1)d.
-
-    Source: derived in docs/theory/bounds.md.
-
-    Examples
-    --------
-    >>> token_step(
-    ...     batch_size=1, n_patches=1, n_pairs=1, n_experts=1, units_per_expert=1, patch_dim=1
-    ... )
-    33
-    """
-    scored = batch_size * n_patches * n_experts
-    paired = batch_size * n_pairs
-    pooled = paired * units_per_expert
-    forward = token_forward(
-        batch_size=batch_size,
-        n_patches=n_patches,
-        n_pairs=n_pairs,
-        n_experts=n_experts,
-        units_per_expert=units_per_expert,
-        patch_dim=patch_dim,
-    )
-    slope = _slope(loss) * batch_size
-    backward = pooled + 2 * scored + paired + 2 * (pooled + scored) * patch_dim
-    return forward + slope + backward + 2 * n_experts * (units_per_expert + 1) * patch_dim
 
 
 @counted
@@ -235,7 +173,7 @@ def sample_step(
         activation=activation,
         gated=gated,
     )
-    total += _slope(loss) * batch_size
+    total += loss_slope(loss) * batch_size
     total += (1 + ACTIVATION_SLOPE[activation]) * pooled + 2 * pooled * patch_dim + 2 * weights
     if noisy:
         total += scored
@@ -264,8 +202,3 @@ def router_step(*, batch_size: Any, n_experts: Any, patch_dim: Any) -> Any:
     7
     """
     return 2 * batch_size * patch_dim + 1 + 2 * n_experts * patch_dim
-
-
-def _slope(loss: str) -> int:
-    """Return the operations of the slope of the loss of one input, and of its three factors."""
-    return LOSS_SLOPE[choice("loss", loss, tuple(LOSS_SLOPE))] + 3

@@ -96,7 +96,9 @@ def footprint(run: TrainingRun) -> Footprint:
         n_parameters=n_weights + n_others,
         expert_bits=expert_bits,
         other_bits=n_others * width,
-        flops=model.forward_flops(run.n_patches, run.patch_dim, int(working.sum())),
+        flops=model.forward_flops(
+            run.n_patches, run.patch_dim, int(working.sum()), biased=weights.bias is not None
+        ),
     )
 
 

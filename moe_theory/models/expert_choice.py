@@ -94,7 +94,14 @@ class SeparateMoE(ExpertChoice):
         if self.n_experts % 2:
             raise reject("n_experts", self.n_experts, "even, since routers are trained in pairs")
 
-    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
+    def forward_flops(
+        self,
+        n_patches: int,
+        patch_dim: int,
+        n_working: int | None = None,
+        *,
+        biased: bool = False,
+    ) -> int:
         """Return the operations of one forward pass; routers of pruned experts are not asked."""
         n_asked = self.n_experts if n_working is None else n_working
         scores = costs.patch_scores(
@@ -145,7 +152,14 @@ class JointMoE(ExpertChoice):
         """Return whether rounding alone would decide, if so many routers start at 0."""
         return n_at_zero > 0 and self.patches_per_expert(n_patches) < n_patches
 
-    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
+    def forward_flops(
+        self,
+        n_patches: int,
+        patch_dim: int,
+        n_working: int | None = None,
+        *,
+        biased: bool = False,
+    ) -> int:
         """Return the operations of one forward pass; routers of pruned experts are not asked."""
         sizes = self._sizes(n_patches, patch_dim)
         if n_working is not None:
@@ -162,6 +176,8 @@ class JointMoE(ExpertChoice):
         *,
         normalize_experts: bool = False,
         balanced: bool = False,
+        z_loss: bool = False,
+        biased: bool = False,
     ) -> int:
         """Return the operations of one step of experts and routers."""
         sizes = self._sizes(n_patches, patch_dim)

@@ -111,10 +111,18 @@ class Network(ABC):
         """Return whether rounding alone would decide, if so many routers start at 0."""
         return False
 
-    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
+    def forward_flops(
+        self,
+        n_patches: int,
+        patch_dim: int,
+        n_working: int | None = None,
+        *,
+        biased: bool = False,
+    ) -> int:
         """Return the operations of one forward pass of one input, routing included.
 
-        Of ``n_working`` experts that were not pruned; by default of all.
+        Of ``n_working`` experts that were not pruned; by default of all. With a bias of the choice
+        of experts, where there is one.
         """
         sizes = self._fixed(n_patches, patch_dim)
         if n_working is not None:
@@ -130,10 +138,13 @@ class Network(ABC):
         *,
         normalize_experts: bool = False,
         balanced: bool = False,
+        z_loss: bool = False,
+        biased: bool = False,
     ) -> int:
         """Return the operations of one step of the experts.
 
-        With gradients of experts at unit length, or with the balance loss, where there are such.
+        With gradients of experts at unit length, balance loss, z-loss, or a bias of the choice of
+        experts, where there are such.
         """
         sizes = self._fixed(n_patches, patch_dim)
         sizes["normalize_experts"] = normalize_experts

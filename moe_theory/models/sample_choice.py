@@ -130,7 +130,14 @@ class SampleMoE(NoisyScores, ExpertNetwork):
         """Return k, as an input has one score by each router."""
         return self.n_experts
 
-    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
+    def forward_flops(
+        self,
+        n_patches: int,
+        patch_dim: int,
+        n_working: int | None = None,
+        *,
+        biased: bool = False,
+    ) -> int:
         """Return the operations of one forward pass of one input, routing included.
 
         At most as many; inputs may choose pruned experts, whose routers are asked all the same.
@@ -146,6 +153,8 @@ class SampleMoE(NoisyScores, ExpertNetwork):
         *,
         normalize_experts: bool = False,
         balanced: bool = False,
+        z_loss: bool = False,
+        biased: bool = False,
     ) -> int:
         """Return the operations of one step of experts and routers."""
         sizes = self._sizes(n_patches, patch_dim)

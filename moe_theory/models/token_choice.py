@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from moe_theory import costs
 from moe_theory._validation import boolean, choice, integer, reject, set_fields
@@ -189,7 +189,14 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
         ranked = self.patches_per_expert(n_patches) < n_patches and self.priority == "score"
         return (n_at_zero > 1 and self.n_chosen < self.n_experts) or (n_at_zero > 0 and ranked)
 
-    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
+    def forward_flops(
+        self,
+        n_patches: int,
+        patch_dim: int,
+        n_working: int | None = None,
+        *,
+        biased: bool = False,
+    ) -> int:
         """Return the operations of one forward pass of one input, routing included.
 
         At most as many; patches may choose pruned experts, whose routers are asked all the same.
@@ -198,7 +205,7 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
         if n_working is not None:
             most = n_working * self.patches_per_expert(n_patches)
             sizes["n_pairs"] = min(sizes["n_pairs"], most)
-        return int(costs.token_forward(batch_size=1, **sizes))
+        return int(costs.token_forward(batch_size=1, biased=biased, **sizes))
 
     def step_flops(
         self,
@@ -209,6 +216,8 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
         *,
         normalize_experts: bool = False,
         balanced: bool = False,
+        z_loss: bool = False,
+        biased: bool = False,
     ) -> int:
         """Return the operations of one step in which every expert that may be full is full.
 
@@ -216,13 +225,19 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
         expert are dropped while others have room.
         """
         sizes = self._sizes(n_patches, patch_dim)
+        sizes |= {"noisy": self.noise != "none", "balanced": balanced}
+        sizes |= {"z_loss": z_loss, "biased": biased}
         return int(costs.token_step(batch_size=batch_size, loss=loss, **sizes))
 
-    def _sizes(self, n_patches: int, patch_dim: int) -> dict[str, int]:
+    def _sizes(self, n_patches: int, patch_dim: int) -> dict[str, Any]:
         return {
             "n_patches": n_patches,
+            "n_chosen": self.n_chosen,
             "n_pairs": self.n_pairs(n_patches),
             "n_experts": self.n_experts,
             "units_per_expert": self.units_per_expert,
             "patch_dim": patch_dim,
+            "n_shared": self.n_shared,
+            "gate": self.gate,
+            "renormalize": self.renormalize,
         }

@@ -9,13 +9,19 @@ from moe_theory.training.batches import n_visits
 from moe_theory.training.sgd import SGD
 
 
-def expert_flops(model: Model, data: PatchData, sgd: SGD, n_steps: int) -> int:
-    """Count the operations of the first ``n_steps`` steps of experts on ``data``."""
+def expert_flops(
+    model: Model, data: PatchData, sgd: SGD, n_steps: int, *, biased: bool = False
+) -> int:
+    """Count the operations of the first ``n_steps`` steps of experts on ``data``.
+
+    ``biased`` tells whether the choice of experts has a bias.
+    """
 
     def step(batch_size: int) -> int:
         return model.step_flops(
             batch_size, data.n_patches, data.patch_dim, sgd.loss,
             normalize_experts=sgd.normalize_experts, balanced=sgd.balance_weight > 0,
+            z_loss=sgd.z_weight > 0, biased=biased,
         )  # fmt: skip
 
     visits = n_visits(data.n_samples, sgd.batch_size, n_steps)

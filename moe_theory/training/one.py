@@ -139,6 +139,7 @@ def train(
     if diverged_at is None:
         _warn_if_dead(trainee, recorded, test)
     n_steps = int(trainee.state.marks[DONE])
+    biased = trained.bias is not None
     whole = seed_sequence(seed)
     return TrainingRun(
         model=model,
@@ -153,7 +154,7 @@ def train(
         n_steps=n_steps,
         steps_to_zero_error=_step(trainee, FITTED),
         steps_to_loss=_step(trainee, REACHED),
-        flops=replace(spent, experts=expert_flops(model, own, sgd, n_steps)),
+        flops=replace(spent, experts=expert_flops(model, own, sgd, n_steps, biased=biased)),
         wall_time=time.perf_counter() - started,
         diverged_at=diverged_at,
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cases import networks, settings_of
+from cases import TRAINED, networks, settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins import mean_loss, output
@@ -61,7 +61,7 @@ def formula_of(model, sgd, n_train, router_n_train=None):
 
 @settings(max_examples=60)
 @given(
-    st.sampled_from([*ARCHITECTURES, "token", "sample"]).flatmap(lambda kind: networks(kind, 5)),
+    st.sampled_from(TRAINED).flatmap(lambda kind: networks(kind, 5)),
     st.sampled_from(["logistic", "hinge"]),
     st.integers(2, 23),
     st.integers(1, 30),
@@ -183,7 +183,7 @@ COSTS = [getattr(costs, n) for n in costs.__all__ if n not in ("Flops", "over_st
 def test_sizes_of_any_type_count_exactly(function, kind):
     """Products of NumPy's integers would overflow without a word."""
     names = [n for n in inspect.signature(function).parameters if n not in {*NAMES, *FLAGS}]
-    sizes = dict(zip(names, (100, 64, 120, 99, 101, 127), strict=False))
+    sizes = dict(zip(names, (100, 64, 3, 120, 99, 101, 127, 2), strict=False))
     exact = function(**sizes)
     assert isinstance(exact, int)
     found = function(**{name: kind(size) for name, size in sizes.items()})

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import KINDS, descents, networks, settings_of
+from cases import TRAINED, descents, networks, settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +37,7 @@ def pattern_data(draw, n_patches):
 
 
 @settings(max_examples=100)
-@given(st.data(), st.sampled_from(KINDS))
+@given(st.data(), st.sampled_from(TRAINED))
 def test_same_trajectory(data, kind):
     n_patches = data.draw(st.integers(1, 8))
     model = data.draw(networks(kind, n_patches))

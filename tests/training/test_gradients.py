@@ -30,14 +30,7 @@ def far_from_kinks(model, weights, data, loss, noise):
             noisy = np.sort(scores.sum(axis=1) + noise, axis=1)
             if model.n_experts > 1:
                 gaps.append((noisy[:, -1] - noisy[:, -2]).min())
-        elif isinstance(model, TokenChoiceMoE):
-            if model.n_chosen < model.n_experts:
-                gaps.append(np.diff(np.sort(scores, axis=2), axis=2).min())
-            ranked = (
-                model.priority == "score"
-                and model.patches_per_expert(data.n_patches) < data.n_patches
-            )
-        else:
+        elif not isinstance(model, TokenChoiceMoE):  # whose choices are held
             ranked = model.n_routed < data.n_patches
         if ranked:
             gaps.append(np.diff(np.sort(scores, axis=1), axis=1).min())

@@ -2,11 +2,11 @@
 
 import counting_twins
 import numpy as np
-from cases import descents, problems, settings_of
+from cases import TRAINED, descents, problems, settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_theory import DenseCNN, JointMoE, SampleMoE, SeparateMoE, TokenChoiceMoE, train
+from moe_theory import DenseCNN, JointMoE, SeparateMoE, TokenChoiceMoE, train
 from moe_theory._random import stream
 from moe_theory.training.batches import blocks
 
@@ -35,18 +35,27 @@ def follow(model, data, own, router_data, sgd, seed, initial):
         else counting_twins.received(model, final, own, routing)
     )
     rng = stream(seed, "routing noise")
-    for rows in batches(own.n_samples, sgd.batch_size, sgd.steps(own.n_samples), seed, "batches"):
-        noise = None
-        if isinstance(model, SampleMoE) and model.noise != "none":
-            noise = model.next_noise(len(rows), 1, rng)
+    steps = batches(own.n_samples, sgd.batch_size, sgd.steps(own.n_samples), seed, "batches")
+    for t, rows in enumerate(steps):
+        noise = noise_of(model, sgd, t, len(rows), data.n_patches, rng)
         twin.step(inputs[rows], own.labels[rows].astype(float), noise)
     return twin, routers, routing
+
+
+def noise_of(model, sgd, t, size, n_patches, rng):
+    """Noise of step t, (B, k) of inputs that choose or (B, n, k) of patches; None without."""
+    if getattr(model, "noise", "none") == "none":
+        return None
+    noise = model.next_noise(size, n_patches, rng)
+    if isinstance(model, TokenChoiceMoE):
+        noise = noise.reshape(size, n_patches, model.n_experts)
+    return noise * max(0.0, 1 - t / sgd.noise_steps) if sgd.noise_steps else noise
 
 
 @settings(max_examples=120)
 @given(st.data(), st.integers(1, 9), st.integers(1, 8), st.integers(1, 5))
 def test_twin_and_operation_count(given_data, batch_size, n_steps, router_steps):
-    model, data, loss = given_data.draw(problems())
+    model, data, loss = given_data.draw(problems(TRAINED))
     sgd = settings_of(
         batch_size=batch_size, n_steps=n_steps, loss=loss, router_learning_rate=0.05,
         router_batch_size=3, router_n_steps=router_steps, **given_data.draw(descents(model)),
@@ -64,6 +73,8 @@ def test_twin_and_operation_count(given_data, batch_size, n_steps, router_steps)
         assert run.flops.experts == twin.c.count
     if model.learns_routers:
         np.testing.assert_allclose(run.weights.routers, twin.routers, atol=1e-11)
+    if twin.bias is not None:
+        np.testing.assert_allclose(run.weights.bias, twin.bias, atol=1e-13)
     if routers is not None:
         np.testing.assert_allclose(run.weights.routers, routers.routers, atol=1e-11)
         assert (run.flops.routers, run.flops.routing) == (routers.c.count, routing.count)
