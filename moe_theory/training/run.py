@@ -235,14 +235,6 @@ class TrainingRun:
             If the network has no experts, or as `predict` does.
         DivergenceError
             If the training diverged.
-
-        Examples
-        --------
-        >>> from moe_theory import PatchPatterns, train
-        >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
-        >>> load = train(TokenChoiceMoE(8, 8), data, SGD(1.0, 10, n_steps=50)).expert_load(data)
-        >>> load.n_samples, load.patches.shape, 1 <= load.max_over_mean <= 8
-        (20, (8,), True)
         """
         self.check_fits(data)
         return expert_load(data, self.model, self.weights, self.initial)
