@@ -48,8 +48,8 @@ def plot_load(run: TrainingRun, ax: Axes | None = None) -> Axes:
     >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
     >>> sgd = SGD(1.0, 10, n_steps=50, record=5, record_load=True)
     >>> ax = plot_load(train(TokenChoiceMoE(4, 8), data, sgd))
-    >>> len(ax.collections), ax.get_ylim()
-    (4, (0.0, 1.0))
+    >>> len(ax.collections), ax.get_xlabel()
+    (4, 'SGD steps $t$')
     """
     load = run.history.load
     if load is None:

@@ -128,17 +128,16 @@ def expert_load(
 
     Examples
     --------
-    Two experts share patches that choose one each; the third is chosen by none.
+    The third router scores every patch lower than the first two do between them.
 
     >>> import numpy as np
     >>> from moe_theory import PatchPatterns, TokenChoiceMoE, Weights
     >>> patterns = PatchPatterns(n_patches=8, n_irrelevant=16, patch_dim=18)
-    >>> e = np.eye(18)
-    >>> routers = np.stack([patterns.o1 + patterns.o2, np.ones(18), -np.ones(18)])
-    >>> weights = Weights(np.ones((3, 18)), np.ones(3), routers)
+    >>> along = patterns.o1 - patterns.o2
+    >>> weights = Weights(np.ones((3, 18)), np.ones(3), np.stack([along, -along, along / 2]))
     >>> found = expert_load(patterns.sample(50, seed=0), TokenChoiceMoE(3, 3), weights)
-    >>> found.n_idle, round(float(found.patches.sum()), 12), found.unserved
-    (1, 1.0, 0.0)
+    >>> found.n_idle, found.idle.tolist(), found.unserved
+    (1, [False, False, True], 0.0)
     """
     check_samples(data)
     check_network(model)

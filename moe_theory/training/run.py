@@ -35,6 +35,7 @@ from moe_theory.training.history import History
 from moe_theory.training.inputs import prepare
 from moe_theory.training.outputs import outputs
 from moe_theory.training.sgd import SGD
+from moe_theory.training.summary import summary
 
 Array = NDArray[Any]
 
@@ -243,14 +244,6 @@ class TrainingRun:
             If the network has no experts, or as `predict` does.
         DivergenceError
             If the training diverged.
-
-        Examples
-        --------
-        >>> from moe_theory import PatchPatterns, train
-        >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
-        >>> load = train(TokenChoiceMoE(8, 8), data, SGD(1.0, 10, n_steps=50)).expert_load(data)
-        >>> load.n_samples, load.patches.shape, 1 <= load.max_over_mean <= 8
-        (20, (8,), True)
         """
         self.check_fits(data)
         return expert_load(data, self.model, self.weights, self.initial)
@@ -259,24 +252,7 @@ class TrainingRun:
         return f"TrainingRun({self.model}, N={self.n_train}, steps={self._ending()})"
 
     def _repr_html_(self) -> str:
-        history, spent = self.history, self.flops
-        rows: dict[str, object] = {
-            "network": self.model,
-            "trained on": f"N = {self.n_train} inputs of n = {self.n_patches} patches, "
-            f"d = {self.patch_dim}",
-            "steps": self._ending(),
-            "training": f"loss {history.train_loss[-1]:.3g}, error {history.train_error[-1]:.3g}",
-        }
-        if history.test_loss is not None and history.test_error is not None:
-            last = history.test_loss[-1], history.test_error[-1]
-            rows["test"] = "loss {:.3g}, error {:.3g}".format(*last)
-        rows["operations"] = f"{spent.total:.3g}"
-        if spent.routers:
-            rows["operations"] = f"{spent.total:.3g}, of it routers {spent.routers:.3g}"
-        rows["time"] = f"{self.wall_time:.3g} s"
-        if self.compression:
-            rows["compressed by"] = ", then ".join(str(step) for step in self.compression)
-        return card("TrainingRun", rows)
+        return card("TrainingRun", summary(self, self._ending()))
 
     def _ending(self) -> str:
         if self.diverged_at is not None:
