@@ -36,11 +36,13 @@ if TYPE_CHECKING:
         Weights,
     )
     from moe_theory.routing import (
+        Load,
         RoutingMetrics,
         choose_experts,
         choose_for_inputs,
         choose_patches,
         dispatch_entropy,
+        expert_load,
         input_routing_metrics,
         routing_metrics,
         token_routing_metrics,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
         TrainingRun,
         train,
         train_many,
+        upcycle,
     )
 else:
     __getattr__, __dir__ = lazily(
@@ -70,11 +73,12 @@ else:
             ".models": "DenseCNN JointMoE SampleMoE SeparateMoE TokenChoiceMoE Weights",
             ".plotting": "",
             ".predictions": "",
-            ".routing": "RoutingMetrics choose_experts choose_for_inputs choose_patches "
-            "dispatch_entropy input_routing_metrics routing_metrics token_routing_metrics",
+            ".routing": "Load RoutingMetrics choose_experts choose_for_inputs choose_patches "
+            "dispatch_entropy expert_load input_routing_metrics routing_metrics "
+            "token_routing_metrics",
             ".statistics": "",
             ".training": "SGD DeadNetworkWarning DivergenceError FileError "
-            "TrainingRun train train_many",
+            "TrainingRun train train_many upcycle",
         },
     )
 
@@ -89,6 +93,7 @@ __all__ = [
     "DivergenceError",
     "FileError",
     "JointMoE",
+    "Load",
     "PatchData",
     "PatchPatterns",
     "Results",
@@ -110,6 +115,7 @@ __all__ = [
     "choose_for_inputs",
     "choose_patches",
     "dispatch_entropy",
+    "expert_load",
     "grid",
     "input_routing_metrics",
     "routing_metrics",
@@ -117,4 +123,5 @@ __all__ = [
     "token_routing_metrics",
     "train",
     "train_many",
+    "upcycle",
 ]

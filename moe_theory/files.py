@@ -30,7 +30,7 @@ T = TypeVar("T")
 Array = NDArray[Any]
 
 # Raised where members, or what they describe, change; files of older formats stay readable.
-FORMAT = 2
+FORMAT = 3
 # What a file may describe, and where it is defined. Names in a file are looked up here and
 # nowhere else; by name, since some lie above this module.
 HOMES = {

@@ -70,6 +70,13 @@ MODELS = {
     "sample": SampleMoE(3, 21, "cubic", noise="gaussian", init_std=0.3),
     "ungated": SampleMoE(3, 21, gate="none", init_std=0.1, router_init_std=0.1),
 }
+# Trained with fewer losses and data.
+PRACTISED = {
+    "balanced": TokenChoiceMoE(3, 28, 2, init_std=0.1, router_init_std=0.1, renormalize=True,
+                               n_shared=1),
+    "unbiased": TokenChoiceMoE(3, 28, 2, 4, "score", init_std=0.1, router_init_std=0.1,
+                               gate="sigmoid", n_shared=1, noise="gaussian", noise_scale=0.1),
+}  # fmt: skip
 LOSSES, TYPES = ("logistic", "hinge"), ("float32", "float64")
 PATTERNS = {
     "orthonormal": PatchPatterns(7, 9, 13),
@@ -101,11 +108,13 @@ def battery():
 def trainings():
     """Networks × losses × precisions × engines, on all data that an engine takes."""
     found = {}
-    for (kind, model), loss, dtype in product(MODELS.items(), LOSSES, TYPES):
+    for (kind, model), loss, dtype in product({**MODELS, **PRACTISED}.items(), LOSSES, TYPES):
         print(f"battery: {kind}, {loss}, {dtype}", file=sys.stderr)
         for name, engine in (("closer", "raw"), ("closer", "pattern"), ("digits", "raw"),
                              ("spread", "raw"), ("orthonormal", "pattern")):  # fmt: skip
             if loss == "hinge" and name in ("spread", "orthonormal"):
+                continue
+            if kind in PRACTISED and (loss, name) != ("logistic", "closer"):
                 continue
             run, test = trained(model, DATA[name], loss, dtype, engine)
             where = f"{kind} {loss} {dtype} {name} {engine}"
@@ -124,6 +133,10 @@ def trained(model, data, loss="logistic", dtype="float64", engine="auto", n_step
     sgd = SGD(rate, 10, n_steps=n_steps, loss=loss, record=13, dtype=dtype,
               router_learning_rate=0.5, router_n_epochs=3, normalize_experts=normalised,
               balance_weight=0.1 if isinstance(model, SampleMoE) else 0.0)  # fmt: skip
+    if model == PRACTISED["balanced"]:
+        sgd = replace(sgd, balance_weight=0.1, z_weight=0.01)
+    if model == PRACTISED["unbiased"]:
+        sgd = replace(sgd, balance_weight=0.1, bias_rate=0.01, noise_steps=20)
     test = data.sample(40, 2, split="test")
     return train(model, data.sample(33, 1), sgd, 3, test=test, engine=engine), test
 

@@ -11,6 +11,7 @@ import inspect
 import re
 import types
 import typing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,6 +54,7 @@ NETWORKS = {
     SampleMoE: SampleMoE(2, 4),
 }
 RUN = train(NETWORKS[JointMoE], DATA, STEPS)
+DENSE = train(DenseCNN(2), DATA, STEPS)
 SETTING = Setting({"arm": "dense"}, LAW, NETWORKS[DenseCNN], STEPS, 20)
 ROWS = [
     {"arm": "dense", "n_train": n, "draw": i, "e": i / n, "value": n, "low": n, "high": 2 * n,
@@ -70,7 +72,8 @@ EXAMPLES = {
     "batch_size": 20, "bits": 2, "bound": BOUND, "capacity": 2, "certainty": 0.9,
     "cheap": BOUND, "clusters": [1], "colour": "C0", "column": "e", "columns": ["e"],
     "confidence": 0.95,
-    "data": DATA, "dear": BOUND, "dictionary": np.eye(3), "epsilon": 0.05, "experts": [0],
+    "data": DATA, "dear": BOUND, "dense": DENSE, "dictionary": np.eye(3), "epsilon": 0.05,
+    "experts": [0],
     "errors": [[0.4, 0.5], [0.1, 0.2]], "exponent": 2.0, "expression": sp.Integer(2),
     "figure": Figure(), "finding": "a", "place": Figure(),
     "families": [SETTING], "family": SETTING, "first": BOUND, "fit": FIT, "folder": "/proc/none",
@@ -92,7 +95,7 @@ EXAMPLES = {
     "sgd": STEPS, "size": "n_train", "step": lambda size: size, "symmetric": True,
     "test": TEST, "title": "a", "train": DATA, "units_per_expert": 2,
     "value": [8.0, 16.0, 32.0, 64.0], "values": {"n_patches": [8, 16, 32]},
-    "variances": [1.0, 2.0], "widths": (0, 2), "x": "n_train",
+    "variances": [1.0, 2.0], "weights": RUN.weights, "widths": (0, 2), "x": "n_train",
     "xs": [1.0, 2.0], "y": "draw",
 }  # fmt: skip
 # Examples of single functions.
@@ -127,8 +130,11 @@ OWN = {
     "student_interval.mean": [0.5, 0.25],
     "student_interval.standard_error": 0.125,
     "number_ticks.values": [1, 2],
+    "expert_load.model": NETWORKS[JointMoE],
+    "plot_load.run": train(NETWORKS[JointMoE], DATA, replace(STEPS, record_load=True)),
     "predicted_curve.ratio": 4,
     "routing_metrics.routers": np.eye(34),
+    "upcycle.model": NETWORKS[JointMoE],
     "token_routing_metrics.routers": np.eye(34)[:2],
     "input_routing_metrics.routers": np.eye(34)[:2],
 }

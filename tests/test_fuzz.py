@@ -130,8 +130,13 @@ def models(draw):
     fields |= {"n_experts": st.just(k), "n_hidden": st.just(k * draw(st.integers(1, 3)))}
     fields |= {"router_init_std": std}
     if kind is TokenChoiceMoE:
+        shared = draw(st.sampled_from([0, 0, 0, 1, 2]))
+        fields |= {"n_hidden": st.just((k + shared) * draw(st.integers(1, 3)))}
         more = {"n_chosen": st.integers(1, k), "capacity": optional,
-                "priority": st.sampled_from(["place", "score"])}  # fmt: skip
+                "priority": st.sampled_from(["place", "score"]), "n_shared": st.just(shared),
+                "gate": st.sampled_from(["softmax", "softmax", "sigmoid"]),
+                "renormalize": st.booleans(), "noise_scale": st.sampled_from([1.0, 0.1, 1e-9]),
+                "noise": st.sampled_from(["none", "none", "uniform", "gaussian"])}  # fmt: skip
     elif kind is SampleMoE:
         more = {"gate": st.sampled_from(["softmax", "none"]), **units,
                 "noise": st.sampled_from(["uniform", "gaussian", "none"]),
@@ -158,6 +163,10 @@ def descents(draw):
         # Refused by networks that have no such thing.
         "normalize_experts": st.sampled_from([False] * 5 + [True]),
         "balance_weight": st.sampled_from([0.0] * 5 + [0.5, 100.0]),
+        "z_weight": st.sampled_from([0.0] * 9 + [0.5, 100.0]),
+        "bias_rate": st.sampled_from([0.0] * 9 + [0.01, 1.0]),
+        "noise_steps": st.sampled_from([None] * 9 + [1, 7]),
+        "record_load": st.sampled_from([False] * 5 + [True]),
     }  # fmt: skip
     return draw(made(SGD, **fields))
 

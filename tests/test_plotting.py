@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
-from moe_theory import Results
+from moe_theory import SGD, JointMoE, PatchPatterns, Results, TokenChoiceMoE, train
 from moe_theory.plotting import (
     exponent_text,
     fit_rows,
@@ -17,6 +17,7 @@ from moe_theory.plotting import (
     plot_curve,
     plot_fit,
     plot_gates,
+    plot_load,
     plot_slope,
     plot_thresholds,
 )
@@ -76,6 +77,26 @@ def test_gates_and_ticks():
     number_ticks(ax, [4, 1, 4], axis="y")
     assert ax.get_yticks().tolist() == [1, 4]
     assert ax.get_yscale() == "log"
+
+
+def test_bands_are_as_wide_as_the_loads():
+    data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(30, seed=0)
+    sgd = SGD(1.0, 10, n_steps=100, record=20, record_load=True)
+    run = train(TokenChoiceMoE(4, 8, init_std=0.3, router_init_std=0.1), data, sgd)
+    ax = plot_load(run)
+    order = np.argsort(-run.history.load[-1], kind="stable")
+    ends = run.history.load[:, order].cumsum(axis=1)
+    low = np.zeros(6)
+    for band, high in zip(ax.collections, ends.T, strict=True):
+        corners = band.get_paths()[0].vertices
+        for side in (low, high):
+            points = np.stack([run.history.steps, side], axis=1)
+            assert np.abs(corners[:, None] - points).sum(axis=2).min(axis=0).max() < 1e-12
+        low = high
+    numbers = [int(text.get_text().strip("$s=")) for text in ax.texts]
+    assert numbers == order[run.history.load[-1][order] >= 0.045].tolist()
+    with pytest.raises(ValueError, match=r"run\.history\.load must be recorded"):
+        plot_load(train(JointMoE(2, 4, 2), data, SGD(1.0, 10, n_steps=2)))
 
 
 def test_bands_of_accuracies_end_at_one():

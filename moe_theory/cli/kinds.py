@@ -40,6 +40,7 @@ ONLY_OF = {
     "z_weight": ("token",),
     "bias_rate": ("token",),
     "noise_steps": ("token", "sample"),
+    "record_load": ("separate", "joint", "token", "sample"),
     "router_learning_rate": ("separate", "joint", "token", "sample"),
     "router_batch_size": ("separate",),
     "router_n_steps": ("separate",),

@@ -3,6 +3,7 @@
 from moe_theory.experiments.append_file import LockWarning, StoreError
 from moe_theory.experiments.crossing import crossing
 from moe_theory.experiments.mean_std import MeanStd, student_interval
+from moe_theory.experiments.paired import paired_ratio
 from moe_theory.experiments.ratios import Ratio, ratio
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.runner import DivergenceWarning
@@ -36,6 +37,7 @@ __all__ = [
     "gates_per_expert",
     "grid",
     "measurements",
+    "paired_ratio",
     "ratio",
     "salvage",
     "sample_complexity",

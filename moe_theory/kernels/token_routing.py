@@ -17,7 +17,7 @@ class Choices(NamedTuple):
     ``scores`` (k, C) of all experts, and their ``affinities``, which are softmax or sigmoid of the
     scores. ``gates`` are the affinities, or those of the chosen experts divided by their sum, and
     0 for all others; both have a row of ones for each shared expert. Of the c chosen, best first,
-    ``places`` (c, C) holds the numbers of the experts, and ``kept`` that by which they were chosen.
+    ``places`` (c, C) holds the numbers of the experts, and ``kept`` their scores.
     """
 
     scores: Any
@@ -65,6 +65,9 @@ def choose_experts(choices, n_columns, rule, bias):
             for c in range(scores.shape[1]):
                 biased[s, c] = affinities[s, c] + bias[s]
         choose_best(biased, n_columns, kept, choices.places)
+        for q in range(len(kept)):
+            for c in range(n_columns):
+                kept[q, c] = scores[int(choices.places[q, c]), c]
     if rule.renormalize:
         _share_among_chosen(choices, n_columns)
 
@@ -140,7 +143,7 @@ def _admit_by_score(s, columns, choices, capacity, admitted):
         for q in range(n_chosen):
             if int(choices.places[q, columns[j]]) == s:
                 queue[size, 0], queue[size, 1] = j, q
-                scores[size, 0] = choices.scores[s, columns[j]]
+                scores[size, 0] = choices.kept[q, columns[j]]
                 admitted[j, q] = False
                 size += 1
     choose_best(scores[:size], 1, best, places)

@@ -12,6 +12,7 @@ from moe_theory.plotting.curves import (
 )
 from moe_theory.plotting.frame import headline, legend_below
 from moe_theory.plotting.gate_values import plot_gates
+from moe_theory.plotting.load import plot_load
 from moe_theory.plotting.one_input import plot_sample
 from moe_theory.plotting.thresholds import (
     exponent_text,
@@ -39,6 +40,7 @@ __all__ = [
     "plot_curves",
     "plot_fit",
     "plot_gates",
+    "plot_load",
     "plot_sample",
     "plot_slope",
     "plot_thresholds",

@@ -175,7 +175,7 @@ def _bias(bias: Array | None, n_experts: int, dtype: Any) -> Array:
     """Return the bias as the kernels take it, empty if there is none."""
     if bias is None:
         return np.empty(0, dtype)
-    bias = real_array("bias", bias)
+    bias = real_array("bias", bias, "(k,)")
     if bias.shape != (n_experts,):
         raise reject("bias.shape", bias.shape, f"({n_experts},), one per router")
     finite("bias", bias)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from moe_theory.training.one import train
     from moe_theory.training.run import TrainingRun
     from moe_theory.training.sgd import SGD
+    from moe_theory.training.upcycling import upcycle
 else:
     __getattr__, __dir__ = lazily(
         __name__,
@@ -25,6 +26,7 @@ else:
             ".one": "train",
             ".run": "TrainingRun",
             ".sgd": "SGD",
+            ".upcycling": "upcycle",
         },
     )
 
@@ -38,4 +40,5 @@ __all__ = [
     "compile_kernels",
     "train",
     "train_many",
+    "upcycle",
 ]

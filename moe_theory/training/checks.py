@@ -55,6 +55,8 @@ def check_descent(model: Model, sgd: SGD) -> None:
     noisy = isinstance(model, NoisyScores) and model.noise != "none"
     if sgd.noise_steps is not None and not noisy:
         raise reject("noise_steps", sgd.noise_steps, "None for a network without noise")
+    if sgd.record_load and isinstance(model, DenseCNN):
+        raise reject("record_load", True, f"False for a {kind}, which has no experts to load")
 
 
 def check_initial(initial: Weights) -> None:

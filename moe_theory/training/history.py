@@ -1,4 +1,4 @@
-"""`History`: loss and error along a training."""
+"""`History`: loss, error and load along a training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """Loss and error at the recorded steps.
+    """Loss and error at the recorded steps, and the load of the experts if `SGD` asks for it.
 
     Attributes
     ----------
@@ -24,6 +24,10 @@ class History:
         Mean loss and fraction with y f ≤ 0 over the samples that train the experts.
     test_loss, test_error : array, shape (R,), or None
         The same over the test samples, where they were given.
+    load : array, shape (R, k), or None
+        Share of the pairs of a training patch and an expert that serves it which are of each
+        expert, as ``patches`` of `Load`, without noise in the scores; where
+        ``SGD.record_load`` asks for it.
     """
 
     steps: Array
@@ -31,11 +35,14 @@ class History:
     train_error: Array
     test_loss: Array | None
     test_error: Array | None
+    load: Array | None = None
 
     def __post_init__(self) -> None:
         for name, value in self.arrays().items():
-            if value.shape != self.steps.shape or value.ndim != 1:
-                raise reject(f"{name}.shape", value.shape, f"{self.steps.shape}, one per step")
+            n_steps, one_each = len(self.steps), (2 if name == "load" else 1)
+            if value.ndim != one_each or len(value) != n_steps:
+                allowed = f"({n_steps}, k)" if name == "load" else f"({n_steps},)"
+                raise reject(f"{name}.shape", value.shape, f"{allowed}, one per step")
             object.__setattr__(self, name, read_only(value))
 
     def arrays(self) -> dict[str, Array]:

@@ -28,6 +28,7 @@ from moe_theory.training.inputs import (
     received_rows,
     steps_of,
 )
+from moe_theory.training.load import load_shares
 from moe_theory.training.outputs import outputs, pooled
 from moe_theory.training.sgd import SGD
 
@@ -110,6 +111,10 @@ class PatternTrainee:
         own = self._network()
         n_patches = self._n_patches
         return pooled(self.model, own, values, self._scores, inputs.rows, n_patches=n_patches)
+
+    def load(self) -> NDArray[np.float64]:
+        """Return the share of the training pairs that each expert serves, shape (k,)."""
+        return load_shares(self.model, self._scores, self._bias, self.inputs)
 
     def advance(self, block: Block, n_looked: int = sys.maxsize) -> bool:
         """Take the steps of ``block``; see `Trainee.advance`."""

@@ -24,6 +24,7 @@ from moe_theory.training.inputs import (
     raw_network,
     steps_of,
 )
+from moe_theory.training.load import load_shares, table_scores
 from moe_theory.training.outputs import outputs
 from moe_theory.training.sgd import SGD
 
@@ -68,6 +69,12 @@ class RawTrainee:
         bias = self._bias if len(self._bias) else None
         weights = Weights(self._experts, self._output, self._routers, bias)
         return outputs(self.model, weights, inputs)
+
+    def load(self) -> NDArray[np.float64]:
+        """Return the share of the training pairs that each expert serves, shape (k,)."""
+        routers = self._experts[:0] if self._routers is None else self._routers
+        scores = table_scores(routers, self.inputs.table)
+        return load_shares(self.model, scores, self._bias, self.inputs)
 
     def advance(self, block: Block, n_looked: int = sys.maxsize) -> bool:
         """Take the steps of ``block``; see `Trainee.advance`."""

@@ -1,8 +1,8 @@
-"""Loss and error of a network in training."""
+"""Loss, error and load of a network in training."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,9 @@ class Trainee(Protocol):
     def outputs(self, inputs: Any) -> NDArray[Any]:
         """Return f of every input under the present weights."""
 
+    def load(self) -> NDArray[np.float64]:
+        """Return the share of the training pairs that each expert serves, shape (k,)."""
+
     def advance(self, block: Block, n_looked: int) -> bool:
         """Take the steps of ``block``; return whether everything stayed finite.
 
@@ -48,23 +51,31 @@ class Trainee(Protocol):
         """Return whether all weights are finite."""
 
 
-Record = tuple[int, float, float, float, float]
-
-
-def measure(trainee: Trainee, test: Any) -> Record:
-    """Return steps done, training loss and error, test loss and error.
+class Record(NamedTuple):
+    """What is measured after so many steps; ``load`` (k,) only where it is asked for.
 
     A loss is NaN where an output is not finite, and without test samples.
     """
-    values = [_loss_and_error(trainee, trainee.inputs)]
-    values.append((np.nan, np.nan) if test is None else _loss_and_error(trainee, test))
-    return (int(trainee.state.marks[DONE]), *values[0], *values[1])
+
+    steps: int
+    train_loss: float
+    train_error: float
+    test_loss: float
+    test_error: float
+    load: NDArray[np.float64] | None
+
+
+def measure(trainee: Trainee, test: Any) -> Record:
+    """Return what is recorded of the present weights."""
+    train = _loss_and_error(trainee, trainee.inputs)
+    tested = (np.nan, np.nan) if test is None else _loss_and_error(trainee, test)
+    load = trainee.load() if trainee.sgd.record_load else None
+    return Record(int(trainee.state.marks[DONE]), *train, *tested, load)
 
 
 def is_finite(record: Record, *, has_test: bool) -> bool:
     """Return whether the losses of a record are finite."""
-    _, train_loss, _, test_loss, _ = record
-    return bool(np.isfinite(train_loss) and (not has_test or np.isfinite(test_loss)))
+    return bool(np.isfinite(record.train_loss) and (not has_test or np.isfinite(record.test_loss)))
 
 
 def _loss_and_error(trainee: Trainee, inputs: Any) -> tuple[float, float]:
@@ -77,7 +88,7 @@ def _loss_and_error(trainee: Trainee, inputs: Any) -> tuple[float, float]:
 
 def history(records: list[Record], has_test: bool) -> History:
     """Collect records, in the order of their steps, into a `History`."""
-    steps, *columns = zip(*records, strict=True)
+    steps, *columns, loads = zip(*records, strict=True)
     train_loss, train_error, test_loss, test_error = (np.array(column) for column in columns)
     return History(
         steps=np.array(steps),
@@ -85,4 +96,5 @@ def history(records: list[Record], has_test: bool) -> History:
         train_error=train_error,
         test_loss=test_loss if has_test else None,
         test_error=test_error if has_test else None,
+        load=None if loads[0] is None else np.array(loads),
     )

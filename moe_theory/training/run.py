@@ -21,8 +21,10 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.files import as_plain, read, restored, write
 from moe_theory.models import Model, SampleMoE, TokenChoiceMoE, Weights
 from moe_theory.routing import (
+    Load,
     RoutingMetrics,
     choose_for_inputs,
+    expert_load,
     input_routing_metrics,
     routing_metrics,
     token_routing_metrics,
@@ -220,6 +222,29 @@ class TrainingRun:
         if isinstance(self.model, SampleMoE):
             return input_routing_metrics(data, routers, self.model)
         return routing_metrics(data, routers, self.model.patches_per_expert(self.n_patches))
+
+    def expert_load(self, data: PatchData) -> Load:
+        """Return how much of ``data`` every expert serves, and which experts are dead.
+
+        Experts are untrained if they have the weights with which this training began.
+
+        Raises
+        ------
+        ValueError
+            If the network has no experts, or as `predict` does.
+        DivergenceError
+            If the training diverged.
+
+        Examples
+        --------
+        >>> from moe_theory import PatchPatterns, train
+        >>> data = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10).sample(20, seed=0)
+        >>> load = train(TokenChoiceMoE(8, 8), data, SGD(1.0, 10, n_steps=50)).expert_load(data)
+        >>> load.n_samples, load.patches.shape, 1 <= load.max_over_mean <= 8
+        (20, (8,), True)
+        """
+        self.check_fits(data)
+        return expert_load(data, self.model, self.weights, self.initial)
 
     def __repr__(self) -> str:
         return f"TrainingRun({self.model}, N={self.n_train}, steps={self._ending()})"

@@ -77,6 +77,9 @@ class SGD:
     noise_steps : int, optional
         Steps in which the noise of a network on its scores falls linearly to 0; by default it
         stays as it is.
+    record_load : bool
+        Record the load of the experts with loss and error, ``load`` of `History`. Of networks with
+        experts.
 
     Raises
     ------
@@ -116,6 +119,7 @@ class SGD:
     z_weight: float = field(default=0.0, metadata=LATER)
     bias_rate: float = field(default=0.0, metadata=LATER)
     noise_steps: int | None = field(default=None, metadata=LATER)
+    record_load: bool = field(default=False, metadata=LATER)
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "router_learning_rate"):
@@ -153,6 +157,7 @@ class SGD:
             balance_weight=real("balance_weight", self.balance_weight, 0.0),
             z_weight=real("z_weight", self.z_weight, 0.0),
             bias_rate=real("bias_rate", self.bias_rate, 0.0),
+            record_load=boolean("record_load", self.record_load),
         )
         if self.noise_steps is not None:
             set_fields(self, noise_steps=integer("noise_steps", self.noise_steps, 1))

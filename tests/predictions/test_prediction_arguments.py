@@ -194,7 +194,7 @@ KNOWN = {
     SGD: (
         "learning_rate batch_size n_steps n_epochs loss router_learning_rate "
         "router_batch_size router_n_steps router_n_epochs router_samples router_fraction "
-        "record stop_at_zero_error stop_loss dtype normalize_experts balance_weight"
+        "record stop_at_zero_error stop_loss dtype normalize_experts balance_weight record_load"
     ),
 }
 

@@ -206,8 +206,8 @@ def forged(path, change):
 
 CHANGES = {
     "newer format": (
-        lambda h, a: h.update(format=3, written_by={"moe_theory": "9.9"}),
-        r"written by moe_theory 9\.9 in format 3",
+        lambda h, a: h.update(format=4, written_by={"moe_theory": "9.9"}),
+        r"written by moe_theory 9\.9 in format 4",
     ),
     "unknown network": (lambda h, a: h["content"]["model"].update(type="os.system"), "os.system"),
     "unknown field": (lambda h, a: h["content"]["sgd"].update(momentum=0.9), "momentum"),
