@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from moe_theory import (
     SGD,
+    PatchData,
     PatchPatterns,
     TokenChoiceMoE,
     Weights,
@@ -88,9 +89,11 @@ def test_one_renormalised_gate_is_one(engine):
 @ENGINES
 def test_the_bias_finds_work_for_an_expert_that_has_none(engine):
     """Without a slope in routers, only the bias changes who is chosen."""
-    data = PatchPatterns(n_patches=6, n_irrelevant=90, patch_dim=92).sample(100, seed=0)
+    rng = np.random.default_rng(0)
+    labels = np.where(np.arange(100) % 2 == 0, 1, -1)
+    data = PatchData.from_patches(rng.normal(size=(100, 6, 12)), labels)
     model = TokenChoiceMoE(4, 12, renormalize=True, **COMMON)
-    start = model.initial_weights(92, 1)
+    start = model.initial_weights(12, 1)
     start = replace(start, bias=np.array([0.0, 0.0, 0.0, -1.0]))
     counts = {}
     for n_steps in (1, 150):
@@ -105,8 +108,8 @@ def test_the_bias_finds_work_for_an_expert_that_has_none(engine):
             moved = w.bias - start.bias
             np.testing.assert_allclose(moved, 0.01 * np.sign(150 - before), rtol=1e-12)
     assert before[3] == 0 == counts[1][3]
-    # The load moves by whole patterns, of which a patch has one in 90.
-    np.testing.assert_allclose(counts[150], 150, atol=30)
+    # One step of the bias moves about one patch in a hundred from one expert to another.
+    np.testing.assert_allclose(counts[150], 150, atol=15)
 
 
 @ENGINES

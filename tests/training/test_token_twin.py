@@ -47,7 +47,7 @@ def _typical(model, dim, rng):
     return [rng.normal(size=shape) for shape in shapes]
 
 
-def follow(model, data, sgd, seed, start, n_steps=None):
+def follow(model, data, sgd, seed, start):
     """Take the steps of the twin."""
     weights = token_twin.State(start.experts, start.output, start.routers, start.bias)
     rng, t, x = stream(seed, "routing noise"), 0, data.patches()
