@@ -140,4 +140,6 @@ def point(ax, row: dict, place: float, colour: str, marker: str) -> None:
         ax.errorbar(value, place, xerr=[[value - low], [high - value]], color=colour,
                     marker=marker, ms=4, capsize=2, lw=1)  # fmt: skip
     elif value == 0 and np.isfinite(high):
-        ax.errorbar(high, place, xerr=0.3 * high, xuplims=True, color=colour, marker=marker, ms=4, mfc="w")
+        ax.errorbar(
+            high, place, xerr=0.3 * high, xuplims=True, color=colour, marker=marker, ms=4, mfc="w"
+        )

@@ -8,6 +8,7 @@ from moe_theory import (
     DenseCNN,
     JointMoE,
     PatchData,
+    PatchPatterns,
     SampleMoE,
     SeparateMoE,
     TokenChoiceMoE,
@@ -32,6 +33,23 @@ def problems(draw, kinds=KINDS):
         positions=rng.integers(n_patches, size=n_samples),
     )
     return draw(networks(kind, n_patches)), data, draw(st.sampled_from(["logistic", "hinge"]))
+
+
+@st.composite
+def pattern_data(draw, n_patches):
+    """Orthonormal, correlated or closer patterns."""
+    n_irrelevant = draw(st.integers(2, 12))
+    closer = draw(st.sampled_from([(0, 0), (1, 0), (1, 1)]))
+    model = PatchPatterns(
+        n_patches=n_patches,
+        n_irrelevant=n_irrelevant,
+        patch_dim=n_irrelevant + 2 + draw(st.integers(0, 6)),
+        delta_d=draw(st.sampled_from([0.0, 0.4, -0.9])),
+        n_closer=closer,
+        closeness=0.8,
+    )
+    n_samples = draw(st.integers(2, 30))
+    return model.sample(n_samples, draw(st.integers(0, 999))), model
 
 
 @st.composite

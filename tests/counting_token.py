@@ -89,45 +89,67 @@ def exponentials(c, scores):
     return parts, largest, total
 
 
-def add_data_slopes(twin, own, y, size, gradient):
-    c, model, x = twin.c, twin.model, own.x
-    factor, units = model.output_scale(len(x)), twin.experts()
+class Pass(NamedTuple):
+    """What one input has on its way to f: values and active units by place, means by patch."""
+
+    values: dict
+    active: dict
+    means: Any
+    f: float
+
+
+def forward(twin, own):
+    """The output for one visit."""
+    c, x, units = twin.c, own.x, twin.experts()
     values, active, means, f = {}, {}, np.zeros(len(x)), 0.0
-    shared = [(j, s) for j in range(len(x)) for s in range(model.n_experts, len(units))]
-    served = [(j, s) for j, s in np.argwhere(own.room)]
-    for j, s in served + shared:
+    for j, s in served(own) + shared(twin, x):
         values[j, s] = 0.0
         for r in units[s]:
             z = c.dot(twin.w[r], x[j])
             active[r, j] = z > 0
             values[j, s] = c.add(values[j, s], c.mul(twin.a[r], max(z, 0.0)))
-        if s < model.n_experts:
+        if (j, s) in own.gates:
             means[j] = c.add(means[j], c.mul(own.gates[j, s], values[j, s]))
         else:
             f = c.add(f, values[j, s])
     for mean in means:
         f = c.add(f, mean)
-    slope = twin.slope(y, c.mul(f, factor), factor, size)
-    reach = dict.fromkeys(shared, slope)
+    return Pass(values, active, means, c.mul(f, twin.model.output_scale(len(x))))
+
+
+def served(own):
+    return [(j, s) for j, s in np.argwhere(own.room)]
+
+
+def shared(twin, x):
+    names = range(twin.model.n_experts, len(twin.experts()))
+    return [(j, s) for j in range(len(x)) for s in names]
+
+
+def add_data_slopes(twin, own, y, size, gradient):
+    c, model, x, units = twin.c, twin.model, own.x, twin.experts()
+    values, active, means, f = forward(twin, own)
+    slope = twin.slope(y, f, model.output_scale(len(x)), size)
+    reach = dict.fromkeys(shared(twin, x), slope)
     centred = model.gate == "softmax" or model.renormalize
-    for place in own.gates if centred else served:
+    for place in own.gates if centred else served(own):
         reach[place] = c.mul(slope, own.gates[place])
-        own.slopes[place] = score_slope(c, own, place, reach[place], values.get(place),
-                                        -means[place[0]] if centred else None,
-                                        through_sigmoid=model.gate == "sigmoid")  # fmt: skip
+        minus_mean = -means[place[0]] if centred else None
+        through = reach[place]
+        if model.gate == "sigmoid":
+            through = c.mul(through, c.add(1.0, -own.affinities[place]))
+        own.slopes[place] = c.mul(through, lead(c, values.get(place), minus_mean))
     for j, s in values:
         for r in units[s]:
             unit_slope = c.mul(reach[j, s], twin.a[r]) * active[r, j]
             add_outer(c, gradient[r], unit_slope, x[j])
 
 
-def score_slope(c, own, place, slope, value, minus_mean, *, through_sigmoid):
-    """The slope in a score, given that in the value; ``value`` is None where there was no room."""
-    if through_sigmoid:
-        slope = c.mul(slope, c.add(1.0, -own.affinities[place]))
-    if minus_mean is None or value is None:
-        return c.mul(slope, value if minus_mean is None else minus_mean)
-    return c.mul(slope, c.add(value, minus_mean))
+def lead(c, value, minus_mean):
+    """The value over the mean: no value where there was no room, no mean of single sigmoids."""
+    if value is None or minus_mean is None:
+        return value if minus_mean is None else minus_mean
+    return c.add(value, minus_mean)
 
 
 def add_to(c, own, place, change):

@@ -115,19 +115,18 @@ def gradients(model, sgd, weights, x, y, noise, routed):
     reach[:, :, :k] = G * routed.room
     slopes = (force * reach)[..., None] * a * (z > 0)
     experts = np.einsum("bnsr,bnd->srd", slopes, x).reshape(weights.experts.shape)
-    # Routers: the data loss through gates, then the balance loss and the z-loss.
+    # Routers: the data loss through gates, of all experts unless they share among the chosen, then
+    # the balance loss and the z-loss.
     v = values(model, weights, x)[:, :, :k] * routed.room
     mean = (G * v).sum(axis=2, keepdims=True)
-    if model.gate == "softmax":
-        lead = G * (v - mean)
-    else:
-        lead = G * (1 - A) * (v - mean if model.renormalize else v)
-    lead = force * lead
+    if model.gate == "sigmoid" and not model.renormalize:
+        mean = 0
+    D = 1 - A if model.gate == "sigmoid" else 1
+    lead = force * (G if model.renormalize else A) * D * (v - mean)
     p = A / A.sum(axis=2, keepdims=True)
     F = shares(routed.chosen)
-    spread = p * (F - (F * p).sum(axis=2, keepdims=True))
-    own = 1 - A if model.gate == "sigmoid" else 1
-    lead = lead + sgd.balance_weight * k * spread * own / (size * n)
+    spread = p * D * (F - (F * p).sum(axis=2, keepdims=True))
+    lead = lead + sgd.balance_weight * k * spread / (size * n)
     log_z = np.log(np.exp(h).sum(axis=2, keepdims=True))
     lead = lead + sgd.z_weight * 2 * log_z * p / (size * n)
     return experts, np.einsum("bns,bnd->sd", lead, x)

@@ -52,7 +52,7 @@ def softmax(values):
 
 def choices(model, scores):
     """Pairs (patch, expert) of one input that are kept, given its ``scores`` (n, k)."""
-    return [(j, s) for j, s in np.argwhere(choose(model, scores[None]).room[0])]
+    return [(j, s) for j, s in np.argwhere(choose(model, np.asarray(scores)[None]).room[0])]
 
 
 def phi(model, z):
@@ -92,7 +92,7 @@ def output(model, weights, x, noise=None):
     if isinstance(model, SampleMoE):
         return sample_output(model, weights, x, noise)
     if isinstance(model, TokenChoiceMoE):
-        return outputs(model, weights.astype(float), x[None])[0]
+        return outputs(model, weights.astype(float), x[None], 0.0 if noise is None else noise)[0]
     units = model.n_hidden // model.n_experts
     total = 0.0
     for s in range(model.n_experts):

@@ -3,7 +3,8 @@
 Every addition, multiplication, division, root, exponential and logarithm of floating-point numbers
 counts one, so that a multiply-add counts two; comparisons, selections and moving data count
 nothing. The functions use only + and ·, so that integers give an exact count and sympy symbols a
-formula. Sizes below 0 are refused. A network of `moe_theory.models` names its own: `step_flops`, `forward_flops`.
+formula. Sizes below 0 are refused. A network of `moe_theory.models` names its own: `step_flops`,
+`forward_flops`.
 """
 
 from moe_theory.costs.forward import (

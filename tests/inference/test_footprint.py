@@ -50,8 +50,9 @@ def test_forward_and_backward_make_a_step(model):
         backward += 2 * (n * units + m) * d + gated * (3 + k + 4 * k * d)
     else:
         k, pairs, units = model.n_experts, model.n_pairs(n), m // model.n_experts
-        whole = costs.token_step(batch_size=1, n_patches=n, n_chosen=model.n_chosen, n_pairs=pairs, n_experts=k,
-                                 units_per_expert=units, patch_dim=d)  # fmt: skip
+        whole = costs.token_step(batch_size=1, n_patches=n, n_chosen=model.n_chosen,
+                                 n_pairs=pairs, n_experts=k, units_per_expert=units,
+                                 patch_dim=d)  # fmt: skip
         backward = 7 + pairs * (units + 1) + 2 * n * k + 2 * (pairs * units + n * k + m + k) * d
     assert found == whole - backward
 

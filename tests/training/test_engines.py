@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import TRAINED, descents, networks, settings_of
+from cases import TRAINED, descents, networks, pattern_data, settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,23 +17,6 @@ from moe_theory import (
     train,
 )
 from moe_theory.training.gram import gram, suits_pattern_space
-
-
-@st.composite
-def pattern_data(draw, n_patches):
-    """Orthonormal, correlated or closer patterns."""
-    n_irrelevant = draw(st.integers(2, 12))
-    closer = draw(st.sampled_from([(0, 0), (1, 0), (1, 1)]))
-    model = PatchPatterns(
-        n_patches=n_patches,
-        n_irrelevant=n_irrelevant,
-        patch_dim=n_irrelevant + 2 + draw(st.integers(0, 6)),
-        delta_d=draw(st.sampled_from([0.0, 0.4, -0.9])),
-        n_closer=closer,
-        closeness=0.8,
-    )
-    n_samples = draw(st.integers(2, 30))
-    return model.sample(n_samples, draw(st.integers(0, 999))), model
 
 
 @settings(max_examples=100)

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import token_twin
 import twins
-from cases import descents, problems, settings_of
+from cases import TRAINED, descents, problems, settings_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from moe_theory import SampleMoE, SeparateMoE, TokenChoiceMoE, Weights, train
+from moe_theory._random import stream
 
 STEP = 1e-6
 # Central differences of a function with curvature of order 10 in float64: truncation ~ 10·h²,
@@ -40,7 +42,17 @@ def far_from_kinks(model, weights, data, loss, noise):
     return min(gaps) > 1e-4
 
 
-def numeric_gradient(model, weights, name, *loss):
+def objective(model, data, sgd, noise, start):
+    """What a step at ``start`` descends, as a function of the weights."""
+    if not isinstance(model, TokenChoiceMoE):
+        own = data, sgd.loss, noise, sgd.balance_weight
+        return lambda weights: twins.mean_loss(model, weights, *own)
+    x, noise = data.patches(), np.stack(noise)
+    routed = token_twin.choose(model, token_twin.noisy_scores(start, x, noise))
+    return lambda weights: token_twin.loss(model, sgd, weights, x, data.labels, noise, routed)
+
+
+def numeric_gradient(loss, weights, name):
     array = getattr(weights, name)
     gradient = np.empty_like(array)
     for place in np.ndindex(*array.shape):
@@ -48,7 +60,7 @@ def numeric_gradient(model, weights, name, *loss):
         for sign in (1, -1):
             moved = array.copy()
             moved[place] += sign * STEP
-            values.append(twins.mean_loss(model, replace(weights, **{name: moved}), *loss))
+            values.append(loss(replace(weights, **{name: moved})))
         gradient[place] = (values[0] - values[1]) / (2 * STEP)
     return gradient
 
@@ -64,7 +76,7 @@ def at_unit_length(model, gradient):
 @settings(max_examples=250)
 @given(st.data())
 def test_step_is_finite_difference_gradient(given_data):
-    model, data, loss = given_data.draw(problems())
+    model, data, loss = given_data.draw(problems(TRAINED))
     own = given_data.draw(descents(model))
     sgd = settings_of(loss=loss, router_learning_rate=0.3, router_n_steps=1, **own)
     run = train(model, data, sgd, seed=3)
@@ -74,23 +86,26 @@ def test_step_is_finite_difference_gradient(given_data):
     noise = [None] * data.n_samples
     if isinstance(model, SampleMoE):
         noise = model.draw_noise(data.n_samples, 3)
+    if isinstance(model, TokenChoiceMoE):
+        noise = model.next_noise(data.n_samples, data.n_patches, stream(3, "routing noise"))
+        noise = noise.reshape(data.n_samples, data.n_patches, -1)
     assume(far_from_kinks(model, start, data, loss, noise))
-    objective = data, loss, noise, sgd.balance_weight
+    descended = objective(model, data, sgd, noise, start)
     # Cubic networks have losses much larger than 1.
-    tolerance = TOLERANCE * max(1, twins.mean_loss(model, start, *objective))
+    tolerance = TOLERANCE * max(1, descended(start))
     measured = (start.experts - run.weights.experts) / sgd.learning_rate
-    expected = numeric_gradient(model, start, "experts", *objective)
+    expected = numeric_gradient(descended, start, "experts")
     if sgd.normalize_experts:
         expected, tolerance = at_unit_length(model, expected), 40 * tolerance
     np.testing.assert_allclose(measured, expected, atol=tolerance, rtol=1e-6)
     if model.learns_routers:
         measured = (start.routers - run.weights.routers) / 0.3
-        expected = numeric_gradient(model, start, "routers", *objective)
+        expected = numeric_gradient(descended, start, "routers")
         np.testing.assert_allclose(measured, expected, atol=tolerance, rtol=1e-6)
 
 
 @settings(max_examples=60)
-@given(problems())
+@given(problems(TRAINED))
 def test_outputs_follow_the_formulas(problem):
     model, data, loss = problem
     run = train(model, data, settings_of(loss=loss), seed=1)
