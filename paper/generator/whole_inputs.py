@@ -53,8 +53,8 @@ def whole() -> Figure:
         most = 1 - patch_sum_floor(ClusterSignal.published(at))
         label = "best sum over patches" if at == SETTINGS[0] else None
         accuracy.plot([at - 0.35, at + 0.35], [most, most], "k--", label=label)
-    laws = ("may be larger,", "may be larger,", "of one law,", "of one law,")
-    texts = [f"noise\n{law}\nσ = {sigma}" for law, sigma in zip(laws, (1, 2, 1, 2), strict=True)]
+    laws = ("larger\nnoise", "larger\nnoise", "noise of\none law", "noise of\none law")
+    texts = [f"{law},\nσ = {sigma}" for law, sigma in zip(laws, (1, 2, 1, 2), strict=True)]
     accuracy.set_xticks(SETTINGS, texts, fontsize=6)
     accuracy.set_ylim(0.6, 1.02)
     accuracy.set_ylabel("test accuracy on clusters")
