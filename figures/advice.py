@@ -8,13 +8,14 @@ from matplotlib.ticker import NullFormatter
 from moe_theory import PatchPatterns, Results
 from moe_theory.advice import advise
 from moe_theory.experiments import size_thresholds
-from moe_theory.plotting import headline, legend_below, look
+from moe_theory.plotting import headline, legend_below, look, number_ticks
 
 SIMULATION = "../simulations/advice.py"
 PREDICTED = ("predicted",)
 EPSILON = 0.05
 NETWORK = ("arm", "n_routed", "n_experts")
 LABELS = ("n_patches", "n_irrelevant", *NETWORK)
+TICKS = (5, 10, 20, 50, 100)
 GOALS = {"samples": "samples $N^*$", "flops": "operations at $N^*$"}
 
 
@@ -131,6 +132,8 @@ def draw_networks(ax: Axes, goal: str, rows: list[dict], title: str) -> None:
                 linestyle="none", label=text)  # fmt: skip
     ax.set_xscale("log")
     ax.set_yscale("log")
+    for axis in ("x", "y") if goal == "samples" else ():
+        number_ticks(ax, [tick for tick in TICKS if ends[0] <= tick <= ends[1]], axis)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_formatter(NullFormatter())
     ax.set_xlabel(f"predicted {GOALS[goal]}")

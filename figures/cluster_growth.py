@@ -7,7 +7,6 @@ from moe_theory import Results
 from moe_theory.bounds import Measurements, check, cluster_bounds
 from moe_theory.experiments import size_thresholds
 from moe_theory.plotting import (
-    exponent_text,
     fit_rows,
     headline,
     legend_below,
@@ -20,9 +19,10 @@ SIMULATION = ("../simulations/cluster_experts.py", "../simulations/cluster_sampl
 EPSILON = 0.05
 PATCH_DIM = 50
 PANELS = {
-    "n_experts": ("n_clusters", "clusters $K$", "experts needed $k$", "C2", "^"),
-    "n_train": ("patch_dim", "dimension of a patch $d$", "samples needed $N^*$", "C0", "o"),
-}
+    "n_experts": ("n_clusters", "clusters $K$", "experts needed $k$", "C2", "^", (2, 3, 4, 6, 8)),
+    "n_train": ("patch_dim", "dimension of a patch $d$", "samples needed $N^*$", "C0", "o",
+                (50, 100, 150, 200, 250)),
+}  # fmt: skip
 
 
 def draw(experts: Results, samples: Results) -> tuple[Figure, list[dict]]:
@@ -31,34 +31,41 @@ def draw(experts: Results, samples: Results) -> tuple[Figure, list[dict]]:
     figure = Figure(figsize=(9.5, 5.0), layout="constrained")
     table = []
     for ax, (quantity, tried) in zip(figure.subplots(1, 2), found.items(), strict=True):
-        x, symbol, label, colour, marker = PANELS[quantity]
+        x, symbol, label, colour, marker, ticks = PANELS[quantity]
         rows = [row for row in tried if row["censored"] != "below"]
         fit = fit_rows(rows, x)
-        plot_thresholds(rows, ax, x=x, label=f"measured: {exponent_text(fit)}", colour=colour,
+        at = {"n_clusters": 4, "patch_dim": PATCH_DIM}
+        table += (here := rows_of(quantity, x, at, rows))
+        plot_thresholds(rows, ax, x=x, label=f"measured: {exponent(here[0])}", colour=colour,
                         marker=marker)  # fmt: skip
         xs = [row[x] for row in rows]
         plot_fit(fit, xs, ax, colour=colour)
         bound = cluster_bounds()[quantity]
-        at = {"n_clusters": 4, "patch_dim": PATCH_DIM}
         grid = np.geomspace(min(xs), max(xs), 40)
         grown = np.array([bound.evaluate(**(at | {x: float(place)})) for place in grid])
         middle = rows[len(rows) // 2]
         scale = middle["value"] / bound.evaluate(**(at | {x: middle[x]}))
         ax.plot(grid, scale * grown, "k--", linewidth=1, label=f"growth of the bound, {bound}")
         number_ticks(ax, xs)
+        number_ticks(ax, ticks, "y")
         ax.set_xlabel(symbol)
         ax.set_ylabel(f"{label} to an error of {EPSILON:.0%}")
         ax.grid(alpha=0.3)
         legend_below(ax)
-        table += rows_of(quantity, x, at, rows)
     headline(
         figure,
-        "Experts needed grow with the number of clusters, no faster than is enough; samples "
-        "needed hardly depend on the dimension",
+        "Experts needed grow with the number of clusters, more slowly than the bound; samples "
+        "needed do not grow with the dimension",
         "cubic experts of 16 units, features and feature noise of one law, $σ$ = 1; 500 inputs for "
         "each cluster (left), 4 clusters and 8 experts (right); 95 % intervals",
     )
     return figure, table
+
+
+def exponent(row: dict) -> str:
+    """Return the exponent of the table with its interval."""
+    ends = (round(row[name], 2) + 0.0 for name in ("exponent", "exponent_low", "exponent_high"))
+    return "exponent {:.2f} [{:.2f}, {:.2f}]".format(*ends).replace("-", "−")
 
 
 def rows_of(quantity: str, x: str, at: dict, rows: list[dict]) -> list[dict]:

@@ -34,7 +34,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         figure,
         "Cubic experts specialise first, then the router follows and parts the clusters; with "
         "linear experts it does so only in part",
-        f"C22's setting 3; $N$ = {row['n_train']:,}; means of {n_draws(results)} draws in bands of "
-        "95 %",
+        f"setting 3 of Chen et al. (2022); $N$ = {row['n_train']:,}; means of {n_draws(results)} "
+        "draws in bands of 95 %",
     )
     return figure, summary_rows(results, [*PANELS, "n_used"], x="n_steps")

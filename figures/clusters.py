@@ -72,8 +72,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         figure,
         "Whole inputs: cubic experts part the clusters, linear ones do not and err more; "
         "no single network comes near what a sum over patches could",
-        f"C22's four settings; 8 experts of 16 units; $N$ = {row['n_train']:,}; means of "
-        f"{n_draws(results)} draws with 95 % intervals; hollow: printed by the released notebooks",
+        f"settings of Chen et al. (2022); 8 experts of 16 units; $N$ = {row['n_train']:,}; means "
+        f"of {n_draws(results)} draws with 95 % intervals; hollow: printed by the released code",
     )
     return figure, table
 

@@ -42,7 +42,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         "Most experts of a fine-tuned network may go; where patches choose experts, those whose "
         "routers changed least are the ones to leave out",
         f"digits, {N_EXPERTS} experts after fine-tuning on one task, not tuned again; mean and "
-        f"95 % interval over {n_draws(results)} draws",
+        f"95 % interval over {n_draws(results)} draws; $\\gamma$: fraction of irrelevant experts; "
+        "P24: Chowdhury et al. (2024)",
     )
     return figure, rows(results)
 

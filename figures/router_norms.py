@@ -15,7 +15,7 @@ PANELS = {
     "patch_dim": (
         ("relevant", "carries_change", "experts that carry the task", "C3", "o"),
         ("irrelevant", "receives_change", "receive it with gates below ½", "C1", "v"),
-        ("irrelevant", "never_change", "never receive it", "C0", "s"),
+        ("irrelevant", "never_change", "never receive it (hollow)", "C0", "s"),
         ("relevant", "proficient_change", "P24: proficient for half of the inputs", "C4", "P"),
         ("irrelevant", "hardly_change", "P24: proficient for 1/d of them at most", "C2", "X"),
     ),
@@ -25,6 +25,7 @@ PANELS = {
         ("kept_fine_tuned", "kept", "without", "C2", "^"),
     ),
 }
+FRACTIONS = (0.05, 0.1, 0.2, 0.4)
 PARAMETER = {"patch_dim": "patch_dim", "n_routed": "gamma", "n_experts": "n_experts"}
 LABELS = {
     "patch_dim": ("dimension $d$, with $p = d - 6$ patterns", "mean change of norm $\\Delta_s$"),
@@ -58,7 +59,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         f"$1-\\gamma$; {violated} of {len(table)} of the theorems' rates are violated",
         f"a task of 2 % of pre-training, orthonormal patterns, $n$ = 16; means of {n_draws} draws "
         "with 95 % intervals; numbers: measured exponents. Dotted: the theorems, to the left and "
-        "right their slopes through the first point.",
+        "right their slopes through the first point. P24: Chowdhury et al. (2024)",
     )
     return figure, table
 
@@ -78,16 +79,22 @@ def draw_curve(ax, here, size, bound_name, column, name, colour, marker):
     measured = Measurements({PARAMETER[size]: values}, mean, np.maximum(error / mean, 1e-3))
     found = check(bound, measured)
     growth = found.growth[0]
-    label = f"{name}: {growth.measured:.2f} [{growth.low:.2f}, {growth.high:.2f}]"
+    rounded = (round(x, 2) + 0.0 for x in (growth.measured, growth.low, growth.high))
+    label = f"{name}: " + "{:.2f} [{:.2f}, {:.2f}]".format(*rounded).replace("-", "−")
     if found.verdict == "violated":
         label += ", violated"
     low, high = student_interval(mean, error, int(stats[0, 2]))
+    hollow = {"mfc": "none", "markersize": 11} if column == "never_change" else {}
     ax.errorbar(
-        places, mean, [mean - low, high - mean], color=colour, marker=marker, capsize=2, label=label
-    )
-    ax.set_yscale("log")
+        places, mean, [mean - low, high - mean], color=colour, marker=marker, capsize=2,
+        label=label, **hollow,
+    )  # fmt: skip
     if size == "patch_dim":
-        ax.set_ylim(5e-7, 5)
+        ax.set_yscale("log")
+        ax.set_ylim(5e-5, 5)
+    else:
+        number_ticks(ax, FRACTIONS, "y")
+        ax.set_ylim(0.03, 0.75)
     number_ticks(ax, np.round(places, 2 if size == "n_routed" else 0))
     ax.tick_params(axis="x", labelsize=8)
     slope = {"relevant": 0.0, "irrelevant": -0.5, "kept_fine_tuned": -1.0}.get(bound_name)

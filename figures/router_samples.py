@@ -27,7 +27,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     figure.legend(*handles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     headline(
         figure,
-        "Routers that learn from samples of their own lower the error on patterns, not on digits",
+        "Routers that learn from $N$ further samples lower the error on patterns, not on digits",
         "separate training; means with 95 % intervals. On patterns, what correlates with the label "
         "by chance in the training samples misleads their routers.",
     )

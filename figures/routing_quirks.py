@@ -49,7 +49,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     headline(
         figure,
         finding(table),
-        f"8 cubic experts of 16 units, $N$ = {row['n_train']:,}; means of {n_draws(results)} draws "
+        "the code released with Chen et al. (2022); 8 cubic experts of 16 units, "
+        f"$N$ = {row['n_train']:,}; means of {n_draws(results)} draws "
         "with 95 % intervals",
     )
     return figure, table
@@ -61,7 +62,7 @@ def finding(table: list[dict]) -> str:
     first = {row["variant"]: row["entropy"] for row in table if row["setting"] == 1}
     parted = "part the clusters less" if first["all"] > first["none"] else "part the clusters more"
     return (
-        f"Three habits of a released code change accuracy by {largest:.1f} points at most; "
+        f"Three habits of the released code change accuracy by {largest:.1f} points at most; "
         f"together they {parted}"
     )
 

@@ -74,8 +74,8 @@ def draw(patterns: Results, digits: Results, joint: Results) -> tuple[Figure, li
             table.append({**keys, "gate_mean": mean, "gate_std": std, "n_draws": count})
     headline(
         figure,
-        "A larger $l$ costs separate training samples and saves joint training some, whose gates "
-        "single out the patch; with $l$ = 1 joint training fails",
+        "A larger $l$ costs separate training samples, but saves joint training some, as its "
+        "gates single out the patch; with $l$ = 1 joint training fails",
         "95 % intervals",
     )
     columns = list(dict.fromkeys(name for row in table for name in row))

@@ -119,8 +119,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     z = deviates(results)
     headline(
         figure,
-        "Theory tells how often the patch that tells the class is received; where experts take "
-        "few patches, patches that choose by score do best",
+        "Theory tells how often the patch that tells the class is received; patches that choose by "
+        "score lead where experts take 1 or 2, experts that choose from 4 on",
         "orthonormal patterns, $p$ = 256, $N$ = 40; means of "
         f"{n_draws(results)} draws with 95 % intervals. Given the routers, (simulated − predicted) "
         f"/ standard error has rms {np.sqrt(np.mean(z**2)):.2f} in {len(z)} cases",

@@ -23,8 +23,8 @@ ARMS = {
     "dense_small": "dense,\n5 units",
     "whole_input": "whole inputs\nchoose 1 of 8",
     "token_choice": "patches\nchoose 1 of 8",
-    "separate": "2 experts\nchoose patches,\ntrained first",
-    "joint": "8 experts\nchoose patches,\ntrained jointly",
+    "separate": "2 experts\nchoose,\nrouters first",
+    "joint": "8 experts\nchoose,\ntrained jointly",
 }
 QUANTITIES = {"N*": "samples $N^*$", "operations": "operations of training"}
 ROUTING = ("test_error", "train_error", "router_success", "router_gate", "n_used",
@@ -49,7 +49,7 @@ def draw(samples: Results, cost: Results, routing: Results) -> tuple[Figure, lis
     headline(
         figure,
         "Routing whole inputs saves samples only where clusters matter; experts that choose "
-        "patches, trained jointly, need no more on any data",
+        "patches, trained jointly, never need more than that",
         f"$ε$ = {EPSILON}; 95 % intervals; arrows: not reached with the largest $N$, or at the end "
         "of training, and the least it takes",
     )

@@ -101,7 +101,8 @@ def exponent_text(fit: ExponentFit | None, k: int = 0) -> str:
     if fit is None:
         return "no fit"
     k = integer("k", k, 0, len(fit.exponent) - 1)
-    text = f"{fit.exponent[k]:.2f} [{fit.low[k]:.2f}, {fit.high[k]:.2f}]"
+    rounded = (round(float(end[k]), 2) + 0.0 for end in (fit.exponent, fit.low, fit.high))
+    text = "{:.2f} [{:.2f}, {:.2f}]".format(*rounded).replace("-", "−")
     p_value = None if fit.curvature_p_value is None else fit.curvature_p_value[k]
     return f"{text}, curved" if p_value is not None and p_value < 0.01 else text
 

@@ -206,6 +206,30 @@ CLAIMS: tuple[tuple[str, Callable[[], bool]], ...] = (
         ),
     ),
     (
+        "on clusters whole inputs and joint training alone come to ε",
+        lambda: {
+            r["arm"] for r in table("whole_inputs", data="clusters", quantity="N*", censored=None)
+        } == {"whole_input", "joint"},
+    ),
+    (
+        "joint training needs no more samples on clusters than whole inputs",
+        lambda: _end("value", "whole_inputs", data="clusters", quantity="N*", arm="joint")
+        <= _end("value", "whole_inputs", data="clusters", quantity="N*", arm="whole_input"),
+    ),
+    (
+        "whole inputs save no samples on patterns and digits, by the mean or its interval",
+        lambda: all(
+            _end("saving_low", "whole_inputs", data=data, quantity="N*", arm="whole_input") <= 1
+            for data in ("patterns", "digits")
+        ),
+    ),
+    (
+        "single networks are no better than 3/4 in setting 3 of the clusters",
+        lambda: all(
+            float(r["accuracy_low"]) <= 0.75 for r in table("clusters", setting=3, arm="single")
+        ),
+    ),
+    (
         "by P24's own line between relevant and irrelevant experts no rate of Δ_s is violated",
         lambda: _norms("proficient_change", "not violated")
         and _norms("hardly_change", "not violated"),

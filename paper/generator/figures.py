@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from generator.tables import LEVELS
+from generator.whole_inputs import whole
 from moe_theory.bounds import complexity
 from moe_theory.plotting import number_ticks
 from moe_theory.predictions import one_step_samples_asymptotic
@@ -276,6 +277,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "routers": routers,
     "predictions": predictions,
     "tokens": tokens,
+    "whole": whole,
     "norms": norms,
 }
 

@@ -13,6 +13,7 @@ from moe_theory.bounds import (
     savings_table,
 )
 from prose.compression import bits_cells, places, pruned_cells, settings
+from prose.markdown import ROUTED
 from prose.queries import prediction_cells, predictions_file, savings_cells
 from prose.tables import MNIST, SPEED, Row, read, row, table
 from prose.text import interval, number, percent, plus_minus, slope, whole
@@ -114,6 +115,18 @@ def savings_measured_table() -> str:
             body.append([f"{data}, {names.get(arm, arm)}, $k={k}$", *map(escape, cells)])
     heads = ["data, network", *(f"$n/l={at}$" for at in RATIOS)]
     return tabular("l" + "c" * len(RATIOS), heads, body)
+
+
+def whole_table() -> str:
+    """Return what the dense network takes over others, where inputs or patches are routed."""
+    body: list[list[str]] = []
+    for quantity, title in (("N*", "samples"), ("operations", "operations")):
+        body += [[]] if body else []
+        for data in ("patterns", "clusters", "digits"):
+            at = {"quantity": quantity, "data": data}
+            cells = [escape(row("whole_inputs", arm=arm, **at)["text"]) for arm in ROUTED]
+            body.append([f"{title}, {data}", *cells])
+    return tabular("l" + "c" * len(ROUTED), ["", *ROUTED.values()], body)
 
 
 def mnist_table() -> str:
@@ -232,6 +245,7 @@ TABLES = {
     "speed": speed_table,
     "samples": samples_table,
     "savings": savings_measured_table,
+    "whole": whole_table,
     "mnist": mnist_table,
     "verdicts": verdicts_table,
     "predictions": predictions_table,
