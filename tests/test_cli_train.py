@@ -1,7 +1,6 @@
 """From the shell, the same specifications give what they give in Python."""
 
 import json
-from dataclasses import MISSING
 
 import numpy as np
 import pytest
@@ -29,15 +28,12 @@ from moe_theory import (
 )
 from moe_theory._random import substream
 from moe_theory.cli import main
-from moe_theory.cli.flags import convert, described, hints_of, own_fields, written
-from moe_theory.cli.kinds import DATA, MODELS, flags_of
-from moe_theory.cli.many_trainings import SEARCH
+from moe_theory.cli.kinds import DATA, MODELS
 from moe_theory.experiments import kept
 from moe_theory.inference import prune
 from moe_theory.predictions import joint_error, trained_error
 
 SMALL = "train --n-train 20 --n-test 30 --n-epochs 3 --quiet"
-KINDS = (*MODELS.values(), *(kind for kinds in DATA.values() for kind in kinds), SGD)
 
 
 def run(line):
@@ -55,6 +51,8 @@ def test_every_network_on_every_data_model(model, data, capsys):
     line = f"{SMALL} --model {model} --data {data}"
     if data.startswith("spurious"):
         line += " --rho-train 0.9"
+    if data == "clusters":
+        line += " --learning-rate 0.02"  # patches have norms of 10 and more
     said = run_json(capsys, line)
     assert 0 <= said["test_error"] <= 1
     assert said["model"]["type"] == MODELS[model].__name__
@@ -123,21 +121,6 @@ def test_what_python_gives(line, capsys):
     assert said["flops"]["total"] == made.flops.total
 
 
-def test_defaults_are_written_as_they_are_read():
-    for kind in KINDS:
-        for name, field in own_fields(kind).items():
-            if name in flags_of(kind) and field.default is not MISSING:
-                text = written(field.default)
-                assert convert(name, hints_of(kind)[name], text) == field.default
-
-
-def test_every_field_is_described():
-    for kind in KINDS:
-        said = described(kind)
-        missing = [field for _, field in flags_of(kind).values() if not said.get(field)]
-        assert not missing, (kind, missing)
-
-
 def test_sweep(capsys, tmp_path):
     store = tmp_path / "rows.jsonl"
     line = (
@@ -197,13 +180,6 @@ def test_samples(capsys):
     assert [row["value"] for row in said["rows"]] == [row["value"] for row in known.rows]
     run(line)
     assert len(capsys.readouterr().out.splitlines()) == 3
-
-
-def test_defaults_of_the_search_are_told_right():
-    known = own_fields(Search)
-    for name, (kind, text) in SEARCH.items():
-        assert text.endswith(f"(default {known[name].default})")
-        assert isinstance(known[name].default, kind)
 
 
 @pytest.mark.parametrize("model", ["dense", "separate", "joint"])

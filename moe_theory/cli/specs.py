@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, field
 from typing import Any
 
-from moe_theory.cli.flags import described, flag, hints_of, own_fields, shown, written
+from moe_theory.cli.flags import described, flag, hints_of, shown, written
 from moe_theory.cli.kinds import DATA, MODELS, ONLY_OF, Place, flags_of
-from moe_theory.cli.words import Words
+from moe_theory.cli.words import Words, default_of
 from moe_theory.data import DigitPatches
 from moe_theory.training import SGD
 
@@ -23,11 +23,13 @@ class Specs:
     data, models : tuple of str
         The names that may be chosen; the first is the default.
     usual : mapping
-        Defaults of the command, where they are not those of the specification.
+        Defaults of the command for what the specification has none for.
     rate_per_patch : float, optional
         The learning rate by default, over the number of patches that a network pools.
     many : bool
         Whether flags take several values.
+    instead : mapping
+        Defaults of the command in place of those of the specification.
     """
 
     data: tuple[str, ...]
@@ -35,6 +37,7 @@ class Specs:
     usual: Mapping[str, Any]
     rate_per_patch: float | None = None
     many: bool = False
+    instead: Mapping[str, Any] = field(default_factory=dict)
 
     def add_to(self, own: argparse.ArgumentParser) -> None:
         """Add a flag for every field."""
@@ -84,6 +87,7 @@ class Specs:
             models=tuple(dict.fromkeys(models)),
             given=given,
             usual=self.usual,
+            instead=self.instead,
             digits=getattr(options, "digits", None),
             rate_per_patch=rate,
         )
@@ -96,8 +100,8 @@ class Specs:
             for name, place in flags_of(*own).items():
                 places.setdefault(name, {})[choice] = place
         for name, homes in places.items():
-            kind, field = next(iter(homes.values()))
-            hint = hints_of(kind)[field]
+            kind, own_name = next(iter(homes.values()))
+            hint = hints_of(kind)[own_name]
             # A truth value may be left out for "true".
             nargs = ("*" if self.many else "?") if hint is bool else "+" if self.many else None
             group.add_argument(
@@ -113,8 +117,8 @@ class Specs:
     def _help(self, name: str, homes: Mapping[str, Place], n_choices: int) -> str:
         text = _said(homes)
         defaults: dict[str, list[str]] = {}
-        for choice, (kind, field) in homes.items():
-            value = self.usual.get(name, own_fields(kind)[field].default)
+        for choice, place in homes.items():
+            value = default_of(name, place, self.usual, self.instead)
             if value is not MISSING and value is not None:
                 defaults.setdefault(written(value), []).append(choice)
         notes = [f"{', '.join(homes)} only"] if len(homes) < n_choices else []
@@ -124,15 +128,16 @@ class Specs:
             each = (f"{value} of {', '.join(of)}" for value, of in defaults.items())
             notes = [f"default {'; '.join(each)}"]
         elif defaults:
-            notes.append(f"default {next(iter(defaults))}")
+            least = ", n if that is less" if name == "n_routed" else ""
+            notes.append(f"default {next(iter(defaults))}{least}")
         return f"{text} ({'; '.join(notes)})" if notes else text
 
 
 def _said(homes: Mapping[str, Place]) -> str:
     """Return what the docstrings say; of whom, where they do not say the same."""
     found: dict[str, list[str]] = {}
-    for choice, (kind, field) in homes.items():
-        text = described(kind).get(field, "")
+    for choice, (kind, own_name) in homes.items():
+        text = described(kind).get(own_name, "")
         if text and not text.startswith("As for"):
             found.setdefault(text, []).append(choice)
     # What only adds to another is said instead of it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -35,6 +35,7 @@ class Words:
     models: tuple[str, ...]
     given: Mapping[str, tuple[str, ...]]
     usual: Mapping[str, Any]
+    instead: Mapping[str, Any]
     digits: str | None
     rate_per_patch: float | None
 
@@ -97,6 +98,8 @@ class Words:
         network = _construct(kind, self._values(flags_of(kind), texts, used), f"--model {model}")
         law = self._values(flags_of(*DATA[self.data]), texts, used)
         data = self._law(law)
+        if "n_routed" in flags_of(kind) and "n_routed" not in texts:
+            network = replace(network, n_routed=min(network.n_routed, data.n_patches))
         network.patches_per_expert(data.n_patches)
         known = {
             name: place
@@ -118,8 +121,8 @@ class Words:
         for name, (kind, field) in known.items():
             if name in texts:
                 found[name] = used[name] = convert(name, hints_of(kind)[field], texts[name])
-            elif name in self.usual and not _decided(name, texts):
-                found[name] = self.usual[name]
+            elif name in {**self.usual, **self.instead} and not _decided(name, texts):
+                found[name] = default_of(name, (kind, field), self.usual, self.instead)
         return found
 
     def _unused(self, name: str) -> str:
@@ -131,6 +134,21 @@ class Words:
             return f"{models} {', '.join(homes)}"
         homes = [choice for choice, kinds in DATA.items() if name in flags_of(*kinds)]
         return f"{flag(name)} does not apply to --data {self.data}, only to {', '.join(homes)}"
+
+
+def default_of(
+    name: str, place: Place, usual: Mapping[str, Any], instead: Mapping[str, Any]
+) -> Any:
+    """Return the default of a flag, ``MISSING`` where there is none.
+
+    That of the specification counts; ``usual`` completes it, ``instead`` replaces it. Of l there
+    are at most as many as patches.
+    """
+    kind, field = place
+    own = own_fields(kind)[field].default
+    if own is MISSING or own is None:
+        own = usual.get(name, own)
+    return instead.get(name, own)
 
 
 def _decided(name: str, texts: Mapping[str, str]) -> bool:
