@@ -12,9 +12,9 @@ from moe_theory.plotting import headline, legend_below
 SIMULATION = ("../simulations/practice.py", "../simulations/upcycling.py")
 EPSILON = 0.1
 DATA = {
-    "patterns": ("patterns: one patch in {n} tells the label", "C0", "o"),
-    "tasks": ("tasks of frequencies 0.6, 0.2, 0.1, 0.1; one patch in {n}", "C3", "D"),
-    "digits": ("digits: one image in {n} tells the label", "C2", "^"),
+    "patterns": ("patterns, one of which tells the label", "C0", "o"),
+    "tasks": ("patterns of four tasks, of frequencies 0.6, 0.2, 0.1, 0.1", "C3", "D"),
+    "digits": ("digits, one of which tells the label", "C2", "^"),
 }
 ARMS = {
     "dense": "dense, 40 units",
@@ -53,8 +53,7 @@ def draw(practice: Results, upcycling: Results) -> tuple[Figure, list[dict]]:
         rows = {row["arm"]: row for row in found[data]}
         for place, arm in enumerate(order):
             point(ax, rows[arm], place + shift, colour, marker)
-        n = found[data][0]["n_patches"]
-        ax.plot([], [], color=colour, marker=marker, linestyle="none", label=label.format(n=n))
+        ax.plot([], [], color=colour, marker=marker, linestyle="none", label=label)
     ax.axvline(1, color="0.5", lw=0.8)
     ax.set_xscale("log")
     ax.set_yticks(range(len(order)), [ARMS[arm] for arm in order])
@@ -86,8 +85,8 @@ def compare(practice: Results, upcycling: Results, data: str) -> list[dict]:
             for other in ("dense", "base")
         )
         rows.append({
-            "data": data, "n_patches": known["n_patches"], "arm": arm, "rate": known["rate"],
-            "part": known["part"], "epsilon": EPSILON, "operations": known["operations"],
+            "data": data, "arm": arm, "rate": known["rate"],
+            "epsilon": EPSILON, "operations": known["operations"],
             **named("leverage", leverage), **named("gain", gain), "n_draws": known["n_draws"],
             **{name: known[name] for name in ROUTING},
         })  # fmt: skip
@@ -97,10 +96,10 @@ def compare(practice: Results, upcycling: Results, data: str) -> list[dict]:
 def best(results: Results, arm: str, suffix: str = "") -> dict:
     """Return the errors of one arm at the rate, and part, at which it takes least to err ε."""
     found = []
-    groups: dict[tuple, list[dict]] = {}
+    groups: dict[float, list[dict]] = {}
     for row in results.select(arm=arm).rows:
-        groups.setdefault((row["rate"], row.get("part")), []).append(row)
-    for (rate, part), rows in groups.items():
+        groups.setdefault(row["rate"], []).append(row)
+    for rate, rows in groups.items():
         whole = [row for row in rows if not row["diverged"]]
         if len(whole) < len(rows):
             continue
@@ -108,8 +107,7 @@ def best(results: Results, arm: str, suffix: str = "") -> dict:
         errors = np.array([row[f"errors{suffix}"] for row in rows], dtype=float)
         reached = np.flatnonzero(errors.mean(axis=0) <= EPSILON)
         found.append({
-            "rate": rate, "part": part, "curve": (flops, errors), "n_draws": len(rows),
-            "n_patches": rows[0]["n_patches"],
+            "rate": rate, "curve": {"spent": flops, "errors": errors}, "n_draws": len(rows),
             "operations": flops[reached[0]] if len(reached) else np.inf,
             "last": errors.mean(axis=0)[-1],
             **{name: mean_of(rows, name) for name in ROUTING},

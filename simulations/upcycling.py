@@ -34,7 +34,7 @@ UPCYCLED = PRACTICE.NETWORKS["top2_renormalized"]
 def families(name: str, quick: bool):
     n_steps = PRACTICE.N_STEPS[name] // (5 if quick else 1)
     rates = PRACTICE.RATES[name]
-    for rate in rates[1:2] if quick else rates:
+    for rate in rates[-2:-1] if quick else rates:
         yield from grid(
             PRACTICE.data_of(name, quick),
             {"dense_small": DenseCNN(5, init_std=0.01)},

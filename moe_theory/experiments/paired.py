@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._arithmetic import exp, log
 from moe_theory._random import Seed, stream
-from moe_theory._validation import integer, real, real_array, reject
+from moe_theory._validation import integer, real, real_array, reject, wrong_object
 from moe_theory.experiments.crossing import cross, expanded_interval, resampled_means
 from moe_theory.experiments.ratios import Ratio
 
-Curves = tuple[ArrayLike, ArrayLike]
-
 
 def paired_ratio(
-    more: Curves,
-    less: Curves,
+    more: Mapping[str, ArrayLike],
+    less: Mapping[str, ArrayLike],
     level: float,
     *,
     confidence: float = 0.95,
@@ -31,9 +30,9 @@ def paired_ratio(
 
     Parameters
     ----------
-    more, less : (places, errors)
-        What each has spent, shape (R,), rising and above 0, and its error there in every draw,
-        shape (D, R), of the same D draws in the same order. R may differ.
+    more, less : mapping
+        What each has ``spent``, shape (R,), rising and above 0, and its ``errors`` there in every
+        draw, shape (D, R), of the same D draws in the same order. R may differ.
     level : float
         ε, in (0, 1).
     confidence : float
@@ -52,14 +51,15 @@ def paired_ratio(
     Raises
     ------
     TypeError
-        If curves are no arrays of numbers.
+        If one is no mapping with these keys, or they are no arrays of numbers.
     ValueError
         If shapes disagree or a value is impossible.
 
     Examples
     --------
     >>> errors = np.array([[0.5, 0.3, 0.0], [0.5, 0.2, 0.1]])
-    >>> print(paired_ratio(([2.0, 8.0, 32.0], errors), ([1.0, 4.0, 16.0], errors), 0.25))
+    >>> dense = {"spent": [2.0, 8.0, 32.0], "errors": errors}
+    >>> print(paired_ratio(dense, {"spent": [1.0, 4.0, 16.0], "errors": errors}, 0.25))
     2 [2, 2]
     """
     level = real("level", level, 0, 1, open_low=True, open_high=True)
@@ -88,11 +88,13 @@ def _exp(gap: float) -> float:
     return float(exp(gap)) if np.isfinite(gap) else (float("inf") if gap > 0 else 0.0)
 
 
-def _checked(name: str, curves: Curves) -> tuple[NDArray[Any], NDArray[Any]]:
-    places = real_array(f"{name} places", curves[0], "(R,)")
-    errors = real_array(f"{name} errors", curves[1], "(D, R)")
+def _checked(name: str, curves: Mapping[str, ArrayLike]) -> tuple[NDArray[Any], NDArray[Any]]:
+    if not isinstance(curves, Mapping) or not {"spent", "errors"} <= curves.keys():
+        raise wrong_object(name, curves, "a mapping with spent and errors")
+    places = real_array(f"{name} spent", curves["spent"], "(R,)")
+    errors = real_array(f"{name} errors", curves["errors"], "(D, R)")
     if errors.shape[1] != len(places):
         raise reject(f"{name} errors.shape", errors.shape, f"(D, {len(places)})")
     if not (places > 0).all() or not (np.diff(places) > 0).all():
-        raise reject(f"{name} places", places, "above 0 and rising")
+        raise reject(f"{name} spent", places, "above 0 and rising")
     return places.astype(np.float64), errors.astype(np.float64)

@@ -44,8 +44,11 @@ def check_descent(model: Model, sgd: SGD) -> None:
         raise reject("activation", model.activation, '"relu", which the flow is derived for')
     if sgd.normalize_experts:
         raise reject("normalize_experts", True, "False: the flow is that of the plain gradient")
-    if sgd.balance_weight > 0:
-        raise reject("balance_weight", sgd.balance_weight, "0: only a SampleMoE has a balance loss")
+    for name in ("balance_weight", "z_weight", "bias_rate"):
+        if getattr(sgd, name) > 0:
+            raise reject(name, getattr(sgd, name), "0: networks that flows describe have no such")
+    if sgd.noise_steps is not None:
+        raise reject("noise_steps", sgd.noise_steps, "None: flows have no noise on scores")
 
 
 @dataclass(frozen=True, eq=False)

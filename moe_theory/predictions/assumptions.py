@@ -118,8 +118,11 @@ def check_plain(model: Model, sgd: SGD) -> None:
         raise reject("pooling", model.pooling, f'"mean": {statement}')
     if sgd.normalize_experts:
         raise reject("normalize_experts", True, "False: the statement is for the plain gradient")
-    if sgd.balance_weight > 0:
-        raise reject("balance_weight", sgd.balance_weight, "0: the statement is for the loss alone")
+    for name in ("balance_weight", "z_weight", "bias_rate"):
+        if getattr(sgd, name) > 0:
+            raise reject(name, getattr(sgd, name), "0: the statement is for the loss alone")
+    if sgd.noise_steps is not None:
+        raise reject("noise_steps", sgd.noise_steps, "None: the statement is without noise")
 
 
 def check_signs(model: DenseCNN) -> None:

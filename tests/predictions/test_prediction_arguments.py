@@ -189,12 +189,14 @@ KNOWN = {
     SeparateMoE: "n_experts n_hidden n_routed pooling output_weights init_std router_init_std",
     JointMoE: "n_experts n_hidden n_routed pooling output_weights init_std router_init_std",
     TokenChoiceMoE: (
-        "n_experts n_hidden n_chosen capacity priority output_weights init_std router_init_std"
+        "n_experts n_hidden n_chosen capacity priority output_weights init_std router_init_std "
+        "gate renormalize n_shared noise noise_scale"
     ),
     SGD: (
         "learning_rate batch_size n_steps n_epochs loss router_learning_rate "
         "router_batch_size router_n_steps router_n_epochs router_samples router_fraction "
-        "record stop_at_zero_error stop_loss dtype normalize_experts balance_weight record_load"
+        "record stop_at_zero_error stop_loss dtype normalize_experts balance_weight z_weight "
+        "bias_rate noise_steps record_load"
     ),
 }
 
