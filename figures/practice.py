@@ -10,7 +10,7 @@ from moe_theory.experiments import Ratio, paired_ratio
 from moe_theory.plotting import headline, legend_below
 
 SIMULATION = ("../simulations/practice.py", "../simulations/upcycling.py")
-EPSILON = 0.1
+EPSILON = 0.15
 DATA = {
     "patterns": ("patterns, one of which tells the label", "C0", "o"),
     "tasks": ("patterns of four tasks, of frequencies 0.6, 0.2, 0.1, 0.1", "C3", "D"),
