@@ -40,6 +40,7 @@ ARMS = {
     "noise_copies": "top-2, upcycled, with noise",
     "drop": "top-2, upcycled, half drawn anew",
 }
+FINDING = "Options of routing"
 STARTS = {"copies": "copies", "noise_copies": "noise", "drop": "drop"}
 ROUTING = ("train_error", "success", "n_idle", "max_over_mean", "entropy")
 
@@ -48,7 +49,8 @@ def draw(practice: Results, upcycling: Results) -> tuple[Figure, list[dict]]:
     figure = Figure(figsize=(9.5, 8.2), layout="constrained")
     ax = figure.subplots()
     found = {data: compare(practice, upcycling, data) for data in DATA}
-    order = sorted(ARMS, key=lambda arm: mean_gain(found, arm))
+    drawn = [arm for arm in ARMS if arm != "noise_copies"]  # as copies without noise
+    order = sorted(drawn, key=lambda arm: mean_gain(found, arm))
     for shift, (data, (label, colour, marker)) in zip((0.25, 0, -0.25), DATA.items(), strict=True):
         rows = {row["arm"]: row for row in found[data]}
         for place, arm in enumerate(order):
@@ -63,13 +65,9 @@ def draw(practice: Results, upcycling: Results) -> tuple[Figure, list[dict]]:
     )
     ax.grid(alpha=0.3, axis="x")
     legend_below(figure, ncols=1, size=9)
-    headline(figure, title(found), "each at its best of three learning rates; 95 % intervals, "
+    headline(figure, FINDING, "each at its best learning rate; 95 % intervals, "
              "draws paired; arrows: not reached, and the most it may save")  # fmt: skip
     return figure, [row for rows in found.values() for row in rows]
-
-
-def title(found) -> str:
-    return "What options of routing save"
 
 
 def compare(practice: Results, upcycling: Results, data: str) -> list[dict]:
@@ -121,7 +119,8 @@ def mean_of(rows: list[dict], name: str) -> float | None:
 
 
 def named(name: str, ratio: Ratio) -> dict:
-    return {name: ratio.value, f"{name}_low": ratio.low, f"{name}_high": ratio.high}
+    ends = {f"{name}_low": ratio.low, f"{name}_high": ratio.high}
+    return {name: ratio.value, **ends, f"{name}_text": str(ratio)}
 
 
 def mean_gain(found: dict, arm: str) -> float:

@@ -36,6 +36,29 @@ ROUTED = {
     "separate": "experts choose, separate",
     "joint": "experts choose, joint",
 }
+PRACTISED_DATA = ("patterns", "tasks", "digits")
+PRACTISED = {
+    "dense_small": "dense, 5 units",
+    "joint": "experts choose patches, joint (*l* = 4)",
+    "base": "**base: each patch chooses 1 of 8 experts**",
+    "top2": "each patch chooses 2",
+    "top2_renormalized": "2, softmax after the choice",
+    "sigmoid": "sigmoid gates",
+    "shared": "a shared expert more",
+    "fine": "40 experts of 1 unit, 5 chosen",
+    "capacity": "room for 1.25 of the mean load",
+    "noise": "noise N(0, 1)",
+    "noise_faded": "noise, gone after 20 % of the steps",
+    "balance_0.01": "balance loss, λ = 0.01",
+    "balance_0.1": "balance loss, λ = 0.1",
+    "balance_1": "balance loss, λ = 1",
+    "z_0.01": "z-loss, μ = 0.01",
+    "bias_0.001": "loss-free bias, γ = 0.001",
+    "bias_0.01": "loss-free bias, γ = 0.01",
+    "deepseek": "sigmoid, 2 of 16, 2 shared, bias",
+    "copies": "2 of 8, upcycled",
+    "drop": "2 of 8, upcycled, half of the units drawn anew",
+}
 CARRIES = {
     "carries_change": "carry the task",
     "receives_change": "receive it with less than half of the gate",
@@ -76,6 +99,16 @@ def whole_inputs_table(head: str, *arms: str) -> str:
             rows = [table("whole_inputs", quantity=quantity, data=data, arm=arm) for arm in arms]
             body.append([f"{name}: {data}", *(row["text"] for row in rows)])
     return pipes([head, *(ROUTED[arm] for arm in arms)], body)
+
+
+def practice_table(over: str) -> str:
+    """Return what a network takes over one with an option: "leverage" (dense), "gain" (base)."""
+    body = [
+        [name, *(table("practice", data=data, arm=arm)[f"{over}_text"] for data in PRACTISED_DATA)]
+        for arm, name in PRACTISED.items()
+        if over == "leverage" or arm != "base"
+    ]
+    return pipes(["", *PRACTISED_DATA], body)
 
 
 def clusters_table() -> str:

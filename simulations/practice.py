@@ -33,6 +33,7 @@ RATES = {
     "digits": (0.25, 1.0, 4.0, 16.0),
 }
 N_TRAIN = {"patterns": 400, "tasks": 400, "digits": 600}
+FEW_STEPS = 500
 N_STEPS = {"patterns": 500, "tasks": 500, "digits": 1500}
 BASE = TokenChoiceMoE(8, 40)
 NOISY = replace(BASE, noise="gaussian", noise_scale=1.0)
@@ -71,8 +72,9 @@ def data_of(name: str, quick: bool):
 
 
 def recorded(n_steps: int) -> tuple[int, ...]:
-    """Return steps, each about a seventh more than the one before."""
-    return tuple(np.unique(np.round(np.geomspace(5, n_steps, 42)).astype(int)).tolist())
+    """Return steps, each about a seventh more than the one before; from 1 on in short trainings."""
+    first = 1 if n_steps <= FEW_STEPS else 5
+    return tuple(np.unique(np.round(np.geomspace(first, n_steps, 42)).astype(int)).tolist())
 
 
 def arms_of(n_steps: int, n_patches: int) -> dict:

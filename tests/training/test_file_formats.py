@@ -23,12 +23,13 @@ MEMBERS = {
     "SeparateMoE": "n_experts n_hidden n_routed pooling output_weights init_std router_init_std",
     "JointMoE": "n_experts n_hidden n_routed pooling output_weights init_std router_init_std",
     "TokenChoiceMoE": "n_experts n_hidden n_chosen capacity priority output_weights init_std "
-    "router_init_std",
+    "router_init_std gate renormalize n_shared noise noise_scale",
     "SampleMoE": "n_experts n_hidden activation pooling gate noise noise_scale output_weights "
     "init_std router_init_std",
     "SGD": "learning_rate batch_size n_steps n_epochs loss router_learning_rate router_batch_size "
     "router_n_steps router_n_epochs router_samples router_fraction record stop_at_zero_error "
-    "stop_loss dtype normalize_experts balance_weight",
+    "stop_loss dtype normalize_experts balance_weight z_weight bias_rate noise_steps "
+    "record_load",
     "Flops": "experts routers routing",
     "Pruning": "score ratio kept n_before routers_kept",
     "Quantization": "bits quantizer",
