@@ -12,10 +12,11 @@ from typing import Any
 from moe_theory._progress import progress_bar
 from moe_theory._versions import versions
 from moe_theory.experiments.kept import Kept
-from moe_theory.experiments.schedule import Done, Job, run_jobs
+from moe_theory.experiments.schedule import Batch, Job, run_jobs
 from moe_theory.experiments.settings import Setting
 from moe_theory.experiments.store import Row
 from moe_theory.experiments.trial import Trial
+from moe_theory.training.failures import DeadNetworkWarning, user_level
 
 Key = tuple[Any, ...]
 
@@ -43,6 +44,7 @@ class Runner:
         self._key = row_key(self.names)
         self._kept = None if path is None else Kept(path, trial, mix_versions=mix_versions)
         self.rows: dict[Key, Row] = {}
+        self.n_run = self.n_dead = 0
         self.bar = progress_bar(None, "run", shown=progress, delay=0.1)
 
     def __enter__(self) -> Runner:
@@ -68,8 +70,8 @@ class Runner:
             self.bar.refresh()
         # Closed here, since a traceback would keep it, and its threads, alive.
         with closing(run_jobs(self.trial, missing, *self._how)) as batches:
-            for done in batches:
-                self._take(done)
+            for batch in batches:
+                self._take(batch)
         return [self.row(*job) for job in jobs]
 
     def row(self, setting: Setting, draw: int) -> Row:
@@ -83,6 +85,23 @@ class Runner:
     def versions(self) -> dict[str, str]:
         """Return the versions that made the rows."""
         return versions() if self._kept is None else self._kept.versions()
+
+    def warn(self, rows: Sequence[Row]) -> None:
+        """Warn, once each, if trainings of ``rows`` diverged, or networks trained now are dead."""
+        if n_diverged := sum(row["diverged"] for row in rows):
+            warnings.warn(
+                f"{n_diverged} of {len(rows)} trainings diverged; see column diverged",
+                DivergenceWarning,
+                stacklevel=user_level(),
+            )
+        if self.n_dead:
+            warnings.warn(
+                f"the outputs are exactly 0 on most inputs in {self.n_dead} of {self.n_run} "
+                "trainings, and count as errors: networks are dead there, as too large a "
+                "learning_rate or too much pruning make them",
+                DeadNetworkWarning,
+                stacklevel=user_level(),
+            )
 
     def _missing(self, jobs: Sequence[Job]) -> list[Job]:
         """Return the jobs that have no row yet, each once, ready to be run."""
@@ -100,7 +119,10 @@ class Runner:
             self._kept.admit([setting for setting, _ in missing.values()])
         return list(missing.values())
 
-    def _take(self, done: Sequence[Done]) -> None:
+    def _take(self, batch: Batch) -> None:
+        done = batch.done
+        self.n_run += len(done)
+        self.n_dead += batch.n_dead
         if self._kept is not None:
             self._kept.append(done)
         self.rows |= {self.key(setting, draw): row for setting, draw, row in done}
@@ -121,13 +143,3 @@ def level(rows: list[Row]) -> list[Row]:
     """Give all rows all columns, with None where one had no value."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return [{name: row.get(name) for name in names} for row in rows]
-
-
-def warn_of_divergence(rows: Sequence[Row]) -> None:
-    """Warn if any of the trainings diverged."""
-    if n_diverged := sum(row["diverged"] for row in rows):
-        warnings.warn(
-            f"{n_diverged} of {len(rows)} trainings diverged; see column diverged",
-            DivergenceWarning,
-            stacklevel=3,
-        )

@@ -13,7 +13,7 @@ from moe_theory._versions import versions
 from moe_theory.experiments.describe import describe, describe_settings
 from moe_theory.experiments.families import Family, FamilySearch, at
 from moe_theory.experiments.results import Results
-from moe_theory.experiments.runner import Runner, label_names, level, row_key, warn_of_divergence
+from moe_theory.experiments.runner import Runner, label_names, level, row_key
 from moe_theory.experiments.search import Search
 from moe_theory.experiments.settings import Setting
 from moe_theory.experiments.threshold import Threshold
@@ -172,7 +172,7 @@ class SampleStudy:
                     search.take(runner.row)
                 ended = sum(not search.wanted() for search in searches)
                 runner.bar.set_postfix_str(f"{ended} of {len(searches)} thresholds", refresh=False)
-        warn_of_divergence([runner.rows[key] for key in used])
+        runner.warn([runner.rows[key] for key in used])
         return [search.threshold() for search in searches], runner.versions()
 
     @property

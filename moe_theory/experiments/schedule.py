@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 from joblib.parallel import get_active_backend
@@ -20,16 +20,31 @@ from moe_theory._validation import integer
 from moe_theory.experiments.settings import Setting
 from moe_theory.experiments.store import Row
 from moe_theory.experiments.trial import Trial
+from moe_theory.training.failures import noting_dead
 
 Job = tuple[Setting, int]
 Done = tuple[Setting, int, Row]
-Outcome = tuple[list[tuple[int, int, Row]], Exception | None]
 # What a cluster raises for tasks whose plan was only on workers that are gone.
 LOST = concurrent.futures.CancelledError
 MAX_LOST = 5
 MAX_BATCH_RUNS = 50
 # About 0.1 s of training in pattern space, and some seconds on raw patches.
 MAX_BATCH_COST = 5e8
+
+
+class Batch(NamedTuple):
+    """What a batch has done, and how many of its trainings made dead networks."""
+
+    done: list[Done]
+    n_dead: int
+
+
+class Outcome(NamedTuple):
+    """What a worker sends: rows with the numbers of setting and draw, and what ended the batch."""
+
+    rows: list[tuple[int, int, Row]]
+    n_dead: int
+    error: Exception | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +70,7 @@ class Plan:
 
 def run_jobs(
     trial: Trial, jobs: Sequence[Job], n_workers: int | None = None, batch_size: int | None = None
-) -> Generator[list[Done], None, None]:
+) -> Generator[Batch, None, None]:
     """Run ``jobs``, long ones first; yield what each batch has done as it ends.
 
     Threads are used, since kernels release the GIL, unless ``joblib.parallel_config`` names
@@ -79,11 +94,11 @@ def run_jobs(
     while left:
         try:
             with closing(_run_all(trial, list(left.values()), n_workers, batch_size)) as found:
-                for done in found:
-                    for setting, draw, _ in done:
+                for batch in found:
+                    for setting, draw, _ in batch.done:
                         del left[id(setting), draw]
                         n_lost = 0
-                    yield done
+                    yield batch
         except LOST:
             n_lost += 1
             if n_lost > MAX_LOST:
@@ -92,7 +107,7 @@ def run_jobs(
 
 def _run_all(
     trial: Trial, jobs: list[Job], n_workers: int | None, batch_size: int | None
-) -> Generator[list[Done], None, None]:
+) -> Generator[Batch, None, None]:
     n_jobs = count_workers(n_workers)
     how: dict[str, Any] = {"n_jobs": n_jobs, "prefer": "threads", "batch_size": 1}
     backend, _ = get_active_backend(prefer="threads")
@@ -115,10 +130,10 @@ def _run_all(
         plan.stop()
 
 
-def _unpacked(plan: Plan, outcomes: Iterable[Outcome]) -> Generator[list[Done], None, None]:
+def _unpacked(plan: Plan, outcomes: Iterable[Outcome]) -> Generator[Batch, None, None]:
     """Yield what was done; then raise the first error."""
-    for rows, error in outcomes:
-        yield [(plan.settings[number], draw, row) for number, draw, row in rows]
+    for rows, n_dead, error in outcomes:
+        yield Batch([(plan.settings[number], draw, row) for number, draw, row in rows], n_dead)
         if error is not None:
             raise error
 
@@ -167,12 +182,14 @@ def batches(
 
 def _run(plan: Plan, batch: list[tuple[int, int]]) -> Outcome:
     """Return the rows of a batch, as far as it came, and the error that ended it."""
-    rows = []
+    rows, n_dead = [], 0
     try:
         with single_blas_thread(), heeding(plan.asked):
             for number, draw in batch:
                 check()
-                rows.append((number, draw, plan.trial(plan.settings[number], draw)))
+                with noting_dead() as dead:
+                    rows.append((number, draw, plan.trial(plan.settings[number], draw)))
+                n_dead += bool(dead)
     except Stopped:
         pass
     except Exception as error:
@@ -180,8 +197,8 @@ def _run(plan: Plan, batch: list[tuple[int, int]]) -> Outcome:
         setting = plan.settings[number]
         labels = {**setting.labels, "n_train": setting.n_train}
         error.add_note(f"in draw {draw} of the setting {labels}")
-        return rows, error if plan.asked is not None else _portable(error)
-    return rows, None
+        return Outcome(rows, n_dead, error if plan.asked is not None else _portable(error))
+    return Outcome(rows, n_dead, None)
 
 
 def _portable(error: Exception) -> Exception:

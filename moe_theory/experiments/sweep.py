@@ -12,7 +12,7 @@ from moe_theory._validation import integer, reject, set_fields
 from moe_theory._versions import versions
 from moe_theory.experiments.describe import describe_settings
 from moe_theory.experiments.results import Results
-from moe_theory.experiments.runner import Runner, label_names, level, row_key, warn_of_divergence
+from moe_theory.experiments.runner import Runner, label_names, level, row_key
 from moe_theory.experiments.settings import Setting, settings_of
 from moe_theory.experiments.trial import Measure, Trial, measurements
 
@@ -139,6 +139,8 @@ class Sweep:
         -----
         DivergenceWarning
             If trainings diverged.
+        DeadNetworkWarning
+            Once, if outputs of networks trained now are exactly 0 on most inputs.
         """
         jobs = [(setting, draw) for setting in self.settings for draw in range(self.n_draws)]
         with Runner(
@@ -152,5 +154,5 @@ class Sweep:
         ) as runner:
             rows = runner.run(jobs, total=len(jobs))
         results = Results({**self.config(), "versions": runner.versions()}, level(rows))
-        warn_of_divergence(results.rows)
+        runner.warn(results.rows)
         return results

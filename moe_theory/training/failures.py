@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,31 @@ class DeadNetworkWarning(RuntimeWarning):
     """The outputs of a network are exactly 0 on most inputs, which its error counts as wrong."""
 
 
+# Where trainings of an experiment note outputs that are 0, so that it can tell of all at once.
+_noted: ContextVar[list[int] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noting_dead() -> Iterator[list[int]]:
+    """Collect the numbers of outputs that are 0, which `warn_if_dead` would warn of.
+
+    In the calling thread and while inside.
+
+    Examples
+    --------
+    >>> with noting_dead() as dead:
+    ...     warn_if_dead(np.array([0.0, 0.0, 0.1]))
+    >>> dead
+    [2]
+    """
+    found: list[int] = []
+    token = _noted.set(found)
+    try:
+        yield found
+    finally:
+        _noted.reset(token)
+
+
 def warn_if_dead(f: NDArray[Any]) -> None:
     """Warn if more than half of the outputs ``f`` are exactly 0.
 
@@ -25,23 +53,22 @@ def warn_if_dead(f: NDArray[Any]) -> None:
     --------
     >>> warn_if_dead(np.array([0.0, 0.1]))
     """
-    if (dead := int(np.sum(f == 0))) > len(f) / 2:
-        level, in_experiment = _caller()
-        # In an experiment the text is always the same, so that Python shows it once.
-        where = "most" if in_experiment else f"{dead} of {len(f)}"
-        warnings.warn(
-            f"the outputs are exactly 0 on {where} inputs, which count as errors: the network is "
-            "dead there, as too large a learning_rate or too much pruning make it",
-            DeadNetworkWarning,
-            stacklevel=level,
-        )
+    if (dead := int(np.sum(f == 0))) <= len(f) / 2:
+        return
+    if (noted := _noted.get()) is not None:
+        noted.append(dead)
+        return
+    warnings.warn(
+        f"the outputs are exactly 0 on {dead} of {len(f)} inputs, which count as errors: the "
+        "network is dead there, as too large a learning_rate or too much pruning make it",
+        DeadNetworkWarning,
+        stacklevel=user_level(),
+    )
 
 
-def _caller() -> tuple[int, bool]:
-    """Return how far up the code of the user is, and whether an experiment lies in between."""
-    level, in_experiment = 2, False
-    frame = sys._getframe(2)
-    while frame.f_back and (name := frame.f_globals["__name__"]).startswith("moe_theory."):
-        in_experiment |= name.startswith("moe_theory.experiments.")
+def user_level() -> int:
+    """Return how far above the caller of this function the code of the user is."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals["__name__"].startswith("moe_theory."):
         level, frame = level + 1, frame.f_back
-    return level, in_experiment
+    return level

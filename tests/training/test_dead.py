@@ -1,10 +1,12 @@
 """A network whose outputs are exactly 0 says so: its error is none of what it has learnt."""
 
+import re
 import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 
 from moe_theory import (
     SGD,
@@ -16,6 +18,7 @@ from moe_theory import (
     grid,
     train,
 )
+from moe_theory.experiments import measurements
 from moe_theory.training.failures import warn_if_dead
 
 PATTERNS = PatchPatterns(n_patches=4, n_irrelevant=8, patch_dim=10)
@@ -72,15 +75,36 @@ def test_most_is_more_than_half(n_zero, dead):
     assert [item.category for item in caught] == [DeadNetworkWarning] * dead
 
 
-def test_it_is_said_at_the_call_and_once_in_an_experiment():
-    fast = SGD(100.0, batch_size=10, n_steps=100)
+def measured(run, test, _):
+    """As pruning does it: other networks, trained and tested in the code of the user."""
+    own = network(DEAD, 6)
+    errors = [train(DenseCNN(6), TRAIN, SETTINGS, initial=own).error(TEST[:n])
+              for n in (7, 9)]  # fmt: skip
+    return {"test_error": max(errors)}
+
+
+@pytest.mark.parametrize("backend", ["sequential", "threading", "loky"])
+@pytest.mark.parametrize("measure", [measurements, measured])
+def test_an_experiment_says_it_once(backend, measure):
+    """Whoever warns in it, and wherever."""
+    fast = SGD(100.0 if measure is measurements else 0.5, batch_size=10, n_steps=100)
     settings = grid(PATTERNS, {"dense": DenseCNN(2)}, fast, n_train=(38, 40))
-    with warnings.catch_warnings(record=True) as caught:
+    sweep = Sweep(settings, n_test=50, n_draws=12, measure=measure)
+    with warnings.catch_warnings(record=True) as caught, parallel_config(backend, n_jobs=2):
         warnings.simplefilter("always")
-        Sweep(settings, n_test=50, n_draws=12).run(progress=False, n_workers=1)
+        sweep.run(progress=False)
+    told = [each for each in caught if each.category is DeadNetworkWarning]
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    number, of = map(
+        int, re.search(r"on most inputs in (\d+) of (\d+) trainings", str(told[0].message)).groups()
+    )
+    assert of == 24
+    assert number == 24 if measure is measured else 2 < number < 24
+
+
+def test_it_is_said_at_the_call():
+    with pytest.warns(DeadNetworkWarning) as caught:
         alone = train(DenseCNN(6), TRAIN, SETTINGS, initial=network(DEAD, 6))
-    assert len({str(each.message) for each in caught[:-1]}) == 1
-    assert "0 on most inputs" in str(caught[0].message)
-    assert len(caught) > 2
-    assert caught[-1].filename == __file__
+    assert [each.filename for each in caught] == [__file__]
     assert alone.history.train_error[-1] == 1
