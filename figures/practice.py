@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import Results
 from moe_theory.experiments import Ratio, paired_ratio
-from moe_theory.plotting import headline, legend_below
+from moe_theory.plotting import headline, legend_below, number_ticks
 
 SIMULATION = ("../simulations/practice.py", "../simulations/upcycling.py")
 EPSILON = 0.15
@@ -40,7 +40,10 @@ ARMS = {
     "noise_copies": "top-2, upcycled, with noise",
     "drop": "top-2, upcycled, half drawn anew",
 }
-FINDING = "Options of routing"
+FINDING = (
+    "No option of routing beats plain top-1 on all data; balance losses, noise and finer experts "
+    "mostly cost operations"
+)
 STARTS = {"copies": "copies", "noise_copies": "noise", "drop": "drop"}
 ROUTING = ("train_error", "success", "n_idle", "max_over_mean", "entropy")
 
@@ -57,7 +60,7 @@ def draw(practice: Results, upcycling: Results) -> tuple[Figure, list[dict]]:
             point(ax, rows[arm], place + shift, colour, marker)
         ax.plot([], [], color=colour, marker=marker, linestyle="none", label=label)
     ax.axvline(1, color="0.5", lw=0.8)
-    ax.set_xscale("log")
+    number_ticks(ax, [0.2, 0.5, 1, 2, 5, 10])
     ax.set_yticks(range(len(order)), [ARMS[arm] for arm in order])
     ax.set_xlabel(
         f"efficiency leverage: operations of the dense network over those of this one,\nuntil the "
@@ -120,7 +123,8 @@ def mean_of(rows: list[dict], name: str) -> float | None:
 
 def named(name: str, ratio: Ratio) -> dict:
     ends = {f"{name}_low": ratio.low, f"{name}_high": ratio.high}
-    return {name: ratio.value, **ends, f"{name}_text": str(ratio)}
+    text = "not reached" if ratio.high == 0 else str(ratio)
+    return {name: ratio.value, **ends, f"{name}_text": text}
 
 
 def mean_gain(found: dict, arm: str) -> float:
@@ -136,7 +140,10 @@ def point(ax, row: dict, place: float, colour: str, marker: str) -> None:
         high = high if np.isfinite(high) else value * 10
         ax.errorbar(value, place, xerr=[[value - low], [high - value]], color=colour,
                     marker=marker, ms=4, capsize=2, lw=1)  # fmt: skip
-    elif value == 0 and np.isfinite(high):
+    elif value == 0 and 0 < high < np.inf:
         ax.errorbar(
             high, place, xerr=0.3 * high, xuplims=True, color=colour, marker=marker, ms=4, mfc="w"
         )
+    else:
+        ax.text(0.01, place, "never reached", color=colour, fontsize=7, va="center",
+                transform=ax.get_yaxis_transform())  # fmt: skip
