@@ -28,6 +28,7 @@ from moe_theory.predictions.routers.aligned_routers import (
     aligned_success,
     certain_n_routed,
 )
+from moe_theory.predictions.routers.coverage import coverage_probability
 from moe_theory.predictions.routers.least_routed import trained_n_routed
 from moe_theory.predictions.routers.success import RouterSuccess, router_success
 from moe_theory.predictions.token_choice.queue_success import place_success, ranked_success
@@ -59,6 +60,7 @@ __all__ = [
     "TrainedError",
     "aligned_success",
     "certain_n_routed",
+    "coverage_probability",
     "expected_router_gradient",
     "expert_choice_success",
     "few_steps_error",
