@@ -4,7 +4,18 @@ import math
 import numpy as np
 import pytest
 
-from moe_theory import SGD, DenseCNN, JointMoE, SampleMoE, SeparateMoE, TokenChoiceMoE
+from moe_theory import (
+    SGD,
+    DenseCNN,
+    JointMoE,
+    PatchPatterns,
+    SampleMoE,
+    SeparateMoE,
+    TokenChoiceMoE,
+    Weights,
+    train,
+)
+from moe_theory.models.weights import draw_gaussian
 
 GOOD = {"n_experts": 2, "n_hidden": 4, "n_routed": 2}
 TOKEN = {"n_experts": 2, "n_hidden": 4}
@@ -125,3 +136,34 @@ def test_patches_that_experts_receive():
     joint = JointMoE(**GOOD).initial_weights(3, seed=1)
     np.testing.assert_array_equal(weights.routers, joint.routers)
     np.testing.assert_array_equal(weights.experts, joint.experts)
+
+
+@pytest.mark.parametrize("n_hidden", [2**40, 2**70])
+@pytest.mark.parametrize("n_experts", [2, "n_hidden"])
+def test_networks_that_do_not_fit_into_memory(n_hidden, n_experts):
+    """Refused by name before any weight is drawn."""
+    k = n_hidden if n_experts == "n_hidden" else n_experts
+    networks = [DenseCNN(n_hidden), TokenChoiceMoE(k, n_hidden), SampleMoE(k, n_hidden)]
+    networks += [JointMoE(k, n_hidden, 2), SeparateMoE(k, n_hidden, 2)]
+    for model in networks:
+        with pytest.raises(ValueError, match=r"n_hidden must be such that a matrix .* fits into"):
+            model.initial_weights(10, 0)
+
+
+def test_routers_that_do_not_fit_into_memory():
+    with pytest.raises(ValueError, match="n_experts must be such that a matrix"):
+        draw_gaussian(1.0, (2**50, 10), 0, "routers")
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-20, 1e20, 1e30])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_norms_of_routers_of_any_size(size, dtype):
+    """Squares of 1e±30 are beyond float32: the norm is right, without a warning."""
+    data = PatchPatterns(4, 8, 10).sample(20, 0)
+    model, sgd = SampleMoE(2, 4, init_std=0.1), SGD(1e-9, 10, n_steps=1, dtype=dtype)
+    drawn = model.initial_weights(10, 0)
+    routers = size * np.random.default_rng(1).normal(size=(2, 10))
+    run = train(model, data, sgd, initial=Weights(drawn.experts, drawn.output, routers))
+    for norm, own in zip(run.router_norm, run.weights.routers, strict=True):
+        assert norm == pytest.approx(math.hypot(*own.tolist()), rel=1e-6)
+    assert np.isfinite(run.router_norm_change).all()

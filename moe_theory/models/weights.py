@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._memory import check_fits
 from moe_theory._paths import PathLike
 from moe_theory._random import Seed, normals, stream
 from moe_theory._validation import integer, read_only, reject
@@ -148,6 +149,14 @@ def draw_output(kind: str, n_hidden: int, seed: Seed) -> NDArray[np.float64]:
 def draw_gaussian(
     std: float, shape: tuple[int, int], seed: Seed, stream_name: str
 ) -> NDArray[np.float64]:
-    """Return independent draws from N(0, std²)."""
+    """Return independent draws from N(0, std²), of as many rows as the field tells.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit into memory.
+    """
     integer("patch_dim", shape[1], 1)
+    field = "n_experts" if stream_name == "routers" else "n_hidden"
+    check_fits(field, shape[0], 8 * shape[0] * shape[1], f"a matrix of rows of {shape[1]} weights")
     return std * normals(stream(seed, stream_name), shape)

@@ -28,6 +28,7 @@ from moe_theory.predictions.routers.aligned_routers import (
     aligned_success,
     certain_n_routed,
 )
+from moe_theory.predictions.routers.coverage import coverage_probability
 from moe_theory.predictions.routers.least_routed import trained_n_routed
 from moe_theory.predictions.routers.success import RouterSuccess, router_success
 from moe_theory.predictions.token_choice.balance_loss import (
@@ -82,6 +83,7 @@ __all__ = [
     "bias_cycle",
     "certain_n_routed",
     "choice_chances",
+    "coverage_probability",
     "expected_router_gradient",
     "expert_choice_success",
     "experts_visited",

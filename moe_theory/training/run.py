@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from moe_theory._arguments import check_samples
 from moe_theory._display import card
+from moe_theory._norms import row_norms
 from moe_theory._paths import PathLike
 from moe_theory._random import Seed, seed_sequence
 from moe_theory._validation import finite, read_only, reject
@@ -146,13 +147,12 @@ class TrainingRun:
     @cached_property
     def router_norm(self) -> Array:
         """ℓ₂ norm of each router after training, shape (k,)."""
-        return read_only(np.linalg.norm(self._routers(self.weights), axis=1))
+        return read_only(row_norms(self._routers(self.weights)))
 
     @cached_property
     def router_norm_change(self) -> Array:
         """Δ_s, change of each router's ℓ₂ norm in training, shape (k,). Source: P24."""
-        before = np.linalg.norm(self._routers(self.initial), axis=1)
-        return read_only(self.router_norm - before)
+        return read_only(self.router_norm - row_norms(self._routers(self.initial)))
 
     def predict(self, data: PatchData, noise_seed: Seed | None = None) -> Array:
         """Return the outputs f(x), shape (N,); their sign is the predicted label.
@@ -206,8 +206,7 @@ class TrainingRun:
         """
         model = self.model
         if not isinstance(model, SampleMoE):
-            wanted = "a SampleMoE, as inputs choose experts in no other network"
-            raise reject("model", model, wanted)
+            raise reject("model", model, "a SampleMoE: in no other network inputs choose experts")
         self.check_fits(data)
         routers, noise = self._routers(self.weights), None
         if noise_seed is not None:

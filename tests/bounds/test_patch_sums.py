@@ -152,6 +152,32 @@ def test_any_laws_have_at_least_the_floor_of_their_overlap(alpha, gamma, positiv
     assert best <= min(rarer, overlap(alpha, gamma) / 4) + 1e-9
 
 
+def sharp_floor(alpha, gamma, positive):
+    """The floor that knows which pair of inputs is wrong: a sum over pairs of sizes."""
+    total = 0.0
+    for u, w in product(alpha, gamma):
+        exchanged = gamma.get(u, 0) * alpha.get(w, 0)
+        total += min((1 - positive) * alpha[u] * gamma[w], positive * exchanged)
+    return total / 4
+
+
+@settings(max_examples=15, deadline=None)
+@given(alpha=chances, gamma=chances, positive=st.sampled_from([0.5, 0.25, 0.7]))
+def test_unequal_classes_and_other_laws_have_the_sharp_floor_exactly(alpha, gamma, positive):
+    """With two clusters; it is no lower than the floor by the overlap."""
+    floor = sharp_floor(alpha, gamma, positive)
+    assert floor >= min(positive, 1 - positive) * overlap(alpha, gamma) / 4 - 1e-12
+    best = least_error(inputs(2, alpha, gamma, positive))
+    assert best == pytest.approx(floor, abs=1e-6)
+
+
+def test_the_sharp_floor_is_higher_and_holds_with_three_clusters():
+    alpha, gamma, positive = {1: 0.7, 2: 0.3}, {1: 0.4, 2: 0.6}, 0.4
+    floor = sharp_floor(alpha, gamma, positive)
+    assert floor > 0.4 * overlap(alpha, gamma) / 4 + 1e-3
+    assert least_error(inputs(3, alpha, gamma, positive)) >= floor - 1e-9
+
+
 @pytest.mark.slow
 def test_some_laws_keep_every_sum_above_that_floor():
     alpha, gamma = {1: 0.5, 2: 0.3, 3: 0.2}, {1: 0.2, 2: 0.3, 3: 0.5}

@@ -57,7 +57,7 @@ def test_noise_enters_where_a_seed_is_given(run):
 
 def test_other_networks_have_no_noise():
     dense = train(DenseCNN(4), DATA, FAST)
-    with pytest.raises(ValueError, match="model must be a SampleMoE, as inputs"):
+    with pytest.raises(ValueError, match="model must be a SampleMoE: in no other"):
         dense.experts_of(TEST)
     for ask in (dense.predict, dense.error):
         with pytest.raises(ValueError, match=r"noise_seed must be None for a DenseCNN: .* got 0"):
