@@ -63,7 +63,9 @@ def draw(experts: Results, samples: Results) -> tuple[Figure, list[dict]]:
 
 
 def exponent(row: dict) -> str:
-    """Return the exponent of the table with its interval."""
+    """Return the exponent of the table with its interval, if sizes are enough for one."""
+    if row["exponent"] is None or row["exponent_low"] is None or row["exponent_high"] is None:
+        return "too few sizes for an exponent"
     ends = (round(row[name], 2) + 0.0 for name in ("exponent", "exponent_low", "exponent_high"))
     return "exponent {:.2f} [{:.2f}, {:.2f}]".format(*ends).replace("-", "−")
 

@@ -23,11 +23,7 @@ def training_curve(run: TrainingRun, test: PatchData, train: PatchData) -> dict[
     assert history.test_error is not None
     own = train.subset(np.arange(run.n_train))  # a split leaves some samples to the routers
     before = run.flops.total - run.flops.experts
-    biased = run.weights.bias is not None
-    flops = [
-        before + expert_flops(run.model, own, run.sgd, int(step), biased=biased)
-        for step in history.steps
-    ]
+    flops = [before + expert_flops(run.model, own, run.sgd, int(step)) for step in history.steps]
     return {"steps": history.steps, "errors": history.test_error, "flops": flops}
 
 

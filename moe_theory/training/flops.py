@@ -10,18 +10,19 @@ from moe_theory.training.sgd import SGD
 
 
 def expert_flops(
-    model: Model, data: PatchData, sgd: SGD, n_steps: int, *, biased: bool = False
+    model: Model, data: PatchData, sgd: SGD, n_steps: int, *, biased: bool | None = None
 ) -> int:
     """Count the operations of the first ``n_steps`` steps of experts on ``data``.
 
-    ``biased`` tells whether the choice of experts has a bias.
+    ``biased`` tells whether the choice of experts has a bias; by default if training moves it.
     """
+    has_bias = sgd.bias_rate > 0 if biased is None else biased
 
     def step(batch_size: int) -> int:
         return model.step_flops(
             batch_size, data.n_patches, data.patch_dim, sgd.loss,
             normalize_experts=sgd.normalize_experts, balanced=sgd.balance_weight > 0,
-            z_loss=sgd.z_weight > 0, biased=biased,
+            z_loss=sgd.z_weight > 0, biased=has_bias,
         )  # fmt: skip
 
     visits = n_visits(data.n_samples, sgd.batch_size, n_steps)

@@ -28,12 +28,15 @@ def test_same_trajectory(data, kind):
     own = data.draw(descents(model))
     plain = model.activation != "cubic" and not own.get("normalize_experts")
     # Where whole inputs choose, small samples have directions that amplify rounding step by step.
-    rates, allowed = ([0.1], 1e-8) if kind == "sample" else ([0.1, 2.0], 1e-10)
+    # So do balance and z-losses on few patches, whose routers do not settle at large rates.
+    steep = kind in ("sample", "practised")
+    rates, allowed = ([0.1], 1e-8) if steep else ([0.1, 2.0], 1e-10)
     sgd = settings_of(
         # Steps at unit length, and cubic networks, do not settle at large rates.
         learning_rate=data.draw(st.sampled_from(rates)) if plain else 0.02,
         batch_size=data.draw(st.integers(1, 12)),
-        n_steps=250,
+        # At unit length a gradient that is nearly 0 shows its rounding in full.
+        n_steps=20 if own.get("normalize_experts") else 250,
         loss=data.draw(st.sampled_from(["logistic", "hinge"])),
         record=50,
         **own,
