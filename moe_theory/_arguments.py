@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from moe_theory._validation import index_array, instance, real_array, reject, wrong_object
 from moe_theory.data.patch_data import PatchData
 from moe_theory.data.protocol import DataModel
-from moe_theory.models import Model
+from moe_theory.models import Model, TokenChoiceMoE, Weights
 
 Array = NDArray[Any]
 
@@ -72,3 +72,20 @@ def router_array(routers: Any, patch_dim: int) -> Array:
     if array.shape[1] != patch_dim:
         raise reject("routers.shape", array.shape, f"(k, {patch_dim})")
     return array
+
+
+def check_shapes(name: str, weights: Weights, model: Model, patch_dim: int) -> None:
+    """Raise ``ValueError`` if ``weights`` are not those of a ``model`` on patches of d numbers."""
+    n_routers = model.n_experts if model.has_routers else 0
+    shapes = {
+        "experts": (model.n_hidden, patch_dim),
+        "output": (model.n_hidden,),
+        "routers": (n_routers, patch_dim) if n_routers else None,
+        "bias": (n_routers,) if isinstance(model, TokenChoiceMoE) else None,
+    }
+    for part, expected in shapes.items():
+        array = getattr(weights, part)
+        if part == "bias" and array is None:
+            continue
+        if (given := None if array is None else array.shape) != expected:
+            raise reject(f"{name}.{part}.shape", given, f"{expected}, as the model has it")

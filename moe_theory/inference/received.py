@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory._validation import instance, reject
+from moe_theory._arithmetic import products
+from moe_theory._validation import finite, instance, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.models import SampleMoE, TokenChoiceMoE
-from moe_theory.routing import choose_for_inputs, choose_patches
-from moe_theory.routing.choices import choose_as
+from moe_theory.routing.pairs import served_pairs
 from moe_theory.training import TrainingRun
 
 Array = NDArray[Any]
@@ -51,29 +50,13 @@ def received_gates(run: TrainingRun, data: PatchData) -> Array:
     """
     check_run(run)
     run.check_fits(data)
-    shape = (data.n_samples, data.n_patches, run.model.n_experts)
     routers = run.weights.routers
     if routers is None:
-        return np.ones(shape)
-    dictionary = data.dictionary.astype(routers.dtype, copy=False)
-    spread = np.zeros((shape[0], shape[2], shape[1]))
-    if isinstance(run.model, TokenChoiceMoE):
-        bias = run.weights.bias
-        experts, gates, kept = choose_as(run.model, dictionary, data.indices, routers, bias)
-        by_patch = spread.transpose(0, 2, 1)
-        np.put_along_axis(by_patch, experts, np.where(kept, gates, 0), axis=2)
-        return by_patch
-    if isinstance(run.model, SampleMoE):
-        chosen, gates = choose_for_inputs(dictionary, data.indices, routers)
-        rows = np.arange(data.n_samples)
-        spread[rows, chosen] = gates[rows, chosen, None] if run.model.gate == "softmax" else 1
-        return spread.transpose(0, 2, 1)
-    n_routed = run.model.patches_per_expert(data.n_patches)
-    places, gates = choose_patches(dictionary, data.indices, routers, n_routed)
-    if run.model.routers_first:
-        gates = np.ones_like(gates)
-    np.put_along_axis(spread, places, gates, axis=2)
-    return spread.transpose(0, 2, 1)
+        return np.ones((data.n_samples, data.n_patches, run.model.n_experts))
+    scores = products(routers, data.dictionary.astype(routers.dtype, copy=False))
+    finite("the scores of patches", scores)
+    bias = scores[:0, 0] if run.weights.bias is None else run.weights.bias
+    return served_pairs(run.model, scores, bias, data.indices)[1]
 
 
 def check_run(run: object) -> None:

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory._arguments import check_network, check_samples, router_array
+from moe_theory._arguments import check_network, check_samples, check_shapes, router_array
 from moe_theory._arithmetic import log, products
 from moe_theory._stopping import check
 from moe_theory._validation import finite, instance, read_only, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.kernels import input_routing, token_routing
 from moe_theory.models import Model, Weights
-from moe_theory.routing.choices import best_patches
+from moe_theory.routing.pairs import served_pairs
 
 Array = NDArray[Any]
 
@@ -143,9 +142,11 @@ def expert_load(
     check_network(model)
     if not model.has_routers:
         raise reject("model", model, "a network with experts")
-    _check_weights("weights", weights, model, data.patch_dim)
-    if initial is not None:
-        _check_weights("initial", initial, model, data.patch_dim)
+    for name, given in (("weights", weights), ("initial", initial)):
+        if given is not None or name == "weights":
+            instance(name, given, Weights, "Weights, such as run.weights of a TrainingRun")
+            assert given is not None
+            check_shapes(name, given, model, data.patch_dim)
     routers = router_array(weights.routers, data.patch_dim)
     dictionary = data.dictionary.astype(routers.dtype, copy=False)
     scores = products(routers, dictionary)
@@ -157,7 +158,7 @@ def expert_load(
     for first in range(0, data.n_samples, size):
         check()
         rows = data.indices[first : first + size]
-        served = served_pairs(model, scores, bias, rows)
+        served, _ = served_pairs(model, scores, bias, rows)
         pairs += served.sum(axis=(0, 1))
         inputs += served.any(axis=1).sum(axis=0)
         unserved += int((~served.any(axis=2)).sum())
@@ -173,43 +174,6 @@ def expert_load(
         unserved=unserved / data.indices.size,
         n_samples=data.n_samples,
     )
-
-
-def served_pairs(model: Model, scores: Array, bias: Array, indices: Array) -> NDArray[np.bool_]:
-    """Return which experts serve which patches, (N, n, k), given the scores of patterns, (k, P).
-
-    ``bias`` is that of token choice, (k,), and empty where there is none.
-    """
-    n_samples, n_patches = indices.shape
-    served = np.zeros((n_samples, n_patches, len(scores)), np.bool_)
-    if model.kernel == "token":
-        rule, dtype = model.rule(n_patches), scores.dtype
-        shape = (n_samples, n_patches, rule.n_kept)
-        experts, kept = np.empty(shape, np.int64), np.empty(shape, np.bool_)
-        routed = token_routing.Routed(experts, np.empty(shape, dtype), kept)
-        own = np.array(bias, dtype)
-        token_routing.route_tokens(scores, own, read_only(indices), rule, routed)
-        np.put_along_axis(served, experts, kept, axis=2)
-    elif model.kernel == "sample":
-        chosen = np.empty(n_samples, np.int64)
-        gates, noise = np.empty((n_samples, len(scores)), scores.dtype), scores[:0, :0]
-        input_routing.route_inputs(scores, read_only(indices), noise, chosen, gates)
-        served[np.arange(n_samples), :, chosen] = True
-    else:
-        places, _ = best_patches(scores, indices, model.patches_per_expert(n_patches))
-        np.put_along_axis(served.transpose(0, 2, 1), places, True, axis=2)
-    return served
-
-
-def _check_weights(argument: str, weights: Weights, model: Model, patch_dim: int) -> None:
-    instance(argument, weights, Weights, "Weights, such as run.weights of a TrainingRun")
-    shapes = {"experts": (model.n_hidden, patch_dim), "routers": (model.n_experts, patch_dim)}
-    for name, wanted in shapes.items():
-        array = getattr(weights, name)
-        if (given := None if array is None else array.shape) != wanted:
-            raise reject(f"{argument}.{name}.shape", given, f"{wanted}, as the model has it")
-    if weights.bias is not None and weights.bias.shape != (model.n_experts,):
-        raise reject(f"{argument}.bias.shape", weights.bias.shape, f"({model.n_experts},) or None")
 
 
 def _by_expert(model: Model, experts: Array) -> Array:

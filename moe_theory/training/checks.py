@@ -83,20 +83,3 @@ def check_ties(model: Model, initial: Weights, n_patches: int) -> None:
             f"{model.n_experts} routers {at_zero} start at 0, and by rounding alone they would "
             "tell patches apart that they have not met"
         )
-
-
-def check_shapes(name: str, weights: Weights, model: Model, patch_dim: int) -> None:
-    """Raise ``ValueError`` if ``weights`` are not those of a ``model`` on patches of d numbers."""
-    n_routers = model.n_experts if model.has_routers else 0
-    shapes = {
-        "experts": (model.n_hidden, patch_dim),
-        "output": (model.n_hidden,),
-        "routers": (n_routers, patch_dim) if n_routers else None,
-        "bias": (n_routers,) if isinstance(model, TokenChoiceMoE) else None,
-    }
-    for part, expected in shapes.items():
-        array = getattr(weights, part)
-        if part == "bias" and array is None:
-            continue
-        if (given := None if array is None else array.shape) != expected:
-            raise reject(f"{name}.{part}.shape", given, f"{expected}, as the model has it")

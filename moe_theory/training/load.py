@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from moe_theory._arithmetic import products
 from moe_theory.models import Model
-from moe_theory.routing.load import served_pairs
+from moe_theory.routing.pairs import served_pairs
 from moe_theory.training.work import pieces, routing_work
 
 Array = NDArray[Any]
@@ -29,7 +29,8 @@ def load_shares(model: Model, scores: Array, bias: Array, inputs: Any) -> NDArra
     counts = np.zeros(k, np.int64)
     rows, work = inputs.rows, routing_work(model, inputs.n_patches)
     for first, last in pieces(len(rows), work):
-        counts += served_pairs(model, scores, bias, rows[first:last]).sum(axis=(0, 1))
+        served, _ = served_pairs(model, scores, bias, rows[first:last])
+        counts += served.sum(axis=(0, 1))
     shares: NDArray[np.float64] = counts / counts.sum()
     return shares
 

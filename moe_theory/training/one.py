@@ -8,13 +8,14 @@ from typing import Literal
 
 import numpy as np
 
+from moe_theory._arguments import check_shapes
 from moe_theory._random import Seed, seed_sequence
 from moe_theory._validation import boolean, choice
 from moe_theory.costs import Flops
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED
 from moe_theory.models import Model, Weights
-from moe_theory.training.checks import check_fit, check_initial, check_shapes, check_ties
+from moe_theory.training.checks import check_fit, check_initial, check_ties
 from moe_theory.training.failures import DivergenceError, warn_if_dead
 from moe_theory.training.flops import expert_flops
 from moe_theory.training.gram import suits_pattern_space

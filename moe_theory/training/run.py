@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory._arguments import check_samples
+from moe_theory._arguments import check_samples, check_shapes
 from moe_theory._display import card
 from moe_theory._norms import row_norms
 from moe_theory._paths import PathLike
@@ -30,7 +30,6 @@ from moe_theory.routing import (
     routing_metrics,
     token_routing_metrics,
 )
-from moe_theory.training.checks import check_shapes
 from moe_theory.training.failures import DivergenceError, warn_if_dead
 from moe_theory.training.history import History
 from moe_theory.training.inputs import prepare
