@@ -6,7 +6,7 @@ from typing import Any
 
 from moe_theory._validation import choice
 from moe_theory.costs.counting import counted
-from moe_theory.costs.slope import loss_slope
+from moe_theory.costs.sgd_step import loss_slope
 
 # Operations of one gate before it is divided by the sum of the chosen ones.
 AFFINITY = {"softmax": 4, "sigmoid": 3}

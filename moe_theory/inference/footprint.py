@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from moe_theory._display import card
 from moe_theory.inference.pruning import Pruning, working_experts
@@ -85,7 +86,10 @@ def footprint(run: TrainingRun) -> Footprint:
     n_hidden = units * int(working.sum())
     n_weights = n_hidden * run.patch_dim
     grids, bits = _stored(run)
-    n_others = n_hidden + (0 if weights.routers is None else weights.routers.size)
+    rest = [array.size for array in (weights.routers, weights.bias) if array is not None]
+    n_others = n_hidden + sum(rest)
+    # Token choice alone has a bias.
+    biased: dict[str, Any] = {} if weights.bias is None else {"biased": True}
     if grids is None:
         expert_bits = n_weights * width
     else:
@@ -96,9 +100,7 @@ def footprint(run: TrainingRun) -> Footprint:
         n_parameters=n_weights + n_others,
         expert_bits=expert_bits,
         other_bits=n_others * width,
-        flops=model.forward_flops(
-            run.n_patches, run.patch_dim, int(working.sum()), biased=weights.bias is not None
-        ),
+        flops=model.forward_flops(run.n_patches, run.patch_dim, int(working.sum()), **biased),
     )
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from moe_theory import costs
 from moe_theory._validation import choice, integer, reject, set_fields
 from moe_theory.models.experts import ExpertNetwork, Outputs
-from moe_theory.models.network import UNIT, Kernel
+from moe_theory.models.network import PLAIN_STEP, UNIT, Kernel, StepParts
 
 Pooling = Literal["routed", "all"]
 CHOSEN = r"\frac{1}{POOLED}\sum_s \sum_r a_{rs} \sum_{j \in J_s}"
@@ -94,14 +94,7 @@ class SeparateMoE(ExpertChoice):
         if self.n_experts % 2:
             raise reject("n_experts", self.n_experts, "even, since routers are trained in pairs")
 
-    def forward_flops(
-        self,
-        n_patches: int,
-        patch_dim: int,
-        n_working: int | None = None,
-        *,
-        biased: bool = False,
-    ) -> int:
+    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
         """Return the operations of one forward pass; routers of pruned experts are not asked."""
         n_asked = self.n_experts if n_working is None else n_working
         scores = costs.patch_scores(
@@ -152,14 +145,7 @@ class JointMoE(ExpertChoice):
         """Return whether rounding alone would decide, if so many routers start at 0."""
         return n_at_zero > 0 and self.patches_per_expert(n_patches) < n_patches
 
-    def forward_flops(
-        self,
-        n_patches: int,
-        patch_dim: int,
-        n_working: int | None = None,
-        *,
-        biased: bool = False,
-    ) -> int:
+    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
         """Return the operations of one forward pass; routers of pruned experts are not asked."""
         sizes = self._sizes(n_patches, patch_dim)
         if n_working is not None:
@@ -174,10 +160,7 @@ class JointMoE(ExpertChoice):
         patch_dim: int,
         loss: str,
         *,
-        normalize_experts: bool = False,
-        balanced: bool = False,
-        z_loss: bool = False,
-        biased: bool = False,
+        parts: StepParts = PLAIN_STEP,
     ) -> int:
         """Return the operations of one step of experts and routers."""
         sizes = self._sizes(n_patches, patch_dim)

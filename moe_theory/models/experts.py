@@ -29,12 +29,9 @@ class ExpertNetwork(Network):
         n_hidden = integer("n_hidden", self.n_hidden, 1)
         set_fields(self, n_experts=n_experts)
         if n_hidden % self.n_all_experts:
-            shared = self.n_all_experts - n_experts
-            number = (
-                f"n_experts + n_shared = {n_experts} + {shared}"
-                if shared
-                else (f"n_experts = {n_experts}")
-            )
+            number = f"n_experts = {n_experts}"
+            if shared := self.n_all_experts - n_experts:
+                number = f"n_experts + n_shared = {n_experts} + {shared}"
             raise reject("n_hidden", n_hidden, f"a multiple of {number}")
         set_fields(
             self,

@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import fields
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,22 @@ _NAMES = {
     "router_init_std": "std of initial routers",
     "noise_scale": "size of the noise",
 }
+
+
+class StepParts(NamedTuple):
+    """What a step of training has besides the data loss and its gradient.
+
+    Whether experts step by gradients at unit length, whether there is a balance loss, a z-loss, and
+    a bias of the choice of experts.
+    """
+
+    normalize_experts: bool = False
+    balanced: bool = False
+    z_loss: bool = False
+    biased: bool = False
+
+
+PLAIN_STEP = StepParts()
 
 
 class Network(ABC):
@@ -111,18 +127,10 @@ class Network(ABC):
         """Return whether rounding alone would decide, if so many routers start at 0."""
         return False
 
-    def forward_flops(
-        self,
-        n_patches: int,
-        patch_dim: int,
-        n_working: int | None = None,
-        *,
-        biased: bool = False,
-    ) -> int:
+    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
         """Return the operations of one forward pass of one input, routing included.
 
-        Of ``n_working`` experts that were not pruned; by default of all. With a bias of the choice
-        of experts, where there is one.
+        Of ``n_working`` experts that were not pruned; by default of all.
         """
         sizes = self._fixed(n_patches, patch_dim)
         if n_working is not None:
@@ -136,18 +144,14 @@ class Network(ABC):
         patch_dim: int,
         loss: str,
         *,
-        normalize_experts: bool = False,
-        balanced: bool = False,
-        z_loss: bool = False,
-        biased: bool = False,
+        parts: StepParts = PLAIN_STEP,
     ) -> int:
         """Return the operations of one step of the experts.
 
-        With gradients of experts at unit length, balance loss, z-loss, or a bias of the choice of
-        experts, where there are such.
+        With the ``parts`` of it that the network has.
         """
         sizes = self._fixed(n_patches, patch_dim)
-        sizes["normalize_experts"] = normalize_experts
+        sizes["normalize_experts"] = parts.normalize_experts
         return int(costs.fixed_step(batch_size=batch_size, loss=loss, **sizes))
 
     def _fixed(self, n_patches: int, patch_dim: int) -> dict[str, Any]:

@@ -13,7 +13,14 @@ from moe_theory._random import Seed, stream
 from moe_theory._validation import choice, integer, set_fields
 from moe_theory.kernels.arguments import Rule
 from moe_theory.models.experts import ExpertNetwork
-from moe_theory.models.network import ACTIVATIONS, UNIT, Activation, Kernel
+from moe_theory.models.network import (
+    ACTIVATIONS,
+    PLAIN_STEP,
+    UNIT,
+    Activation,
+    Kernel,
+    StepParts,
+)
 from moe_theory.models.noise import Noise, NoisyScores
 
 
@@ -130,14 +137,7 @@ class SampleMoE(NoisyScores, ExpertNetwork):
         """Return k, as an input has one score by each router."""
         return self.n_experts
 
-    def forward_flops(
-        self,
-        n_patches: int,
-        patch_dim: int,
-        n_working: int | None = None,
-        *,
-        biased: bool = False,
-    ) -> int:
+    def forward_flops(self, n_patches: int, patch_dim: int, n_working: int | None = None) -> int:
         """Return the operations of one forward pass of one input, routing included.
 
         At most as many; inputs may choose pruned experts, whose routers are asked all the same.
@@ -151,14 +151,11 @@ class SampleMoE(NoisyScores, ExpertNetwork):
         patch_dim: int,
         loss: str,
         *,
-        normalize_experts: bool = False,
-        balanced: bool = False,
-        z_loss: bool = False,
-        biased: bool = False,
+        parts: StepParts = PLAIN_STEP,
     ) -> int:
         """Return the operations of one step of experts and routers."""
         sizes = self._sizes(n_patches, patch_dim)
-        sizes |= {"normalize_experts": normalize_experts, "balanced": balanced}
+        sizes |= {"normalize_experts": parts.normalize_experts, "balanced": parts.balanced}
         sizes["noisy"] = self.noise != "none"
         return int(costs.sample_step(batch_size=batch_size, loss=loss, **sizes))
 

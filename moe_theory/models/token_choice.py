@@ -10,7 +10,7 @@ from moe_theory._validation import boolean, choice, integer, reject, set_fields
 from moe_theory.kernels.arguments import Rule
 from moe_theory.kernels.codes import SIGMOID, SOFTMAX
 from moe_theory.models.experts import ExpertNetwork, Outputs
-from moe_theory.models.network import LATER, UNIT, Kernel
+from moe_theory.models.network import LATER, PLAIN_STEP, UNIT, Kernel, StepParts
 from moe_theory.models.noise import Noise, NoisyScores
 
 Priority = Literal["place", "score"]
@@ -118,7 +118,7 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
 
     @property
     def n_all_experts(self) -> int:
-        """K and the number of shared experts."""
+        """The number of experts, shared ones among them."""
         return self.n_experts + self.n_shared
 
     def finer(self, parts: int) -> TokenChoiceMoE:
@@ -200,6 +200,7 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
         """Return the operations of one forward pass of one input, routing included.
 
         At most as many; patches may choose pruned experts, whose routers are asked all the same.
+        ``biased`` tells whether there is a bias of the choice, which no other network has.
         """
         sizes = self._sizes(n_patches, patch_dim)
         if n_working is not None:
@@ -214,10 +215,7 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
         patch_dim: int,
         loss: str,
         *,
-        normalize_experts: bool = False,
-        balanced: bool = False,
-        z_loss: bool = False,
-        biased: bool = False,
+        parts: StepParts = PLAIN_STEP,
     ) -> int:
         """Return the operations of one step in which every expert that may be full is full.
 
@@ -225,8 +223,8 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
         expert are dropped while others have room.
         """
         sizes = self._sizes(n_patches, patch_dim)
-        sizes |= {"noisy": self.noise != "none", "balanced": balanced}
-        sizes |= {"z_loss": z_loss, "biased": biased}
+        sizes |= {"noisy": self.noise != "none", "balanced": parts.balanced}
+        sizes |= {"z_loss": parts.z_loss, "biased": parts.biased}
         return int(costs.token_step(batch_size=batch_size, loss=loss, **sizes))
 
     def _sizes(self, n_patches: int, patch_dim: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from moe_theory import costs
 from moe_theory.data.patch_data import PatchData
 from moe_theory.models import Model
+from moe_theory.models.network import StepParts
 from moe_theory.training.batches import n_visits
 from moe_theory.training.sgd import SGD
 
@@ -16,14 +17,15 @@ def expert_flops(
 
     ``biased`` tells whether the choice of experts has a bias; by default if training moves it.
     """
-    has_bias = sgd.bias_rate > 0 if biased is None else biased
+    parts = StepParts(
+        normalize_experts=sgd.normalize_experts,
+        balanced=sgd.balance_weight > 0,
+        z_loss=sgd.z_weight > 0,
+        biased=sgd.bias_rate > 0 if biased is None else biased,
+    )
 
     def step(batch_size: int) -> int:
-        return model.step_flops(
-            batch_size, data.n_patches, data.patch_dim, sgd.loss,
-            normalize_experts=sgd.normalize_experts, balanced=sgd.balance_weight > 0,
-            z_loss=sgd.z_weight > 0, biased=has_bias,
-        )  # fmt: skip
+        return model.step_flops(batch_size, data.n_patches, data.patch_dim, sgd.loss, parts=parts)
 
     visits = n_visits(data.n_samples, sgd.batch_size, n_steps)
     return int(costs.over_steps(step, n_visits=visits, n_steps=n_steps))
