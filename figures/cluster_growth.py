@@ -9,6 +9,7 @@ from moe_theory.experiments import size_thresholds
 from moe_theory.plotting import (
     fit_rows,
     headline,
+    interval_text,
     legend_below,
     number_ticks,
     plot_fit,
@@ -66,8 +67,8 @@ def exponent(row: dict) -> str:
     """Return the exponent of the table with its interval, if sizes are enough for one."""
     if row["exponent"] is None or row["exponent_low"] is None or row["exponent_high"] is None:
         return "too few sizes for an exponent"
-    ends = (round(row[name], 2) + 0.0 for name in ("exponent", "exponent_low", "exponent_high"))
-    return "exponent {:.2f} [{:.2f}, {:.2f}]".format(*ends).replace("-", "−")
+    ends = (row[name] for name in ("exponent", "exponent_low", "exponent_high"))
+    return f"exponent {interval_text(*ends)}"
 
 
 def rows_of(quantity: str, x: str, at: dict, rows: list[dict]) -> list[dict]:

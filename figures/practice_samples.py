@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import Results
 from moe_theory.experiments import ratio
-from moe_theory.plotting import headline, legend_below, number_ticks
+from moe_theory.plotting import headline, legend_below, number_ticks, plot_thresholds
 
 SIMULATION = "../simulations/practice_samples.py"
 EPSILON = 0.1
@@ -30,7 +30,6 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         for arm, (_, colour, marker) in ARMS.items():
             rows = [row for row in found if row["arm"] == arm and row[other] == USUAL[other]]
             curve(ax, sorted(rows, key=lambda row: row[size]), size, colour, marker)
-        ax.set_yscale("log")
         number_ticks(ax, sorted({row[size] for row in found if row[other] == USUAL[other]}))
         ax.set_xlabel(f"{label} ({other_text(other)})")
         ax.grid(alpha=0.3)
@@ -52,16 +51,9 @@ def other_text(other: str) -> str:
 
 
 def curve(ax, rows: list[dict], size: str, colour: str, marker: str) -> None:
+    plot_thresholds(rows, ax, x=size, label="", colour=colour, marker=marker)
     known = [row for row in rows if np.isfinite(row["value"])]
-    for row in known:
-        top = row["high"] if np.isfinite(row["high"]) else 3 * row["value"]
-        ends = [[row["value"] - row["low"]], [top - row["value"]]]
-        ax.errorbar(row[size], row["value"], ends, color=colour, marker=marker, capsize=2)
     ax.plot([r[size] for r in known], [r["value"] for r in known], color=colour, lw=1)
-    for row in rows:
-        if not np.isfinite(row["value"]):
-            ax.errorbar(row[size], row["low"], 0.4 * row["low"], lolims=True, color=colour,
-                        marker=marker, mfc="w")  # fmt: skip
 
 
 def entry(row: dict, found: list[dict]) -> dict:

@@ -6,7 +6,13 @@ from matplotlib.figure import Figure
 from moe_theory import Results
 from moe_theory.bounds import Measurements, check, pruning_bounds
 from moe_theory.experiments import student_interval
-from moe_theory.plotting import headline, legend_below, number_ticks, plot_slope
+from moe_theory.plotting import (
+    headline,
+    interval_text,
+    legend_below,
+    number_ticks,
+    plot_slope,
+)
 
 SIMULATION = "../simulations/router_norms.py"
 
@@ -79,8 +85,7 @@ def draw_curve(ax, here, size, bound_name, column, name, colour, marker):
     measured = Measurements({PARAMETER[size]: values}, mean, np.maximum(error / mean, 1e-3))
     found = check(bound, measured)
     growth = found.growth[0]
-    rounded = (round(x, 2) + 0.0 for x in (growth.measured, growth.low, growth.high))
-    label = f"{name}: " + "{:.2f} [{:.2f}, {:.2f}]".format(*rounded).replace("-", "−")
+    label = f"{name}: {interval_text(growth.measured, growth.low, growth.high)}"
     if found.verdict == "violated":
         label += ", violated"
     low, high = student_interval(mean, error, int(stats[0, 2]))

@@ -17,6 +17,7 @@ from moe_theory.plotting.one_input import plot_sample
 from moe_theory.plotting.thresholds import (
     exponent_text,
     fit_rows,
+    interval_text,
     plot_fit,
     plot_slope,
     plot_thresholds,
@@ -29,6 +30,7 @@ __all__ = [
     "exponent_text",
     "fit_rows",
     "headline",
+    "interval_text",
     "legend_below",
     "look",
     "mean_interval",

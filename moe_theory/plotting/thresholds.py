@@ -90,6 +90,19 @@ def fit_rows(rows: Rows, x: str) -> ExponentFit | None:
 
 
 @typed
+def interval_text(value: float, low: float, high: float) -> str:
+    """Return a number with its interval, to two decimals, with minus signs.
+
+    Examples
+    --------
+    >>> interval_text(-0.251, -0.3, -0.001)
+    '−0.25 [−0.30, 0.00]'
+    """
+    rounded = (round(real("number", end), 2) + 0.0 for end in (value, low, high))
+    return "{:.2f} [{:.2f}, {:.2f}]".format(*rounded).replace("-", "−")
+
+
+@typed
 def exponent_text(fit: ExponentFit | None, k: int = 0) -> str:
     """Return an exponent with its interval, and "curved" where a power law is rejected at 1 %.
 
@@ -101,8 +114,7 @@ def exponent_text(fit: ExponentFit | None, k: int = 0) -> str:
     if fit is None:
         return "no fit"
     k = integer("k", k, 0, len(fit.exponent) - 1)
-    rounded = (round(float(end[k]), 2) + 0.0 for end in (fit.exponent, fit.low, fit.high))
-    text = "{:.2f} [{:.2f}, {:.2f}]".format(*rounded).replace("-", "−")
+    text = interval_text(*(float(end[k]) for end in (fit.exponent, fit.low, fit.high)))
     p_value = None if fit.curvature_p_value is None else fit.curvature_p_value[k]
     return f"{text}, curved" if p_value is not None and p_value < 0.01 else text
 

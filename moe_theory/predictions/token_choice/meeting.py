@@ -10,6 +10,7 @@ from scipy import special
 
 from moe_theory._typed import typed
 from moe_theory._validation import integer, real
+from moe_theory.predictions.token_choice.noisy_choice import normal_nodes
 
 Array = NDArray[np.float64]
 # Nodes of a quadrature over normal variables, and how many standard deviations it covers.
@@ -94,19 +95,11 @@ def shared_experts(n_experts: int, n_chosen: int = 1, correlation: float = 0.0) 
         return float(n_chosen)
     if rho == -1.0:
         return float(max(0, 2 * n_chosen - n_experts))
-    places, weights = _normal_nodes()
+    places, weights = normal_nodes(NODES, FARTHEST)
     first = places[:, None]
     second = rho * first + math.sqrt((1 - rho) * (1 + rho)) * places
     chance = _both_among_best(first, second, rho, n_experts - 1, n_chosen)
     return float(n_experts * (weights @ chance @ weights))
-
-
-def _normal_nodes() -> tuple[Array, Array]:
-    """Return the nodes of a mean over a standard normal variable, and their weights."""
-    places, weights = np.polynomial.legendre.leggauss(NODES)
-    places = FARTHEST * places
-    weights = FARTHEST * weights * np.exp(-(places**2) / 2) / math.sqrt(2 * math.pi)
-    return places, weights
 
 
 def _both_among_best(x: Array, y: Array, rho: float, others: int, n_chosen: int) -> Array:
