@@ -21,9 +21,6 @@ from moe_theory.predictions import (
 )
 from moe_theory.routing import routing_probabilities
 
-# Tens of thousands of draws, and thousands of trainings.
-pytestmark = pytest.mark.slow
-
 STILL = 1e-300  # a learning rate at which weights keep their bits
 
 

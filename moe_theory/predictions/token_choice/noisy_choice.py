@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from moe_theory._typed import typed
-from moe_theory._validation import choice, integer, real
+from moe_theory._validation import choice, integer, read_only, real
 from moe_theory.predictions.token_choice.arguments import expert_array
 
 Array = NDArray[np.float64]
@@ -129,8 +130,11 @@ def _fewer_above(above: Array, n_chosen: int) -> Array:
     return fewer
 
 
+@lru_cache(maxsize=8)
 def normal_nodes(n_nodes: int, farthest: float) -> tuple[Array, Array]:
     """Return places within ±``farthest``, and the weights of a mean over a standard normal there.
+
+    They are kept, as they take longer than what they serve.
 
     Examples
     --------
@@ -140,7 +144,8 @@ def normal_nodes(n_nodes: int, farthest: float) -> tuple[Array, Array]:
     """
     places, weights = np.polynomial.legendre.leggauss(n_nodes)
     places = farthest * places
-    return places, farthest * weights * np.exp(-(places**2) / 2) / np.sqrt(2 * np.pi)
+    weights = farthest * weights * np.exp(-(places**2) / 2) / np.sqrt(2 * np.pi)
+    return read_only(places), read_only(weights)
 
 
 def _gaussian_nodes(own: float, _: Array) -> tuple[Array, Array]:
