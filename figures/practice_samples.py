@@ -39,7 +39,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     legend_below(figure, ncols=2, size=9)
     headline(
         figure,
-        "With many experts top-1 routing fails until the load is balanced or the scores are noisy",
+        "With 32 experts top-1 routing needs many times the samples, unless the load is balanced "
+        "or, less so, the scores are noisy",
         "64 hidden units, one patch in $n$ tells the label; 95 % intervals; hollow: not reached "
         "with the largest $N$",
     )
