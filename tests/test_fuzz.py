@@ -196,15 +196,22 @@ def check_finite(run, test):
 
 
 def sensitivity(inputs, run, outputs):
-    """How much outputs change if initial weights change by about their rounding."""
+    """How much outputs change if initial weights change by about their rounding, each by its own.
+
+    Where a unit fires may hang on the sign of a rounding, so that one change is not enough.
+    """
     model, data, sgd, seed, named = inputs
-    changed = {
-        name: None if (value := getattr(run.initial, name)) is None else value * (1 + 3e-15)
-        for name in ("experts", "output", "routers")
-    }
-    other = train(model, data, sgd, seed, **named, engine="raw",
-                  initial=moe_theory.Weights(**changed))  # fmt: skip
-    return np.abs(other.predict(named["test"]) - outputs).max()
+    rng, found = np.random.default_rng(0), 0.0
+    for _ in range(12):
+        changed = {
+            name: None if (value := getattr(run.initial, name)) is None
+            else value * (1 + 3e-15 * rng.choice([-1, 1], value.shape))
+            for name in ("experts", "output", "routers")
+        }  # fmt: skip
+        other = train(model, data, sgd, seed, **named, engine="raw",
+                      initial=moe_theory.Weights(**changed))  # fmt: skip
+        found = max(found, np.abs(other.predict(named["test"]) - outputs).max())
+    return found
 
 
 @pytest.mark.slow
@@ -233,8 +240,9 @@ def test_training(model, inputs, sgd, seed):
                 np.abs(outputs).max()
                 + np.abs(raw.weights.experts).max() * np.abs(test.dictionary).max()
             )
-            allowed = 1e-9 * size + 1e3 * sensitivity((model, data, sgd, seed, named), raw, outputs)
-            assert np.abs(others - outputs).max() <= allowed
+            if (apart := np.abs(others - outputs).max()) > 1e-9 * size:
+                allowed = 1e3 * sensitivity((model, data, sgd, seed, named), raw, outputs)
+                assert apart <= 1e-9 * size + allowed
         if not isinstance(model, DenseCNN):
             metrics = attempt(raw.routing, test)
             assert 0 <= metrics.best <= 1
