@@ -60,7 +60,7 @@ test: install ## run the tests
 	$(BIN)/pytest -m "not slow" -n auto --dist worksteal
 
 test-all: install ## run the tests, the slow ones too
-	$(BIN)/pytest
+	$(BIN)/pytest --hypothesis-profile=drawn
 
 coverage: install ## run the tests and show which lines they miss; fails below the floor
 	$(BIN)/pytest -m "not slow" -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered

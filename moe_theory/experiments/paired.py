@@ -14,6 +14,8 @@ from moe_theory._validation import integer, real, real_array, reject, wrong_obje
 from moe_theory.experiments.crossing import cross, expanded_interval, resampled_means
 from moe_theory.experiments.ratios import Ratio
 
+MOST_RESAMPLES = 10**6
+
 
 def paired_ratio(
     more: Mapping[str, ArrayLike],
@@ -32,7 +34,7 @@ def paired_ratio(
     ----------
     more, less : mapping
         What each has ``spent``, shape (R,), rising and above 0, and its ``errors`` there in every
-        draw, shape (D, R), of the same D draws in the same order. R may differ.
+        draw, in [0, 1], shape (D, R), of the same D ≥ 2 draws in the same order. R may differ.
     level : float
         ε, in (0, 1).
     confidence : float
@@ -46,7 +48,8 @@ def paired_ratio(
     -------
     Ratio
         Of what ``more`` takes over what ``less`` takes, interpolated in the logarithm: infinite or
-        0 where one never comes to the level, NaN where neither does.
+        0 where one never comes to the level, NaN where neither does. What begins at or below the
+        level counts from its first place, so that the ratio is a bound then.
 
     Raises
     ------
@@ -64,9 +67,11 @@ def paired_ratio(
     """
     level = real("level", level, 0, 1, open_low=True, open_high=True)
     confidence = real("confidence", confidence, 0, 1, open_low=True, open_high=True)
-    n_resamples = integer("n_resamples", n_resamples, 1)
+    n_resamples = integer("n_resamples", n_resamples, 1, MOST_RESAMPLES)
     (x, upper), (y, lower) = _checked("more", more), _checked("less", less)
     n_draws = len(upper)
+    if n_draws < 2:
+        raise reject("len(more errors)", n_draws, "at least 2 draws")
     if len(lower) != n_draws:
         raise reject("len(less errors)", len(lower), f"{n_draws}, as many draws as the other has")
     both = np.concatenate([upper, lower], axis=1)
@@ -95,6 +100,9 @@ def _checked(name: str, curves: Mapping[str, ArrayLike]) -> tuple[NDArray[Any], 
     errors = real_array(f"{name} errors", curves["errors"], "(D, R)")
     if errors.shape[1] != len(places):
         raise reject(f"{name} errors.shape", errors.shape, f"(D, {len(places)})")
+    if errors.min() < 0 or errors.max() > 1:
+        wrong = float(errors[(errors < 0) | (errors > 1)][0])
+        raise reject(f"{name} errors", wrong, "fractions, in [0, 1]")
     if not (places > 0).all() or not (np.diff(places) > 0).all():
         raise reject(f"{name} spent", places, "above 0 and rising")
     return places.astype(np.float64), errors.astype(np.float64)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._random import Seed
-from moe_theory._validation import boolean, real, reject
+from moe_theory._validation import boolean, instance, real, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.inference.received import check_run, expert_slices
+from moe_theory.inference.received import A_RUN, check_run, expert_slices
 from moe_theory.inference.scores import expert_scores
 from moe_theory.models import DenseCNN, SeparateMoE, TokenChoiceMoE, Weights
 from moe_theory.training import SGD, TrainingRun, train
@@ -236,7 +236,7 @@ def fine_tune(
     >>> tuned.model.n_experts, tuned.router_norm_change.shape
     (2, (2,))
     """
-    check_run(run)
+    instance("run", run, TrainingRun, A_RUN)
     run.check_usable()
     tuned = train(run.model, data, sgd, seed, initial=run.weights, **options)
     pruned = tuple(step for step in run.compression if isinstance(step, Pruning))

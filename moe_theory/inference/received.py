@@ -14,6 +14,7 @@ from moe_theory.routing.pairs import served_pairs
 from moe_theory.training import TrainingRun
 
 Array = NDArray[Any]
+A_RUN = "a TrainingRun, as train returns it"
 
 
 def received_gates(run: TrainingRun, data: PatchData) -> Array:
@@ -70,7 +71,7 @@ def check_run(run: object) -> None:
     ...
     TypeError: run must be a TrainingRun, as train returns it; got DenseCNN(n_hidden=4, ...
     """
-    instance("run", run, TrainingRun, "a TrainingRun, as train returns it")
+    instance("run", run, TrainingRun, A_RUN)
     assert isinstance(run, TrainingRun)
     if run.model.n_all_experts > run.model.n_experts:
         shared = run.model.n_all_experts - run.model.n_experts

@@ -70,8 +70,10 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
     -----
     The softmax is over all experts, chosen or not, so that routers have a gradient even if every
     patch chooses one. With k = 1 they have none. Where something has to be chosen, `train` refuses
-    routers that start at 0, as for `JointMoE`, unless noise decides. Balance loss, z-loss and the
-    loss-free bias are settings of `SGD`.
+    routers that start at 0, as for `JointMoE`, unless noise decides to the end. Balance loss,
+    z-loss and the loss-free bias are settings of `SGD`. With a bias, experts whose gates round to
+    the same number, such as sigmoids of scores above 17 in single precision, go by bias and number.
+    Renormalised gates of experts whose gates are all below the smallest number are equal.
 
     Source: a modelling choice, after Fedus, Zoph, Shazeer, Switch Transformers, 2022, and Riquelme
     et al., Scaling Vision with Sparse Mixture of Experts (V-MoE), 2021; the options after Shazeer

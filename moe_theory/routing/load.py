@@ -147,6 +147,8 @@ def expert_load(
             instance(name, given, Weights, "Weights, such as run.weights of a TrainingRun")
             assert given is not None
             check_shapes(name, given, model, data.patch_dim)
+            if given.bias is not None:
+                finite(f"{name}.bias", given.bias)
     routers = router_array(weights.routers, data.patch_dim)
     dictionary = data.dictionary.astype(routers.dtype, copy=False)
     scores = products(routers, dictionary)

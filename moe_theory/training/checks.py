@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from moe_theory._arguments import check_network, check_samples
 from moe_theory._validation import finite, instance, reject
 from moe_theory.data.patch_data import PatchData
@@ -68,14 +70,16 @@ def check_initial(initial: Weights) -> None:
             finite(f"initial.{name}", array)
 
 
-def check_ties(model: Model, initial: Weights, n_patches: int) -> None:
+def check_ties(model: Model, initial: Weights, n_patches: int, *, noise_ends: bool = False) -> None:
     """Raise ``ValueError`` if rounding alone would decide what routers choose.
 
     A router that starts at 0 scores 0 every patch that it has not met, but for rounding, which is
-    not the same in ℝᵈ and in pattern space.
+    not the same in ℝᵈ and in pattern space. Noise that ends does not decide thereafter.
     """
     if initial.routers is None:
         return
+    if noise_ends and isinstance(model, NoisyScores):
+        model = replace(model, noise="none")
     at_zero = int((~initial.routers.any(axis=1)).sum())
     if model.tied(at_zero, n_patches):
         raise ValueError(

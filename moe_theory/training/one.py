@@ -120,7 +120,7 @@ def train(
         else:
             check_shapes("initial", initial, model, data.patch_dim)
         initial = initial.astype(sgd.dtype)
-        check_ties(model, initial, data.n_patches)
+        check_ties(model, initial, data.n_patches, noise_ends=sgd.noise_steps is not None)
         weights, own, spent = initial, data, Flops(0)
         if model.routers_first:
             weights, own, spent = train_routers(

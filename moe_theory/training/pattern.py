@@ -133,7 +133,8 @@ class PatternTrainee:
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""
-        return bool(np.isfinite(self._z).all() and np.isfinite(self._scores).all())
+        arrays = (self._z, self._scores, self._bias)
+        return all(bool(np.isfinite(array).all()) for array in arrays)
 
     def _network(self) -> PatternNetwork:
         return PatternNetwork(

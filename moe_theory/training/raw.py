@@ -93,7 +93,7 @@ class RawTrainee:
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""
-        return all(bool(np.isfinite(array).all()) for array in self._trained())
+        return all(bool(np.isfinite(array).all()) for array in (*self._trained(), self._bias))
 
     def _trained(self) -> list[Array]:
         return [self._experts] if self._routers is None else [self._experts, self._routers]

@@ -161,9 +161,8 @@ class TrainingRun:
         data : PatchData
             N inputs.
         noise_seed : int or SeedSequence, optional
-            Adds noise to the scores of a `SampleMoE`, as its training does: that of its
-            ``draw_noise``. Without a seed there is none. The seed of the training gives the noise
-            that its first inputs had.
+            Adds the noise of ``draw_noise`` to the scores of a `SampleMoE`. Without a seed there is
+            none. The seed of the training gives what its first inputs had at full strength.
 
         Raises
         ------
@@ -174,11 +173,13 @@ class TrainingRun:
             If the training diverged.
         """
         self.check_fits(data)
+        if noise_seed is not None and not isinstance(self.model, SampleMoE):
+            allowed = f"None for a {type(self.model).__name__}: a SampleMoE alone has such noise"
+            raise reject("noise_seed", noise_seed, allowed)
         if noise_seed is not None:
-            if not isinstance(self.model, SampleMoE):
-                allowed = f"None for a {type(self.model).__name__}: a SampleMoE alone has noise"
-                raise reject("noise_seed", noise_seed, allowed)
             noise_seed = seed_sequence(noise_seed, "noise_seed")
+        if self.weights.bias is not None:
+            finite("weights.bias", self.weights.bias)
         inputs = prepare(self.model, self.weights, data)
         f = outputs(self.model, self.weights, inputs, noise_seed)
         finite("outputs f(x)", f)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._validation import boolean, choice, integer, real, reject, set_fields
 from moe_theory.kernels.codes import HINGE, LOGISTIC
@@ -165,8 +165,10 @@ class SGD:
             self._check_records(self.n_steps)
         limits = np.finfo(self.dtype)
         smallest, largest = float(limits.smallest_subnormal), float(limits.max)
-        for name in ("learning_rate", "router_learning_rate"):
+        for name in ("learning_rate", "router_learning_rate", "bias_rate"):
             rate = getattr(self, name)
+            if name == "bias_rate" and rate == 0:
+                continue
             if rate is not None and not smallest <= rate <= largest:
                 allowed = f"a {self.dtype} number, from {smallest:.2g} to {largest:.2g}"
                 raise reject(name, rate, allowed)
@@ -210,7 +212,7 @@ class SGD:
         """The loss at which to stop, or −1 for none, as the kernels take it."""
         return -1.0 if self.stop_loss is None else self.stop_loss
 
-    def noise_share(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+    def noise_share(self, steps: ArrayLike) -> NDArray[np.float64]:
         """Return what the noise is multiplied by in each of ``steps``, which count from 0.
 
         Examples
@@ -219,8 +221,8 @@ class SGD:
         [1.0, 0.5, 0.0, 0.0]
         """
         if self.noise_steps is None:
-            return np.ones(len(steps))
-        return np.maximum(0.0, 1.0 - steps / self.noise_steps)
+            return np.ones(np.shape(steps))
+        return np.maximum(0.0, 1.0 - np.asarray(steps) / self.noise_steps)
 
     @property
     def router_rate(self) -> float:

@@ -66,8 +66,7 @@ def run_steps(
 
 def finite_weights(weights: Weights) -> bool:
     """Return whether all weights are finite."""
-    arrays = (weights.experts, weights.output, weights.routers)
-    return all(bool(np.isfinite(array).all()) for array in arrays if array is not None)
+    return all(bool(np.isfinite(array).all()) for array in weights.arrays().values())
 
 
 def cut(block: Block, marks: Iterable[int], per_call: int) -> Iterator[Block]:

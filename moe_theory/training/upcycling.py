@@ -66,8 +66,9 @@ def upcycle(
     Notes
     -----
     Where every patch or input goes to experts whose gates sum to 1, copies compute what the dense
-    network does: with renormalised gates and room for all patches, or where inputs choose without a
-    gate. Else outputs start on another scale.
+    network does: with renormalised gates, room for all patches and no shared expert, or where
+    inputs choose without a gate; and with the pooling of the dense network. Else outputs start on
+    another scale.
 
     Source: copies and fresh routers are those of Komatsuzaki et al., Sparse Upcycling, 2023. Units
     drawn anew are those of Nakamura et al., Drop-Upcycling, 2025, whose new weights have mean and

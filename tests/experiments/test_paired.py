@@ -54,6 +54,8 @@ def test_what_is_not_reached():
         ({"spent": [0.0, 1.0]}, "more spent must be above 0 and rising"),
         ({"spent": [2.0, 1.0]}, "more spent must be above 0 and rising"),
         ({"spent": [1.0, 2.0, 3.0]}, r"more errors\.shape must be \(D, 3\)"),
+        ({"errors": [[0.5, 0.1]]}, "at least 2 draws"),
+        ({"errors": [[0.5, 7.0]] * 2}, r"more errors must be fractions"),
         ({"errors": [[0.5, 0.1]] * 3}, r"len\(less errors\) must be 3"),
     ],
 )

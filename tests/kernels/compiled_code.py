@@ -33,11 +33,12 @@ from moe_theory.training.compiled import _train_all
 FREEDOMS = re.compile(r"\b(?:fadd|fsub|fmul|fdiv|frem|fneg|fcmp|call|select|phi) ([a-z]+) ")
 FLAGS = {"fast", "reassoc", "contract", "nnan", "ninf", "nsz", "arcp", "afn"}
 CALLED = re.compile(r"(?:call|invoke) [^@\n]*@\"?([\w.$-]+)\"?\(")
-# Rounded in one way by IEEE 754, or not about numbers: memory, errors, bounds of loops.
+# Rounded in one way by IEEE 754, also fma and sqrt of a C library, or not about numbers: memory,
+# errors, bounds of loops.
 KNOWN = re.compile(
     r"(?:llvm\.(?:fma|sqrt|fabs|mem|lifetime|assume|smin|smax|umin|umax|abs|vector|experimental|"
     r"ctpop|cttz|ctlz|fshl|usub|uadd|umul|smul|sadd|ssub|expect|trap|is\.fpclass|dbg|stack|load|"
-    r"masked)|NRT_|nrt_|numba_|Py|_Py|_ZN|cfunc|memset|memcpy|memmove|fmaf?$|\.numba|"
+    r"masked)|NRT_|nrt_|numba_|Py|_Py|_ZN|cfunc|memset|memcpy|memmove|fmaf?$|sqrtf?$|\.numba|"
     r"printf|puts|free|malloc|llvm\.x86\.atomic)"
 )
 

@@ -172,3 +172,18 @@ def test_training_with_fixed_routers(engine, n_experts):
 def test_what_cannot_be(ask, message):
     with pytest.raises(ValueError, match=message):
         ask()
+
+
+def test_small_leads_are_solved_as_large_ones():
+    """Gates that hardly differ, as before training: the solver sees leads at their own size."""
+    rng = np.random.default_rng(0)
+    leads, shares = rng.normal(size=(66, 2)), np.ones(66)
+    large = balanced_bias(0.5 + 0.01 * leads, shares)
+    small = balanced_bias(0.5 + 1e-10 * leads, shares)
+    np.testing.assert_allclose(1e8 * small.bias, large.bias, atol=1e-7)
+
+
+def test_rates_too_small_for_steps_are_refused():
+    for rate in (1e-320, 1e-300):
+        with pytest.raises(ValueError, match="bias_rate must be large enough"):
+            bias_cycle([[0.9, 0.1], [0.6, 0.4]], [1, 1], rate)

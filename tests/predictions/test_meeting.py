@@ -141,3 +141,9 @@ def test_limits_of_noise():
     assert experts_visited([0.5, 0.5], 0) == 0.0
     with pytest.raises(ValueError, match=r"chances must be .*\[0, 1\]"):
         experts_visited([0.5, 1.5], 2)
+
+
+def test_scores_too_far_apart_for_the_noise_are_refused():
+    for scores, scale in (([1.0, 0.0, -1.0], 1e-17), ([1e16, 0.0, 0.5], 1.0)):
+        with pytest.raises(ValueError, match="noise_scale must be at least"):
+            choice_chances(scores, "uniform", scale, 2)

@@ -13,6 +13,7 @@ from moe_theory import (
     SGD,
     PatchData,
     PatchPatterns,
+    SampleMoE,
     TokenChoiceMoE,
     Weights,
     choose_experts,
@@ -20,6 +21,7 @@ from moe_theory import (
     train_many,
 )
 from moe_theory._random import stream
+from moe_theory.inference import fine_tune
 from moe_theory.training import work
 
 PATTERNS = PatchPatterns(n_patches=6, n_irrelevant=9, patch_dim=12)
@@ -225,3 +227,37 @@ def test_a_training_goes_on_from_its_weights(draws, dtype):
     rest = train(model, DATA, replace(sgd, n_steps=5), 2, engine="raw", initial=first.weights)
     assert_same(whole, rest)
     assert whole.flops.total == first.flops.total + rest.flops.total
+
+
+def test_noise_that_ends_leaves_no_ties_to_rounding():
+    """Routers at 0 need noise to the end: patterns first met thereafter would go by rounding."""
+    model = TokenChoiceMoE(4, 8, noise="gaussian", router_init_std=0.0)
+    whole = PATTERNS.sample(20, 0)
+    assert train(model, whole, SGD(0.1, 5, n_steps=3)).n_steps == 3
+    for other in (model, SampleMoE(4, 8, router_init_std=0.0)):
+        with pytest.raises(ValueError, match="router_init_std must be above 0"):
+            train(other, whole, SGD(0.1, 5, n_steps=3, noise_steps=2))
+
+
+@pytest.mark.parametrize("engine", ["raw", "pattern"])
+def test_a_bias_that_is_not_finite_is_divergence(engine):
+    data = PATTERNS.sample(20, 0)
+    model = TokenChoiceMoE(5, 10, router_init_std=0.1)
+    sgd = SGD(0.1, 5, n_steps=8, bias_rate=3e38)
+    run = train(model, data, sgd, raise_on_divergence=False, engine=engine)
+    assert run.diverged_at is not None
+    for rate in (1e39, 1e-60):
+        with pytest.raises(ValueError, match="bias_rate must be a float32 number"):
+            SGD(0.1, 5, n_steps=8, bias_rate=rate)
+    whole = train(model, data, SGD(0.1, 5, n_steps=8, bias_rate=0.01))
+    wrong = replace(whole, weights=replace(whole.weights, bias=np.full(5, np.nan)))
+    for judge in (wrong.predict, wrong.expert_load):
+        with pytest.raises(ValueError, match=r"weights\.bias must be finite"):
+            judge(data)
+
+
+def test_fine_tuning_takes_shared_experts():
+    data = PATTERNS.sample(20, 0)
+    run = train(TokenChoiceMoE(3, 8, n_shared=1, router_init_std=0.1), data, SGD(0.1, 5, n_steps=3))
+    tuned = fine_tune(run, data, SGD(0.1, 5, n_steps=3))
+    np.testing.assert_array_equal(tuned.initial.experts, run.weights.experts)

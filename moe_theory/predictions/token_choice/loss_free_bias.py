@@ -15,6 +15,8 @@ from moe_theory.predictions.token_choice.arguments import affinity_array, share_
 Array = NDArray[np.float64]
 # A fraction of a pattern that is further from 0 and 1 than this is split.
 WHOLE = 1e-9
+# Beyond this, steps are not told apart.
+MOST_STEPS = 2**53
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +94,17 @@ def balanced_bias(affinities: ArrayLike, shares: ArrayLike, n_chosen: int = 1) -
     chosen = integer("n_chosen", n_chosen, 1, n_experts)
     per_pattern = sparse.kron(sparse.eye(n_patterns), np.ones((1, n_experts)))
     per_expert = sparse.kron(share[None, :], sparse.eye(n_experts))
+    # Only leads count; at their own size they are far above the tolerances of the solver.
+    leads = share[:, None] * (matrix - matrix.mean(axis=1, keepdims=True))
+    scale = float(np.abs(leads).max()) or 1.0
     solved = optimize.linprog(
-        -(share[:, None] * matrix).ravel(),
+        -(leads / scale).ravel(),
         A_eq=sparse.vstack([per_pattern, per_expert]),
         b_eq=np.r_[np.full(n_patterns, chosen), np.full(n_experts, chosen / n_experts)],
         bounds=(0, 1),
         method="highs-ds",
     )
-    bias = solved.eqlin.marginals[n_patterns:]
+    bias = scale * solved.eqlin.marginals[n_patterns:]
     fractions = solved.x.reshape(matrix.shape)
     split = ((fractions > WHOLE) & (fractions < 1 - WHOLE)).any(axis=1)
     return BalancedChoice(bias - (bias.max() + bias.min()) / 2, fractions, split)
@@ -180,7 +185,10 @@ def bias_cycle(affinities: ArrayLike, shares: ArrayLike, bias_rate: float) -> Bi
     share = share_array(shares, len(matrix), scaled=False)
     rate = real("bias_rate", bias_rate, 0.0, open_low=True)
     # A pattern chooses expert 0 once the bias has been raised so many times.
-    needed = np.ceil((matrix[:, 1] - matrix[:, 0]) / (2 * rate))
+    with np.errstate(over="ignore"):
+        needed = np.ceil((matrix[:, 1] - matrix[:, 0]) / (2 * rate))
+    if np.abs(needed).max() > MOST_STEPS:
+        raise reject("bias_rate", rate, f"large enough for at most {MOST_STEPS} steps")
     places = _last_places(needed, share)
     first = needed <= places[:, None]
     return BiasCycle(

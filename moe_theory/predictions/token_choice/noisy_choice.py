@@ -10,12 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from moe_theory._typed import typed
-from moe_theory._validation import choice, integer, read_only, real
+from moe_theory._validation import choice, integer, read_only, real, reject
 from moe_theory.predictions.token_choice.arguments import expert_array
 
 Array = NDArray[np.float64]
 # Nodes of a quadrature over Gaussian noise, and how many standard deviations it covers.
 NODES, FARTHEST = 400, 9.0
+# In units of the noise; of scores further apart rounding takes more than the noise.
+FARTHEST_APART = 1e12
 
 
 @typed
@@ -34,7 +36,7 @@ def choice_chances(
     noise : {"gaussian", "uniform"}
         The noise on every score is N(0, 1) or uniform on (0, 1), times ``noise_scale``.
     noise_scale : float
-        Positive.
+        Positive, and at least 10⁻¹² of the largest difference of two scores.
     n_chosen : int
         c, in [1, k].
 
@@ -66,13 +68,13 @@ def choice_chances(
     scale = real("noise_scale", noise_scale, 0.0, open_low=True)
     n_experts = len(score)
     n_chosen = integer("n_chosen", n_chosen, 1, n_experts)
-    with np.errstate(over="ignore"):
-        behind = (score - score.max()) / scale
+    if float(score.max() - score.min()) > FARTHEST_APART * scale:
+        least = f"at least {float(score.max() - score.min()) / FARTHEST_APART:.2g}"
+        raise reject("noise_scale", scale, f"{least}, beside scores so far apart")
+    behind = (score - score.max()) / scale
     nodes = _gaussian_nodes if kind == "gaussian" else _uniform_nodes
     chances = np.zeros(n_experts)
     for s, own in enumerate(behind):
-        if not np.isfinite(own):
-            continue
         noisy, weights = nodes(own, behind)
         below = noisy[:, None] - np.delete(behind, s)
         below = special.ndtr(below) if kind == "gaussian" else np.clip(below, 0.0, 1.0)
