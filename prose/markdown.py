@@ -83,7 +83,8 @@ def savings_table(head: str) -> str:
     body = []
     for quantity, name in (("N*", "N\\*"), ("operations", "operations")):
         for data, arm, k, *cells in savings_cells(quantity, at):
-            body.append([f"{name}: {data}, {arm}, *k* = {k}", *cells])
+            network = {"joint_l2": "joint, faster rate"}.get(arm, arm)
+            body.append([f"{name}: {data}, {network}, *k* = {k}", *cells])
         for data in ("patterns", "clusters", "digits"):
             row = table("whole_inputs", quantity=quantity, data=data, arm="whole_input")
             whole = f"{name}: {data}, whole inputs, *k* = 8"
