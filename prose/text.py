@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+from moe_theory.plotting import interval_text
+
 POWERS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 LOWERED = str.maketrans(POWERS, "0123456789")
 COMMANDS = {"Ω": r"\Omega", "ε": r"\varepsilon", "γ": r"\gamma", "−": "-"}
@@ -56,8 +58,8 @@ def interval(value: float | str, low: float | str, high: float | str, digits: in
 
 
 def slope(value: float | str, low: float | str, high: float | str) -> str:
-    """Return an exponent with its interval, two decimals each."""
-    return f"{fixed(value)} [{fixed(low)}, {fixed(high)}]"
+    """Return an exponent with its interval, as pictures write it."""
+    return interval_text(float(value), float(low), float(high))
 
 
 def plus_minus(mean: float, error: float, decimals: int = 3) -> str:

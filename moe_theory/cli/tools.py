@@ -27,7 +27,7 @@ def _compile(options: argparse.Namespace) -> None:
     from moe_theory.kernels.cache import writable
     from moe_theory.training import compile_kernels
 
-    print("compiling kernels, once (two minutes)", file=sys.stderr)
+    print("compiling kernels, once (some five minutes)", file=sys.stderr)
     compile_kernels()
     _use_others()
     print(writable())

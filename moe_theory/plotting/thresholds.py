@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -93,13 +94,20 @@ def fit_rows(rows: Rows, x: str) -> ExponentFit | None:
 def interval_text(value: float, low: float, high: float) -> str:
     """Return a number with its interval, to two decimals, with minus signs.
 
+    Where an end would round to 0 and is not 0, there are more, up to four: its sign decides.
+
     Examples
     --------
     >>> interval_text(-0.251, -0.3, -0.001)
-    '−0.25 [−0.30, 0.00]'
+    '−0.251 [−0.300, −0.001]'
+    >>> interval_text(0.25, 0.0, 0.5)
+    '0.25 [0.00, 0.50]'
     """
-    rounded = (round(real("number", end), 2) + 0.0 for end in (value, low, high))
-    return "{:.2f} [{:.2f}, {:.2f}]".format(*rounded).replace("-", "−")
+    ends = [real("number", end) for end in (value, low, high)]
+    hidden = [end for end in ends[1:] if end and abs(end) < 0.005]
+    decimals = min(4, max((-math.floor(math.log10(2 * abs(end))) for end in hidden), default=2))
+    rounded = (f"{round(end, decimals) + 0.0:.{decimals}f}" for end in ends)
+    return "{} [{}, {}]".format(*rounded).replace("-", "−")
 
 
 @typed

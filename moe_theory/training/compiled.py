@@ -23,7 +23,7 @@ def compile_kernels() -> int:
     """Train and test every network once in both precisions and by both engines.
 
     What is compiled stays on disk for this version of the package and this kind of processor; it
-    takes some two minutes the first time, and seconds thereafter. Call it once before many
+    takes some five minutes the first time, and seconds thereafter. Call it once before many
     processes start, on a cluster for instance, or they all compile the same. What was compiled
     from other versions of the kernels is deleted.
 
