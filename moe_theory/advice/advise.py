@@ -27,7 +27,8 @@ class Option:
     samples, steps, flops : float
         N*(ε), and the steps and floating-point operations of training with N* samples.
     saving : float
-        N*(ε) of the dense network over that of this one.
+        What the dense network takes over what this one does, of samples or operations: of what is
+        minimised.
 
     Examples
     --------
@@ -118,20 +119,12 @@ def advise(patterns: PatchPatterns, epsilon: float, minimise: Goal = "samples") 
     (True, True)
     """
     choice("minimise", minimise, ("samples", "flops"))
-    known = predicted_samples(patterns, epsilon)
-    dense = next(o.samples for o in known if o.arm == "dense")
+    known = [o for o in predicted_samples(patterns, epsilon) if math.isfinite(o.samples)]
+    taken = [{"samples": o.samples, "flops": flops_of(patterns, o)} for o in known]
+    dense = next(own[minimise] for o, own in zip(known, taken, strict=True) if o.arm == "dense")
     options = [
-        Option(
-            o.arm,
-            o.n_routed,
-            o.n_experts,
-            o.samples,
-            o.steps,
-            flops_of(patterns, o),
-            dense / o.samples,
-        )
-        for o in known
-        if math.isfinite(o.samples)
+        Option(o.arm, o.n_routed, o.n_experts, **own, steps=o.steps, saving=dense / own[minimise])
+        for o, own in zip(known, taken, strict=True)
     ]
     other = "flops" if minimise == "samples" else "samples"
     options.sort(key=lambda o: (getattr(o, minimise), getattr(o, other)))
