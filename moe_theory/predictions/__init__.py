@@ -29,6 +29,7 @@ from moe_theory.predictions.routers.aligned_routers import (
     certain_n_routed,
 )
 from moe_theory.predictions.routers.coverage import coverage_probability
+from moe_theory.predictions.routers.every_input import every_input_success
 from moe_theory.predictions.routers.least_routed import trained_n_routed
 from moe_theory.predictions.routers.success import RouterSuccess, router_success
 from moe_theory.predictions.token_choice.balance_loss import (
@@ -84,6 +85,7 @@ __all__ = [
     "certain_n_routed",
     "choice_chances",
     "coverage_probability",
+    "every_input_success",
     "expected_router_gradient",
     "expert_choice_success",
     "experts_visited",

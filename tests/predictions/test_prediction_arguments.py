@@ -36,6 +36,7 @@ CURVES = {
     "one_step_error": (p.one_step_error, DENSE, ONE),
     "one_step_error, gaussian": (partial(p.one_step_error, method="gaussian"), DENSE, ONE),
     "router_success": (p.router_success, *ROUTING),
+    "every_input_success": (p.every_input_success, *ROUTING),
     "router_success, training": (partial(p.router_success, inputs="training"), *ROUTING),
     "router_success, gaussian": (GAUSSIAN, *ROUTING),
     "router_success, training, gaussian": (partial(GAUSSIAN, inputs="training"), *ROUTING),

@@ -33,8 +33,16 @@ class Overtaking:
         """Return the success in a class of which the router saw ``own`` samples."""
         if self.n_routed == self.n:
             return 1.0
+        if self.p == 1:
+            return self._of_one_pattern(own, other)
         given = float(normal_mean(lambda start: self._given_start(own, other, start)))
         return min(max(given, 0.0), 1.0)
+
+    def _of_one_pattern(self, own: int, other: int) -> float:
+        """Return the success if p = 1, where the labels alone decide, but for the start."""
+        lead = (self.n - 1) * (own - other) - (own - self.delta_d * other)
+        ahead, behind = special.ndtr(np.array([lead, -lead]) / (math.sqrt(2) * self.noise))
+        return float(behind * self._kept[0] + ahead * self._kept[1])
 
     @cached_property
     def _kept(self) -> Real:
@@ -97,6 +105,16 @@ class Overtaking:
             power *= v
         result: Complex = value * u**first * v ** (self.p - last)
         return result
+
+
+@dataclass(frozen=True)
+class NoneAhead(Overtaking):
+    """The same, where only b = 0 is a success: for l < n no input that can occur then fails."""
+
+    @cached_property
+    def _kept(self) -> Real:
+        kept: Real = np.eye(1, self.p + 1)[0]
+        return kept
 
 
 def _parts(n_rows: int, means: tuple[float, float], n_columns: int) -> Iterator[slice]:
