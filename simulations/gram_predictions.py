@@ -6,7 +6,6 @@ found the error that was drawn. Predictions have no free parameter.
 """
 
 import math
-from functools import cache
 
 import numpy as np
 
@@ -42,7 +41,6 @@ def sizes(n_train: int) -> list[int]:
     return sorted({max(4, 2 * round(n_train * factor / 2)) for factor in FACTORS})
 
 
-@cache
 def drawn_settings() -> list[tuple[dict, PatchPatterns, DenseCNN | SeparateMoE, SGD]]:
     rng = np.random.default_rng(SEED)
     return [
