@@ -27,10 +27,9 @@ QUICK = (0, 8, 16, 24, 32, 40, 48, 56)
 
 def experiment(scale: str) -> Sweep:
     quick = scale == "quick"
-    chosen = drawn_settings()
     settings = [
         Setting(labels, patterns, network, sgd, n_train)
-        for place, (labels, patterns, network, sgd) in enumerate(chosen)
+        for place, (labels, patterns, network, sgd) in enumerate(SETTINGS)
         if not quick or place in QUICK
         for n_train in sizes(PILOT[place])
     ]
@@ -90,6 +89,9 @@ def drawn_setting(rng, number: int, domain: str, arm: str):
     return labels, patterns, network, sgd
 
 
+SETTINGS = drawn_settings()
+
+
 def measure(run, test, train):
     known = trained_error(patterns_of(run, test), run.model, run.sgd, run.n_train)
     return {
@@ -106,7 +108,7 @@ def patterns_of(run, test) -> PatchPatterns:
     sizes_of = test.n_patches, test.n_patterns - 2
     (found,) = {
         patterns
-        for place, (_, patterns, network, sgd) in enumerate(drawn_settings())
+        for place, (_, patterns, network, sgd) in enumerate(SETTINGS)
         if (network, sgd) == (run.model, run.sgd)
         and (patterns.n_patches, patterns.n_irrelevant) == sizes_of
         and run.n_train in sizes(PILOT[place])
