@@ -33,7 +33,7 @@ def experiment(scale: str) -> Sweep:
         if not quick or place in QUICK
         for n_train in sizes(PILOT[place])
     ]
-    return Sweep(settings, n_test=500, n_draws=10 if quick else 40, measure=measure)
+    return Sweep(settings, n_test=500, n_draws=10 if quick else 30, measure=measure)
 
 
 def sizes(n_train: int) -> list[int]:
