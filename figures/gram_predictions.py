@@ -28,6 +28,8 @@ TITLES = {
 }
 MARKERS = {"dense": "o", "separate": "s"}
 ACCURACY = 0.15
+# Steps that a training is given.
+MOST_STEPS = 40_000
 # Random training sets come in so many groups, from which the spread of a prediction is taken.
 N_GROUPS = 8
 VERDICTS = {
@@ -69,6 +71,7 @@ def error_rows(results: Results) -> list[dict]:
             "simulated_high": high, "predicted": known, "ratio": known / max(simulated, 1e-9),
             "wide": float(wide) / max(simulated, 1e-9),
             "steps_ratio": here[0]["predicted_steps"] / steps,
+            "stuck": sum(row["steps"] >= MOST_STEPS for row in here),
         }))  # fmt: skip
     return rows
 
@@ -85,7 +88,7 @@ def sample_row(results: Results) -> dict:
         **{name: at[name] for name in LABELS}, "quantity": "samples", "n_train": None,
         "n_draws": simulated["n_draws"], "simulated": simulated["value"],
         "simulated_low": simulated["low"], "simulated_high": simulated["high"],
-        "predicted": known["value"], "steps_ratio": None,
+        "predicted": known["value"], "steps_ratio": None, "stuck": None,
     }  # fmt: skip
     if simulated["censored"] or known["censored"] or not np.isfinite(simulated["high"]):
         side = "simulated" if simulated["censored"] or not known["censored"] else "predicted"
@@ -121,6 +124,8 @@ def judged(row: dict) -> dict:
 
 def reason(row: dict) -> str:
     """Name what is known to be poor there, see docs/theory/gram.md."""
+    if row["stuck"]:
+        return "some networks never reach the loss: too few of their units are left"
     if row["quantity"] == "error" and row["simulated"] < 0.01:
         return "tail: few draws err"
     return "not known"
