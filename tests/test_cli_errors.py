@@ -182,7 +182,7 @@ def files(tmp_path, monkeypatch):
         ("advise --n-patches 2", "n_patches must be"),
         ("advise --epsilon 0", "epsilon must be"),
         ("predict --n-train 2", "n_train must be"),
-        ("predict --delta-d 0.5", "delta_d must be 0"),
+        ("predict --model joint --delta-d 0.5", "delta_d must be 0"),
         ("prune --score beauty --ratio 0.5", "score must be one of"),
         ("prune --ratio 1", "ratio must be"),
         ("prune --run nothing", "No such file or directory: nothing"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -177,12 +178,17 @@ class PatchPatterns:
         delta_prime = real("delta_prime", delta_prime, 0, open_low=True)
         if not any(self.n_closer) or self.closeness * (1 - self.delta_d) < delta_prime:
             return 1
-        return 1 + self._limit
+        return 1 + self.most_closer
 
     @property
-    def _limit(self) -> int:
+    def most_closer(self) -> int:
         """Largest number of closer patches of one side in one input."""
         return self.n_patches - 1 if self.max_closer is None else self.max_closer
+
+    @property
+    def has_surplus(self) -> bool:
+        """Whether an input can draw more closer patches of one side than it may hold."""
+        return any(self.n_closer) and self.most_closer < self.n_patches - 1
 
     def sample(self, n_samples: int, seed: Seed, *, split: str = "train") -> PatchData:
         """Draw N inputs as `DataModel.sample` says; the dictionary does not depend on ``seed``.
@@ -218,8 +224,8 @@ class PatchPatterns:
         # With p = 0 the only patch is overwritten below.
         indices = rng.integers(2, 2 + max(self.n_irrelevant, 1), size, dtype=np.int32)
         indices[rows, positions] = labels < 0
-        if any(self.n_closer) and self._limit < self.n_patches - 1:
-            self._redraw_surplus(indices, split_stream(seed, split, "surplus"))
+        if self.has_surplus:
+            redraw_surplus(self, indices, 2, split_stream(seed, split, "surplus"))
         if self.is_finite:
             dictionary: NDArray[np.float64] = self.dictionary
         else:
@@ -233,18 +239,25 @@ class PatchPatterns:
             dictionary, read_only(indices), read_only(labels), positions=read_only(positions)
         )
 
-    def _redraw_surplus(self, indices: NDArray[np.int32], rng: Generator) -> None:
-        """Replace in place the closer patches above the limit, a random subset of them."""
-        limit, first_neutral = self._limit, 2 + sum(self.n_closer)
-        for low, high in ((2, 2 + self.n_closer[0]), (2 + self.n_closer[0], first_neutral)):
-            closer = (indices >= low) & (indices < high)
-            rows = np.flatnonzero(closer.sum(axis=1) > limit)
-            # The patches with the smallest keys stay, so that no place is favoured.
-            keys = np.where(closer[rows], rng.random((len(rows), self.n_patches)), np.inf)
-            cut = np.partition(keys, limit, axis=1)[:, limit, None]
-            row, place = np.nonzero(closer[rows] & (keys >= cut))
-            redrawn = rng.integers(first_neutral, 2 + self.n_irrelevant, len(row), dtype=np.int32)
-            indices[rows[row], place] = redrawn
+
+def redraw_surplus(
+    patterns: PatchPatterns, indices: NDArray[Any], first: int, rng: Generator
+) -> None:
+    """Replace in place the closer patches above the limit, a random subset of them.
+
+    ``indices`` (inputs, places) number the centres from ``first`` on.
+    """
+    limit, first_neutral = patterns.most_closer, first + sum(patterns.n_closer)
+    second = first + patterns.n_closer[0]
+    for low, high in ((first, second), (second, first_neutral)):
+        closer = (indices >= low) & (indices < high)
+        rows = np.flatnonzero(closer.sum(axis=1) > limit)
+        # The patches with the smallest keys stay, so that no place is favoured.
+        keys = np.where(closer[rows], rng.random((len(rows), indices.shape[1])), np.inf)
+        cut = np.partition(keys, limit, axis=1)[:, limit, None]
+        row, place = np.nonzero(closer[rows] & (keys >= cut))
+        last = first + patterns.n_irrelevant
+        indices[rows[row], place] = rng.integers(first_neutral, last, len(row), dtype=np.int32)
 
 
 def _closer_counts(n_closer: object, n_irrelevant: int) -> tuple[int, int]:

@@ -106,10 +106,6 @@ def test_samples_invert_the_error():
     ("data", "network", "training", "message"),
     [
         ({"spread": 0.1}, {}, {}, "spread must be 0"),
-        ({"n_closer": (1, 0)}, {}, {}, "n_closer must be"),
-        ({"delta_d": 0.5}, {}, {}, "delta_d must be 0"),
-        ({"balanced": False}, {}, {}, "balanced"),
-        ({"positive_fraction": 0.3}, {}, {}, "positive_fraction"),
         ({"n_irrelevant": 8}, {}, {}, "n_irrelevant must be >= 16"),
         ({}, {"output_weights": "gaussian"}, {}, 'output_weights must be "signs"'),
         ({}, {"n_hidden": 2}, {}, "units per expert must be >= 4"),

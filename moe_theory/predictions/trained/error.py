@@ -21,8 +21,9 @@ from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, SeparateMoE
 from moe_theory.predictions.predicted_error import PredictedError
 from moe_theory.predictions.sample_search import bracket
-from moe_theory.predictions.trained.final_state import final_state
-from moe_theory.predictions.trained.setting import FEWEST_SAMPLES, TrainedSetting, trained_setting
+from moe_theory.predictions.trained.final_state import FinalState, final_state
+from moe_theory.predictions.trained.gram_flow import gram_state
+from moe_theory.predictions.trained.setting import TrainedSetting, fewest_samples, trained_setting
 from moe_theory.predictions.trained.training_set import draw_training_set
 from moe_theory.training.sgd import SGD
 
@@ -72,20 +73,21 @@ def trained_error(
     """Return the expected test error of a network trained until its loss is ``stop_loss``.
 
     The expectation is over training samples, initial weights, batches, routers and the fresh
-    input. No parameter is fitted. The equations of the final state are solved for 128 random
-    training sets, which leaves the noise that ``standard_error`` states, some 5 % of ε.
+    input. No parameter is fitted. For 128 random training sets, the equations of the final state
+    are solved if patterns are orthonormal and classes balanced, and else the flow of gradients
+    is followed. That leaves the noise that ``standard_error`` states, some 5 % of ε.
 
     Parameters
     ----------
     patterns : PatchPatterns
-        Without spread and closer patterns, δ_d = 0, balanced classes, p >= 16.
+        Without spread, p >= 16.
     model : DenseCNN or SeparateMoE
         With ``output_weights="signs"`` and at least 4 units per expert or, for k > 2, per pair.
     sgd : SGD
         Logistic loss and a ``stop_loss``; routers of ``"train"`` or ``"held_out"`` samples (N of
         them).
     n_train : int
-        N >= 4.
+        N >= 4, and so large that both classes have samples.
 
     Returns
     -------
@@ -99,16 +101,17 @@ def trained_error(
     Warns
     -----
     UserWarning
-        If p < n, where the error is overestimated; if equations were not solved; if the signs of
-        the units are decided in less than one epoch, so that the rate is too large for the
-        theory; or if ``n_steps`` is too small to reach ``stop_loss``.
+        If ``n_steps`` is too small to reach ``stop_loss``, or equations were not solved. With
+        orthonormal patterns and balanced classes, also if p < n, where the error is overestimated,
+        or if the signs of the units are decided in less than one epoch, so that the rate is too
+        large for the theory.
 
     Notes
     -----
     Takes a second at N = 100, and up to ten at N = 1000; beyond, time grows with N, and N that do
     not fit into memory are refused. Equal arguments give equal results.
 
-    Source: derived in docs/theory/trained.md.
+    Source: derived in docs/theory/trained.md and gram.md.
 
     Examples
     --------
@@ -122,7 +125,7 @@ def trained_error(
     # Threads that ask for the same wait for the first, rather than solve it too.
     with _LOCK, single_blas_thread():
         trained = _solve(setting)
-    if setting.p < setting.n:
+    if setting.patterns is None and setting.p < setting.n:
         _warn(
             f"n_irrelevant = {setting.p} is below n_patches = {setting.n}: units die and revive "
             "while inputs share most patterns, and the error is overestimated"
@@ -158,8 +161,8 @@ def trained_samples_to(
     Returns
     -------
     float
-        Between two even numbers of samples, by interpolation of log ε in log N; 4 if so few
-        are enough.
+        Between two even numbers of samples, by interpolation of log ε in log N; the fewest that
+        `trained_error` allows if they are enough, 4 of balanced classes.
 
     Raises
     ------
@@ -185,7 +188,7 @@ def trained_samples_to(
     epsilon = real("epsilon", epsilon, 0.002, 0.4)
     few, many, found = bracket(
         lambda n_train: trained_error(patterns, model, sgd, n_train),
-        epsilon, FEWEST_SAMPLES, LARGEST_N, resolution=0.1,
+        epsilon, fewest_samples(patterns), LARGEST_N, resolution=0.1,
     )  # fmt: skip
     if few == many:
         return float(few)
@@ -202,13 +205,13 @@ def _solve(setting: TrainedSetting) -> TrainedError:
     """Average over training sets, with κ₁ and κ₂ spread evenly over their laws in each group."""
     errors = np.full((N_GROUPS, GROUP_SIZE, 2), np.nan)
     steps, deciding = [], []
+    solve = _balanced_state if setting.patterns is None else gram_state
     for group in range(N_GROUPS):
         carriers = spread_carriers(setting.units, group)
         for place, known in enumerate(carriers.tolist()):
             rng = stream(group * GROUP_SIZE + place, "trained theory")
-            data = draw_training_set(setting, rng, (known[0], known[1]))
-            state = final_state(data)
-            deciding.append(data.deciding_steps)
+            state = solve(setting, rng, (known[0], known[1]))
+            deciding.append(state.data.deciding_steps)
             if state.converged:
                 margins = state.fresh_margins(rng, N_FRESH)
                 # Where an input sends only what was never seen, initial weights decide.
@@ -218,9 +221,10 @@ def _solve(setting: TrainedSetting) -> TrainedError:
     if failures == 1:
         raise reject("setting", setting, "one whose equations can be solved")
     positive, negative = np.nanmean(errors, axis=(0, 1)).tolist()
-    groups = np.nanmean(errors, axis=(1, 2))
+    fraction = 0.5 if setting.patterns is None else setting.patterns.positive_fraction
+    groups = np.nanmean(errors * [2 * fraction, 2 - 2 * fraction], axis=(1, 2))
     return TrainedError(
-        error=(positive + negative) / 2,
+        error=fraction * positive + (1 - fraction) * negative,
         positive=positive,
         negative=negative,
         standard_error=float(np.nanstd(groups, ddof=1) / math.sqrt(N_GROUPS)),
@@ -228,6 +232,12 @@ def _solve(setting: TrainedSetting) -> TrainedError:
         deciding_steps=round(float(np.mean(deciding))),
         failures=failures,
     )
+
+
+def _balanced_state(
+    setting: TrainedSetting, rng: np.random.Generator, carriers: tuple[float, float]
+) -> FinalState:
+    return final_state(draw_training_set(setting, rng, carriers))
 
 
 def spread_carriers(units: tuple[int, int], group: int) -> Array:

@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 
 from moe_theory.predictions.trained.kernels import Paths, follow_paths
 from moe_theory.predictions.trained.own_response import FewPatterns, FewSamples, faster
-from moe_theory.predictions.trained.training_set import TrainingSet, routed_patterns
+from moe_theory.predictions.trained.training_set import (
+    TrainingSet,
+    draw_patches,
+    routed_patterns,
+)
 
 Array = NDArray[Any]
 
@@ -48,7 +52,7 @@ class FinalState:
         """Return y f/scale of fresh inputs, shape (2, n_inputs): y = +1 first, then y = −1."""
         s, found = self.data.setting, np.zeros((2, n_inputs))
         for side, sign in enumerate((1.0, -1.0)):
-            patches = rng.integers(0, s.p, (n_inputs, s.n - 1))
+            patches = draw_patches(s, rng, n_inputs)
             positive = np.full(n_inputs, side == 0)
             sent = routed_patterns(s, self.data.routers, rng, patches, positive)
             for (patterns, kept, _), values in zip(sent, self.values, strict=True):

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import NDArray
 
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, SeparateMoE
 from moe_theory.predictions.assumptions import (
-    check_neutral_patterns,
+    FEWEST_PATTERNS,
     check_numbers_fit,
     check_plain,
     check_small_loss,
+    positive_counts,
 )
 from moe_theory.training.sgd import SGD
+
+Array = NDArray[Any]
 
 FEWEST_SAMPLES, FEWEST_UNITS = 4, 4
 # The largest initial output of a pattern, against what the discriminative one learns.
 SMALL_START = 0.05
+# The largest chance that random labels leave a class without a sample.
+ABSENT = 0.01
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,8 @@ class TrainedSetting:
         ν = σ_r N/(η_r T_r), the initial router in units of one patch.
     own_routers : bool
         Whether the routers were trained on the same samples as the experts.
+    patterns : PatchPatterns, optional
+        Where patterns are coupled, or classes are not balanced; ``n_positive`` is then drawn.
     """
 
     n: int
@@ -65,6 +75,7 @@ class TrainedSetting:
     target: float
     router_noise: float = 0.0
     own_routers: bool = True
+    patterns: PatchPatterns | None = None
 
     @property
     def carriers(self) -> float:
@@ -83,7 +94,7 @@ def trained_setting(
         If an assumption fails; the message names it.
     """
     n_train = integer("n_train", n_train, FEWEST_SAMPLES)
-    check_neutral_patterns(patterns)
+    _check_patterns(patterns, n_train)
     check_plain(model, sgd)
     n_routed = model.patches_per_expert(patterns.n_patches)
     n_experts = model.n_experts
@@ -121,9 +132,51 @@ def trained_setting(
         target=target,
         router_noise=noise,
         own_routers=sgd.router_samples == "train",
+        patterns=_beyond_neutral(patterns),
     )
     _check_sizes(setting, model.n_hidden, sgd.learning_rate)
     return setting
+
+
+def both_classes(patterns: PatchPatterns, n_train: int) -> tuple[Array, Array]:
+    """Return the possible numbers of positive samples that leave both classes, with their chances.
+
+    Examples
+    --------
+    >>> both_classes(PatchPatterns(4, 8, 10, positive_fraction=0.25), n_train=8)
+    (array([2]), array([1.]))
+    """
+    counts, chances = positive_counts(patterns, n_train)
+    kept = (counts > 0) & (counts < n_train)
+    return counts[kept], chances[kept]
+
+
+def fewest_samples(patterns: PatchPatterns) -> int:
+    """Return the least even N, from 4 on, of which both classes are all but sure to have some."""
+    n_train = FEWEST_SAMPLES
+    while both_classes(patterns, n_train)[1].sum() < 1 - ABSENT:
+        n_train += 2
+    return n_train
+
+
+def _check_patterns(patterns: PatchPatterns, n_train: int) -> None:
+    if both_classes(patterns, n_train)[1].sum() < 1 - ABSENT:
+        allowed = f"so large that both classes surely have samples, {fewest_samples(patterns)}"
+        raise reject("n_train", n_train, allowed)
+    if patterns.spread > 0:
+        raise reject("spread", patterns.spread, "0: the theory is for a finite dictionary")
+    if patterns.n_irrelevant < FEWEST_PATTERNS:
+        raise reject("n_irrelevant", patterns.n_irrelevant, f">= {FEWEST_PATTERNS}")
+    if patterns.n_patches < 2:
+        raise reject("n_patches", patterns.n_patches, ">= 2")
+
+
+def _beyond_neutral(patterns: PatchPatterns) -> PatchPatterns | None:
+    """Return the patterns without what does not matter; None where they learn apart, balanced."""
+    same = replace(patterns, patch_dim=patterns.n_irrelevant + 2, dictionary_seed=0)
+    plain = PatchPatterns(same.n_patches, same.n_irrelevant, same.patch_dim)
+    apart = replace(same, closeness=1.0, max_closer=None) if not any(same.n_closer) else same
+    return None if apart == plain else apart
 
 
 def _check_sizes(s: TrainedSetting, n_hidden: int, learning_rate: float) -> None:

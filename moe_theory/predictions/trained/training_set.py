@@ -9,6 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory.data.patterns import redraw_surplus
+from moe_theory.predictions.trained.coupled_patterns import (
+    coupled_normals,
+    coupled_sums,
+)
 from moe_theory.predictions.trained.kernels import Occurrences, Walk, surviving_units
 from moe_theory.predictions.trained.setting import TrainedSetting
 
@@ -90,10 +95,10 @@ def draw_training_set(
     """
     s = setting
     labels = np.where(np.arange(s.n_train) < s.n_positive, 1.0, -1.0)
-    patches = rng.integers(0, s.p, (s.n_train, s.n - 1))
-    routers = _routers(s, rng, labels, patches)
+    patches = draw_patches(s, rng, s.n_train)
+    routers = draw_routers(s, rng, labels, patches)
     counts = np.stack([
-        _counts(s, *sent) for sent in routed_patterns(s, routers, rng, patches, labels > 0)
+        counts_of(s, *sent) for sent in routed_patterns(s, routers, rng, patches, labels > 0)
     ])  # fmt: skip
     n_steps = _deciding_steps(s, labels, counts)
     ups, downs = np.zeros((2, s.n_experts, s.p + 2))
@@ -105,6 +110,14 @@ def draw_training_set(
     ups[:, s.p], downs[:, s.p + 1] = s.carriers, s.carriers
     ups[0, s.p], downs[-1, s.p + 1] = carriers
     return TrainingSet(s, labels, routers, counts, ups, downs, n_steps)
+
+
+def draw_patches(s: TrainedSetting, rng: np.random.Generator, n_inputs: int) -> Array:
+    """Return the irrelevant patterns of inputs, shape (inputs, n − 1)."""
+    patches = rng.integers(0, s.p, (n_inputs, s.n - 1))
+    if s.patterns is not None and s.patterns.has_surplus:
+        redraw_surplus(s.patterns, patches, 0, rng)
+    return patches
 
 
 def routed_patterns(
@@ -133,20 +146,25 @@ def routed_patterns(
     return sent
 
 
-def _routers(
+def draw_routers(
     s: TrainedSetting, rng: np.random.Generator, labels: Array, patches: Array
 ) -> DrawnRouters:
     """Return A_p = Σ ±1 over the patches that trained the routers, with the initial router."""
     if not s.own_routers:
-        patches = rng.integers(0, s.p, patches.shape)
+        patches = draw_patches(s, rng, len(patches))
     net = np.bincount(patches.ravel(), np.repeat(labels, s.n - 1), s.p)
     signs = np.array([1.0, -1.0])[: s.n_experts, None]
     noise = max(s.router_noise, 1e-6) * rng.standard_normal((s.n_experts, s.p + 2))
-    known = signs * np.append(net, [s.n_positive, s.n_positive - s.n_train]) + noise
+    known = signs * np.append(net, [s.n_positive, s.n_positive - s.n_train])
+    if s.patterns is not None:
+        noise = coupled_normals(s.patterns, noise)
+        known = coupled_sums(s.patterns, known)
+    known = known + noise
     return DrawnRouters(known[:, : s.p], known[:, s.p :].T)
 
 
-def _counts(s: TrainedSetting, patterns: Array, kept: Array, positive: Array) -> Array:
+def counts_of(s: TrainedSetting, patterns: Array, kept: Array, positive: Array) -> Array:
+    """Return how often each input sends each pattern, shape (inputs, p + 2)."""
     n_inputs = len(patterns)
     rows, places = np.nonzero(patterns >= 0)
     at = rows * (s.p + 2) + patterns[rows, places]
