@@ -15,6 +15,7 @@ from moe_theory.experiments import size_thresholds, student_interval
 from moe_theory.plotting import headline, number_ticks
 
 SIMULATION = "../simulations/gram_predictions.py"
+PREDICTED = ("predicted", "ratio", "wide", "steps_ratio", "ratio_low", "ratio_high")
 LABELS = (
     "number", "domain", "arm", "target", "n_patches", "n_irrelevant", "n_routed", "n_hidden",
     "batch_size", "rate", "stop_loss", "positive_fraction", "balanced", "delta_d", "n_closer",
