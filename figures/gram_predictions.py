@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from moe_theory import Results
-from moe_theory.experiments import size_thresholds, student_interval
+from moe_theory.experiments import agreement, size_thresholds, student_interval
 from moe_theory.plotting import headline, number_ticks
 
 SIMULATION = "../simulations/gram_predictions.py"
@@ -113,14 +113,11 @@ def sample_row(results: Results) -> dict:
 
 def judged(row: dict) -> dict:
     """Say whether a prediction is as close as is claimed, and if not, why."""
-    wide = min(row["wide"], 3.0)
-    low, high = (float(row["ratio"] * np.exp(side * wide)) for side in (-1, 1))
-    inside = abs(row["ratio"] - 1) <= ACCURACY
-    surely_not = low > 1 + ACCURACY or high < 1 - ACCURACY
-    verdict = "within" if inside else ("outside" if surely_not else "undecided")
-    why = "equality lies within the interval" if low <= 1 <= high else reason(row)
-    return {**row, "wide": wide, "ratio_low": low, "ratio_high": high, "verdict": verdict,
-            "reason": "" if inside else why}  # fmt: skip
+    found = agreement(row["ratio"], row["wide"], ACCURACY)
+    why = "equality lies within the interval" if found.holds_equality else reason(row)
+    why = "" if found.verdict == "within" else why
+    return {**row, "wide": found.wide, "ratio_low": found.low, "ratio_high": found.high,
+            "verdict": found.verdict, "reason": why}  # fmt: skip
 
 
 def reason(row: dict) -> str:
@@ -132,10 +129,12 @@ def reason(row: dict) -> str:
     return "not known"
 
 
-def bias_of(rows: list[dict]) -> tuple[float, float, float]:
-    """Return the mean of log(predicted/simulated), its standard error, and the spread."""
+def bias_of(rows: list[dict]) -> tuple[list[float], float]:
+    """Return the mean ratio with its interval, and the spread of its logarithm."""
     logs = np.log([row["ratio"] for row in rows])
-    return float(logs.mean()), float(logs.std(ddof=1)) / len(logs) ** 0.5, float(logs.std(ddof=1))
+    mean, spread = float(logs.mean()), float(logs.std(ddof=1))
+    ends = student_interval(mean, spread / len(logs) ** 0.5, len(logs))
+    return [float(np.exp(x)) for x in (mean, *ends)], spread
 
 
 def plot(table: list[dict]) -> Figure:
@@ -162,13 +161,13 @@ def plot(table: list[dict]) -> Figure:
     )  # fmt: skip
     inside = [row["verdict"] == "within" for row in found]
     n_open = sum(row["verdict"] == "open" for row in table)
-    mean, se, spread = bias_of(found)
+    (mean, low, high), spread = bias_of(found)
     headline(
         figure,
         f"Coupled patterns and unequal classes are predicted as well: {sum(inside)} of "
         f"{len(inside)} $N^*$ within 15 %",
-        f"settings drawn at random; predicted / simulated is {np.exp(mean):.2f} on average "
-        f"[{np.exp(mean - 2 * se):.2f}, {np.exp(mean + 2 * se):.2f}], its spread {spread:.0%}; "
+        f"settings drawn at random; predicted / simulated is {mean:.2f} on average "
+        f"[{low:.2f}, {high:.2f}], its spread {spread:.0%}; "
         f"{n_open} more not enclosed",
     )
     return figure

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from moe_theory import SGD, DenseCNN, PatchPatterns, Results
-from moe_theory.experiments import size_thresholds, student_interval
+from moe_theory.experiments import agreement, size_thresholds, student_interval
 from moe_theory.plotting import headline, number_ticks, summary_rows
 from moe_theory.predictions import one_step_error
 
@@ -153,18 +153,16 @@ def sample_rows(results: Results) -> list[dict]:
 
 def judged(row: dict) -> dict:
     """Say whether a prediction is as close as is claimed, and if not, why."""
-    bound, wide = ACCURACY[row["arm"]], min(row["wide"], 3.0)
-    low, high = (row["ratio"] * np.exp(side * wide) for side in (-1, 1))
-    inside = abs(row["ratio"] - 1) <= bound
-    surely_not = low > 1 + bound or high < 1 - bound
-    verdict = "within" if inside else ("outside" if surely_not else "undecided")
+    found = agreement(row["ratio"], row["wide"], ACCURACY[row["arm"]])
     why = reason(row)
-    if low <= 1 <= high:
+    if found.verdict == "within":
+        why = ""
+    elif found.holds_equality:
         why = "equality lies within the interval"
-    elif verdict == "undecided" and why == "not known":
+    elif found.verdict == "undecided" and why == "not known":
         why = "the interval reaches the bound"
-    return {**row, "wide": wide, "ratio_low": low, "ratio_high": high, "verdict": verdict,
-            "reason": "" if inside else why}  # fmt: skip
+    return {**row, "wide": found.wide, "ratio_low": found.low, "ratio_high": found.high,
+            "verdict": found.verdict, "reason": why}  # fmt: skip
 
 
 def reason(row: dict) -> str:

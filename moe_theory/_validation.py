@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -110,6 +110,11 @@ def finite(field: str, array: NDArray[Any]) -> None:
     if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{field} must be finite everywhere; got {array[where]} at index {where}")
+
+
+def all_finite(arrays: Iterable[NDArray[Any]]) -> bool:
+    """Return whether no number of the ``arrays`` is NaN or infinite."""
+    return all(bool(np.isfinite(array).all()) for array in arrays)
 
 
 def wrong_object(argument: str, value: object, wanted: str) -> TypeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scipy.stats import beta
 
 from prose.markdown import pipes
-from prose.queries import exponent_of, half_width
+from prose.queries import exponent_of, mean
 from prose.tables import Table, table
 from prose.text import fixed, number
 
@@ -43,10 +43,8 @@ def lemma_cell(target: str, n_routed: int) -> Table:
 
 def lemma_lost(n_routed: int) -> str:
     """Return the part of fresh inputs that lose their patch, in percent, with its interval."""
-    found = lemma_cell("most", n_routed)
-    middle, wide = float(found["simulated"]), half_width(float(found["se"]), int(found["n_draws"]))
-    ends = (100 * x for x in (middle, middle - wide, middle + wide))
-    return "{} [{}, {}]".format(*(fixed(x, 2) for x in ends))
+    row = lemma_cell("most", n_routed).one()
+    return mean({**row, "simulated_se": row["se"]}, "simulated", 2, scale=100)
 
 
 def lemma_failed(target: str, n_routed: int) -> str:

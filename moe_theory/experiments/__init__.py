@@ -1,5 +1,6 @@
 """Experiments over many trainings: what is run, and where its results are kept."""
 
+from moe_theory.experiments.agreement import Agreement, agreement
 from moe_theory.experiments.append_file import LockWarning, StoreError
 from moe_theory.experiments.crossing import crossing
 from moe_theory.experiments.mean_std import MeanStd, student_interval
@@ -18,6 +19,7 @@ from moe_theory.experiments.training_time import TrainingStudy
 from moe_theory.experiments.trial import gates_per_expert, measurements
 
 __all__ = [
+    "Agreement",
     "DivergenceWarning",
     "Evaluation",
     "LockWarning",
@@ -33,6 +35,7 @@ __all__ = [
     "Sweep",
     "Threshold",
     "TrainingStudy",
+    "agreement",
     "crossing",
     "gates_per_expert",
     "grid",

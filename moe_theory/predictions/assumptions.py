@@ -146,6 +146,14 @@ def check_small_start(patterns: PatchPatterns, model: DenseCNN, sgd: SGD, n_trai
         raise reject("init_std", model.init_std, f"{allowed} the smallest change of a step")
 
 
+def check_not_few(patterns: PatchPatterns) -> None:
+    """Raise ValueError unless there are many irrelevant patterns, and one in each input."""
+    if patterns.n_irrelevant < FEWEST_PATTERNS:
+        raise reject("n_irrelevant", patterns.n_irrelevant, f">= {FEWEST_PATTERNS}")
+    if patterns.n_patches < 2:
+        raise reject("n_patches", patterns.n_patches, ">= 2")
+
+
 def check_neutral_patterns(patterns: PatchPatterns) -> None:
     """Raise ValueError unless patterns are orthonormal, δ_d = 0, balanced and not few."""
     check_orthogonal(patterns)
@@ -154,10 +162,7 @@ def check_neutral_patterns(patterns: PatchPatterns) -> None:
     if not patterns.balanced or patterns.positive_fraction != 0.5:
         given = (patterns.balanced, patterns.positive_fraction)
         raise reject("(balanced, positive_fraction)", given, "(True, 0.5)")
-    if patterns.n_irrelevant < FEWEST_PATTERNS:
-        raise reject("n_irrelevant", patterns.n_irrelevant, f">= {FEWEST_PATTERNS}")
-    if patterns.n_patches < 2:
-        raise reject("n_patches", patterns.n_patches, ">= 2")
+    check_not_few(patterns)
 
 
 def check_small_loss(sgd: SGD) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory._arithmetic import VECTOR_BYTES, combine, padded, products
+from moe_theory._validation import all_finite
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.arguments import Gram, PatternNetwork, Samples
 from moe_theory.kernels.pattern_fixed import train_pattern_fixed
@@ -133,8 +134,7 @@ class PatternTrainee:
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""
-        arrays = (self._z, self._scores, self._bias)
-        return all(bool(np.isfinite(array).all()) for array in arrays)
+        return all_finite((self._z, self._scores, self._bias))
 
     def _network(self) -> PatternNetwork:
         return PatternNetwork(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory._arithmetic import padded
+from moe_theory._validation import all_finite
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.fixed import train_fixed
 from moe_theory.kernels.joint import train_joint
@@ -93,7 +94,7 @@ class RawTrainee:
 
     def finite(self) -> bool:
         """Return whether all weights are finite."""
-        return all(bool(np.isfinite(array).all()) for array in (*self._trained(), self._bias))
+        return all_finite((*self._trained(), self._bias))
 
     def _trained(self) -> list[Array]:
         return [self._experts] if self._routers is None else [self._experts, self._routers]

@@ -166,10 +166,8 @@ class SGD:
         limits = np.finfo(self.dtype)
         smallest, largest = float(limits.smallest_subnormal), float(limits.max)
         for name in ("learning_rate", "router_learning_rate", "bias_rate"):
-            rate = getattr(self, name)
-            if name == "bias_rate" and rate == 0:
-                continue
-            if rate is not None and not smallest <= rate <= largest:
+            # None or 0 is none.
+            if (rate := getattr(self, name)) and not smallest <= rate <= largest:
                 allowed = f"a {self.dtype} number, from {smallest:.2g} to {largest:.2g}"
                 raise reject(name, rate, allowed)
 

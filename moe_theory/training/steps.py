@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from moe_theory._progress import progress_bar
 from moe_theory._random import Seed, stream
 from moe_theory._stopping import check
+from moe_theory._validation import all_finite
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED, SCAN
 from moe_theory.models import Weights
@@ -66,7 +67,7 @@ def run_steps(
 
 def finite_weights(weights: Weights) -> bool:
     """Return whether all weights are finite."""
-    return all(bool(np.isfinite(array).all()) for array in weights.arrays().values())
+    return all_finite(weights.arrays().values())
 
 
 def cut(block: Block, marks: Iterable[int], per_call: int) -> Iterator[Block]:

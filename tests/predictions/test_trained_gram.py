@@ -3,7 +3,11 @@
 Twins move whole weights of the networks, and know nothing of patterns' inner products.
 """
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +33,7 @@ from moe_theory.predictions.trained.gram_kernels import (
 from moe_theory.predictions.trained.setting import fewest_samples, trained_setting
 from moe_theory.predictions.trained.training_set import draw_patches, routed_patterns
 
+ROOT = Path(__file__).parents[2]
 CLOSER = {"delta_d": 0.4, "n_closer": (2, 1), "closeness": 0.7}
 N_SEEDS = 240
 
@@ -270,3 +275,25 @@ def test_both_classes_must_have_samples():
     assert fewest_samples(replace(patterns, balanced=False)) == 44
     assert fewest_samples(replace(patterns, positive_fraction=0.5)) == 4
     assert trained_samples_to(patterns, model, sgd, 0.4) == 6
+
+
+@pytest.mark.parametrize("library", ["Haswell", "Prescott"])
+def test_another_blas_draws_the_same(library):
+    """Closer patterns are alike: which axes their Gram matrix has is the choice of a library."""
+    asked = (
+        "from moe_theory import *\n"
+        "from moe_theory.predictions import trained_error\n"
+        "patterns = PatchPatterns(8, 16, 18, delta_d=0.3, n_closer=(3, 2), closeness=0.8)\n"
+        "sgd = SGD(1.0, 20, n_steps=5000, stop_loss=0.1, router_n_epochs=100)\n"
+        "for model in DenseCNN(20, init_std=0.01), SeparateMoE(2, 20, 2, init_std=0.01):\n"
+        "    print(trained_error(patterns, model, sgd, 20).error)\n"
+    )
+    plain, other = (
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", asked],
+            env={**os.environ, "PYTHONPATH": str(ROOT), **libraries},
+            capture_output=True, text=True, check=True,
+        ).stdout.split()
+        for libraries in ({}, {"OPENBLAS_CORETYPE": library})
+    )  # fmt: skip
+    assert [float(x) for x in other] == pytest.approx([float(x) for x in plain], rel=1e-6)

@@ -15,6 +15,22 @@ Array = NDArray[Any]
 
 
 @lru_cache(maxsize=16)
+def coupled_dictionary(patterns: PatchPatterns) -> Array:
+    """Return the closer patterns, o₁ and o₂ in as many dimensions, shape (C, C).
+
+    Examples
+    --------
+    >>> coupled_dictionary(PatchPatterns(4, 8, 10, n_closer=(2, 1))).shape
+    (5, 5)
+    """
+    count = sum(patterns.n_closer)
+    rows = pattern_dictionary(
+        (count, count + 2, 0), patterns.delta_d, patterns.n_closer, patterns.closeness
+    )
+    return np.concatenate([rows[2:], rows[:2]])
+
+
+@lru_cache(maxsize=16)
 def coupled_gram(patterns: PatchPatterns) -> Array:
     """Return ⟨pattern, pattern⟩ of the closer patterns, o₁ and o₂, shape (C, C).
 
@@ -23,12 +39,8 @@ def coupled_gram(patterns: PatchPatterns) -> Array:
     >>> coupled_gram(PatchPatterns(4, 8, 10, delta_d=0.5)).round(3).tolist()
     [[1.0, 0.5], [0.5, 1.0]]
     """
-    count = sum(patterns.n_closer)
-    rows = pattern_dictionary(
-        (count, count + 2, 0), patterns.delta_d, patterns.n_closer, patterns.closeness
-    )
-    ordered = np.concatenate([rows[2:], rows[:2]])
-    gram: Array = (ordered[:, None] * ordered).sum(axis=2)
+    rows = coupled_dictionary(patterns)
+    gram: Array = (rows[:, None] * rows).sum(axis=2)
     return gram
 
 
@@ -56,8 +68,6 @@ def coupled_normals(patterns: PatchPatterns, normals: Array) -> Array:
 
     ``normals`` of this shape are independent.
     """
-    values, vectors = np.linalg.eigh(coupled_gram(patterns))
-    root = vectors * np.sqrt(np.maximum(values, 0))
     columns, found = coupled_columns(patterns), normals.copy()
-    found[..., columns] = normals[..., columns] @ root.T
+    found[..., columns] = normals[..., columns] @ coupled_dictionary(patterns).T
     return found

@@ -12,7 +12,7 @@ from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, SeparateMoE
 from moe_theory.predictions.assumptions import (
-    FEWEST_PATTERNS,
+    check_not_few,
     check_numbers_fit,
     check_plain,
     check_small_loss,
@@ -165,10 +165,7 @@ def _check_patterns(patterns: PatchPatterns, n_train: int) -> None:
         raise reject("n_train", n_train, allowed)
     if patterns.spread > 0:
         raise reject("spread", patterns.spread, "0: the theory is for a finite dictionary")
-    if patterns.n_irrelevant < FEWEST_PATTERNS:
-        raise reject("n_irrelevant", patterns.n_irrelevant, f">= {FEWEST_PATTERNS}")
-    if patterns.n_patches < 2:
-        raise reject("n_patches", patterns.n_patches, ">= 2")
+    check_not_few(patterns)
 
 
 def _beyond_neutral(patterns: PatchPatterns) -> PatchPatterns | None:
