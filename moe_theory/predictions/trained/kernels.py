@@ -12,9 +12,9 @@ from moe_theory.kernels.jit import kernel
 
 Array = NDArray[Any]
 
-# A step of the flow, in units of the time in which the fastest mode relaxes, and how often that is
-# asked for.
-STRIDE, RENEWED = 0.7, 4
+# A step of the flow, in units of the time in which the fastest mode relaxes, how often that is
+# asked for, and by how much a step may be longer than the one before.
+STRIDE, RENEWED, GROWTH = 0.7, 4, 1.4
 # How close the flow comes to the loss. It is stuck where the loss falls by less than a share in so
 # many steps; elsewhere it falls by a factor in a few, as steps grow with time.
 CLOSE, PATIENCE, PROGRESS = 1e-3, 500, 0.05
@@ -94,31 +94,37 @@ def flow_to_loss(
 ) -> tuple[float, bool]:
     """Follow gradient flow to its ``ending``; return its time, and whether it got there.
 
-    In unit time a sample of slope 1 pulls each of its patterns by 1. Euler's method, with steps
-    as long as the fastest mode of all margins allows; towards the loss 1/loss grows evenly.
+    In unit time a sample of slope 1 pulls each of its patterns by 1. Steps are as long as the
+    fastest mode of all margins allows, with the slopes of their middles: 1/slope goes on as in the
+    step before, and so does 1/loss, which says where the flow ends.
     """
     time = stride = longest = 0.0
     before = mark = end = np.inf
-    slopes, count = np.empty(len(inputs.labels)), 0
+    slopes, earlier = np.zeros((2, len(inputs.labels)))
+    count = 0
     while True:
+        earlier, slopes = slopes, earlier
         loss = _look(inputs, units.heights, ending.scale, slopes)
         if end == np.inf and loss <= ending.target * (1 + CLOSE):
             end = math.ceil(time / ending.epoch) * ending.epoch
         if time >= end * (1 - 1e-9):
             return time, True
         if count % PATIENCE == 0:
-            if loss > (1 - PROGRESS) * mark:
+            if not loss <= (1 - PROGRESS) * mark:
                 return time, False
             mark = loss
         if count % RENEWED == 0:
             longest = STRIDE / (ending.scale * _fastest(inputs, units, coupling, slopes))
-        gain = (1 / loss - 1 / before) / stride if count else 0.0
-        stride = min(longest, end - time)
+        last, gain = stride, (1 / loss - 1 / before) / stride if count else 0.0
+        stride = min(longest, GROWTH * last if count else longest / 4, end - time)
         if end == np.inf and gain > 0:
             stride = min(stride, (1 / ending.target - 1 / loss) / gain)
+        ahead = 0.5 * stride / last if count else 0.0
         units.pulls[:] = 0
         for i in range(len(slopes)):
-            _pull(inputs, units.pulls, i, inputs.labels[i] * stride * slopes[i])
+            bend = ahead * (1 - slopes[i] / earlier[i]) if earlier[i] > 0 else 0.0
+            slope = slopes[i] / max(1 + bend, 0.5)
+            _pull(inputs, units.pulls, i, inputs.labels[i] * stride * slope)
         _move_all(units, coupling)
         before, time, count = loss, time + stride, count + 1
 
