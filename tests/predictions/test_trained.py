@@ -102,11 +102,11 @@ BIASED = [
 @pytest.mark.parametrize(("patterns", "model", "sgd", "n_train", "bias"), BIASED)
 def test_errors_have_no_bias(patterns, model, sgd, n_train, bias):
     errors = train_many(
-        model, patterns, sgd, range(1000, 1600), n_train=n_train, n_test=500,
+        model, patterns, sgd, range(1000, 1300), n_train=n_train, n_test=500,
         reduce=lambda run: run.history.test_error[-1],
     )  # fmt: skip
-    known = trained_error(patterns, model, sgd, n_train, n_draws=512)
-    noise = 3 * np.hypot(known.standard_error, np.std(errors, ddof=1) / np.sqrt(600))
+    known = trained_error(patterns, model, sgd, n_train, n_draws=256)
+    noise = 3 * np.hypot(known.standard_error, np.std(errors, ddof=1) / np.sqrt(300))
     assert known.error == pytest.approx(np.mean(errors), abs=noise + bias * known.error)
 
 

@@ -66,9 +66,7 @@ def test_final_state(setting):
 
 
 def test_rarer_patterns_lose_fewer_units():
-    few, many = (
-        followed(replace(DENSE, patterns=PatchPatterns(16, p, p + 2))) for p in (64, 1024)
-    )
+    few, many = (followed(replace(DENSE, patterns=PatchPatterns(16, p, p + 2))) for p in (64, 1024))
     left = [(state.z[0, :-2] > 0).sum(axis=1).mean() for state in (few, many)]
     assert 0 < left[0] < left[1] <= 20.5
 
