@@ -163,8 +163,8 @@ def plot(table: list[dict]) -> Figure:
         f"Coupled patterns and unequal classes are predicted as well: {sum(inside)} of "
         f"{len(inside)} $N^*$ within 15 %",
         f"settings drawn at random; predicted / simulated is {mean:.2f} on average "
-        f"[{low:.2f}, {high:.2f}], its spread {spread:.0%}; "
-        f"{n_open} more not enclosed",
+        f"[{low:.2f}, {high:.2f}], its spread {spread:.0%}; in {n_open} more settings the $N$ "
+        "tried do not enclose $N^*$",
     )
     return figure
 

@@ -58,8 +58,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     headline(
         figure,
         finding(table),
-        "to the mean test error that the dense network has at its end; 95 % intervals"
-        + open_ends(drawn),
+        "to the mean test error that the dense network has at its end; fractions: medians over "
+        "$N$; 95 % intervals" + open_ends(drawn),
     )
     return figure, table
 

@@ -17,6 +17,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 # Where a number is not known, an arrow of this factor starts at the end that is.
 ARROW = 1.5
+# An arrow to the edge is at least as long as this factor, where the panel makes room for its data.
+ROOM = 3.0
 
 
 @typed
@@ -91,7 +93,10 @@ def _bars(ax: Axes, place: Any, value: Any, length: Any, across: bool, **look: A
 
 
 def _arrow(ax: Axes, start: tuple[float, float], edge: int, across: bool, colour: str) -> None:
-    """Draw an arrow from a point to the edge of the panel, wherever that will be."""
+    """Draw an arrow from a point to the edge of the panel, wherever that will be, but not near."""
+    seen = start[0], start[1] * (ROOM if edge else 1 / ROOM)
+    ax.update_datalim([seen[::-1] if across else seen])
+    ax.autoscale_view()
     end: tuple[Any, Any] = (start[0], edge)
     units: tuple[Any, Any] = ("data", "axes fraction")
     if across:
@@ -112,16 +117,17 @@ def open_ends(*tables: Rows) -> str:
     Examples
     --------
     >>> open_ends([{"value": 20, "low": 15, "high": float("inf")}])
-    '; arrow to the edge: no end, as over 2.5 % of resampled draws never reach $ε$'
+    '; arrow to the edge: the interval has no end, as over 2.5 % of resampled draws never get there'
     >>> open_ends([{"value": 20, "low": 15, "high": 30}])
     ''
     """
     for rows in tables:
         check_rows(rows, "value", "low", "high")
-    known = (row for rows in tables for row in rows if 0 < row["value"] < math.inf)
-    if not any(row["low"] <= 0 or row["high"] == math.inf for row in known):
-        return ""
-    return "; arrow to the edge: no end, as over 2.5 % of resampled draws never reach $ε$"
+    known = [row for rows in tables for row in rows if 0 < row["value"] < math.inf]
+    found = ["reaches 0"] if any(row["low"] <= 0 for row in known) else []
+    if any(row["high"] == math.inf for row in known):
+        found.append("has no end, as over 2.5 % of resampled draws never get there")
+    return f"; arrow to the edge: the interval {' or '.join(found)}" if found else ""
 
 
 def check_rows(rows: object, *columns: str) -> None:
