@@ -22,9 +22,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         for arm, inputs, threshold in product(ARMS, INPUTS, THRESHOLDS)
     ]
     for ax, (arm, title) in zip(axes, ARMS.items(), strict=True):
-        for row in table:
-            if row["arm"] == arm:
-                curve(ax, results, row)
+        for place, row in enumerate(row for row in table if row["arm"] == arm):
+            curve(ax, results, row, 11 * (place - 1.5))
         ax.axhline(0, color="k", linewidth=0.8)
         ax.set_xlabel("training samples $N$")
         ax.set_title(title, fontsize=10)
@@ -34,8 +33,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     height, width = image_shape(results)
     headline(
         figure,
-        "To count only outputs above 0.5 as positive turns joint training's lead at the smallest "
-        "$N$ into a loss, and widens it beyond",
+        "To count only outputs above 0.5 as positive turns joint training's lead into a deficit at "
+        "the smallest $N$, and widens it at all others",
         f"{height}×{width} digits, $n$ = 16; mean ± standard deviation of pairs over "
         f"{n_draws(results)} draws; one subset: all draws are trained on the same inputs",
     )
@@ -74,12 +73,13 @@ def row_of(results, arm, inputs, threshold):
     return row | {"n_draws": len(found)}
 
 
-def curve(ax, results, row):
+def curve(ax, results, row, shift):
     sizes = results.unique("n_train")
     label, colour, marker = next(x for x in THRESHOLDS.values() if x[0] == row["threshold"])
     what, style = INPUTS[row["inputs"]]
     ax.errorbar(
-        sizes, [row[f"gap_{n}"] for n in sizes], [row[f"std_{n}"] for n in sizes],
+        [n + shift for n in sizes],
+        [row[f"gap_{n}"] for n in sizes], [row[f"std_{n}"] for n in sizes],
         color=colour, marker=marker, linestyle=style, capsize=2,
         label=f"positive beyond {label}, {what}",
     )  # fmt: skip

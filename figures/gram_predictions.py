@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from moe_theory import Results
-from moe_theory.experiments import agreement, size_thresholds, student_interval
+from moe_theory.experiments import agreement, ratio_width, size_thresholds, student_interval
 from moe_theory.plotting import headline, number_ticks
 
 SIMULATION = "../simulations/gram_predictions.py"
@@ -100,14 +100,10 @@ def sample_row(results: Results) -> dict:
             "verdict": "open",
             "reason": f"the N tried do not enclose N* as {side}",
         }
-    sides = [
-        np.log(max(high / low, 1.0)) / 2
-        for low, high in (
-            (simulated["low"], simulated["high"]),
-            (fewer["value"], min(more["value"], 2 * known["value"])),
-        )
-    ]
-    row["ratio"], row["wide"] = known["value"] / simulated["value"], float(np.hypot(*sides))
+    row["ratio"] = known["value"] / simulated["value"]
+    row["wide"] = ratio_width(
+        (simulated["low"], simulated["high"]), (fewer["value"], more["value"])
+    )
     return judged(row)
 
 
@@ -167,8 +163,8 @@ def plot(table: list[dict]) -> Figure:
         f"Coupled patterns and unequal classes are predicted as well: {sum(inside)} of "
         f"{len(inside)} $N^*$ within 15 %",
         f"settings drawn at random; predicted / simulated is {mean:.2f} on average "
-        f"[{low:.2f}, {high:.2f}], its spread {spread:.0%}; "
-        f"{n_open} more not enclosed",
+        f"[{low:.2f}, {high:.2f}], its spread {spread:.0%}; in {n_open} more settings the $N$ "
+        "tried do not enclose $N^*$",
     )
     return figure
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import Results
 from moe_theory.experiments import Ratio, paired_ratio
-from moe_theory.plotting import headline, legend_below, number_ticks
+from moe_theory.plotting import headline, legend_below, number_ticks, open_ends, plot_intervals
 
 SIMULATION = ("../simulations/practice.py", "../simulations/upcycling.py")
 EPSILON = 0.15
@@ -45,6 +45,7 @@ FINDING = (
     "mostly cost operations"
 )
 STARTS = {"copies": "copies", "noise_copies": "noise", "drop": "drop"}
+ENDS = {"value": "", "low": "_low", "high": "_high"}
 ROUTING = ("train_error", "success", "n_idle", "max_over_mean", "entropy")
 
 
@@ -54,11 +55,18 @@ def draw(practice: Results, upcycling: Results) -> tuple[Figure, list[dict]]:
     found = {data: compare(practice, upcycling, data) for data in DATA}
     drawn = [arm for arm in ARMS if arm != "noise_copies"]  # as copies without noise
     order = sorted(drawn, key=lambda arm: mean_gain(found, arm))
+    drawn_points: list[dict] = []
     for shift, (data, (label, colour, marker)) in zip((0.25, 0, -0.25), DATA.items(), strict=True):
         rows = {row["arm"]: row for row in found[data]}
-        for place, arm in enumerate(order):
-            point(ax, rows[arm], place + shift, colour, marker)
-        ax.plot([], [], color=colour, marker=marker, linestyle="none", label=label)
+        points = [point(rows[arm], place + shift) for place, arm in enumerate(order)]
+        plot_intervals(
+            points, ax, x="place", across=True, colour=colour, marker=marker, label=label
+        )
+        for row in points:
+            if np.isnan(row["value"]) or row["high"] == 0:
+                ax.text(0.01, row["place"], "never reached", color=colour, fontsize=7, va="center",
+                        transform=ax.get_yaxis_transform())  # fmt: skip
+        drawn_points += points
     ax.axvline(1, color="0.5", lw=0.8)
     number_ticks(ax, [0.2, 0.5, 1, 2, 5, 10])
     ax.set_yticks(range(len(order)), [ARMS[arm] for arm in order])
@@ -68,8 +76,12 @@ def draw(practice: Results, upcycling: Results) -> tuple[Figure, list[dict]]:
     )
     ax.grid(alpha=0.3, axis="x")
     legend_below(figure, ncols=1, size=9)
-    headline(figure, FINDING, "each at its best learning rate; 95 % intervals, "
-             "draws paired; arrows: not reached, and the most it may save")  # fmt: skip
+    headline(
+        figure,
+        FINDING,
+        "each at its best learning rate; 95 % intervals, draws paired; hollow: not reached, and "
+        f"the most it may save{open_ends(drawn_points)}",
+    )
     return figure, [row for rows in found.values() for row in rows]
 
 
@@ -133,17 +145,6 @@ def mean_gain(found: dict, arm: str) -> float:
     return float(np.mean(np.log([v if np.isfinite(v) and v > 0 else 0.01 for v in values])))
 
 
-def point(ax, row: dict, place: float, colour: str, marker: str) -> None:
-    value, low, high = (row[f"leverage{end}"] for end in ("", "_low", "_high"))
-    if np.isfinite(value) and value > 0:
-        low = low if low > 0 else value / 10
-        high = high if np.isfinite(high) else value * 10
-        ax.errorbar(value, place, xerr=[[value - low], [high - value]], color=colour,
-                    marker=marker, ms=4, capsize=2, lw=1)  # fmt: skip
-    elif value == 0 and 0 < high < np.inf:
-        ax.errorbar(
-            high, place, xerr=0.3 * high, xuplims=True, color=colour, marker=marker, ms=4, mfc="w"
-        )
-    else:
-        ax.text(0.01, place, "never reached", color=colour, fontsize=7, va="center",
-                transform=ax.get_yaxis_transform())  # fmt: skip
+def point(row: dict, place: float) -> dict:
+    """Return the leverage of a network and its interval, to draw it at a place."""
+    return {"place": place, **{name: row[f"leverage{end}"] for name, end in ENDS.items()}}

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import Results
 from moe_theory.experiments import ratio
-from moe_theory.plotting import headline, legend_below, number_ticks, plot_thresholds
+from moe_theory.plotting import headline, legend_below, number_ticks, open_ends, plot_thresholds
 
 SIMULATION = "../simulations/practice_samples.py"
 EPSILON = 0.1
@@ -42,7 +42,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         "With 32 experts top-1 routing needs many times the samples, unless the load is balanced "
         "or, less so, the scores are noisy",
         "64 hidden units, one patch in $n$ tells the label; 95 % intervals; hollow: not reached "
-        "with the largest $N$",
+        f"with the largest $N$, and the least it takes{open_ends(found)}",
     )
     return figure, [entry(row, found) for row in found]
 

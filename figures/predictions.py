@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from moe_theory import SGD, DenseCNN, PatchPatterns, Results
-from moe_theory.experiments import agreement, size_thresholds, student_interval
+from moe_theory.experiments import agreement, ratio_width, size_thresholds, student_interval
 from moe_theory.plotting import headline, number_ticks, summary_rows
 from moe_theory.predictions import one_step_error
 
@@ -134,19 +134,13 @@ def sample_rows(results: Results) -> list[dict]:
         inside = [row["censored"] is None for row in (simulated, known)]
         if not all(inside) or not np.isfinite(simulated["high"]):
             continue
-        sides = [
-            np.log(max(high / low, 1.0)) / 2
-            for low, high in (
-                (simulated["low"], simulated["high"]),
-                (fewer["value"], min(more["value"], 2 * known["value"])),
-            )
-        ]
+        wide = ratio_width((simulated["low"], simulated["high"]), (fewer["value"], more["value"]))
         rows.append(judged({
             **{name: simulated[name] for name in LABELS}, "quantity": "samples", "n_train": None,
             "epsilon": simulated["epsilon"], "n_draws": simulated["n_draws"],
             "simulated": simulated["value"], "simulated_low": simulated["low"],
             "simulated_high": simulated["high"], "predicted": known["value"],
-            "ratio": known["value"] / simulated["value"], "wide": np.hypot(*sides),
+            "ratio": known["value"] / simulated["value"], "wide": wide,
         }))  # fmt: skip
     return rows
 

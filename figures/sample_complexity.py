@@ -11,6 +11,7 @@ from moe_theory.plotting import (
     legend_below,
     look,
     number_ticks,
+    open_ends,
     plot_fit,
     plot_slope,
     plot_thresholds,
@@ -69,7 +70,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         "Samples grow far slower than the bounds: with $n$ in dense networks, with $l$ in separate "
         "training; in joint training they fall with $l$",
         "orthonormal patterns, $p$ = 256; 95 % intervals; numbers: exponents, curved: no power "
-        "law; arrow: not reached; dotted: slopes of the bounds through the first point",
+        "law; hollow: not reached; dotted: slopes of the bounds through the first point"
+        + open_ends([row for row in results.rows if row["epsilon"] in (0.2, EPSILON)]),
     )
     columns = ("arm", "n_patches", "n_routed", "n_experts", "epsilon", "value", "low", "high",
                "censored", "ending", "n_runs")  # fmt: skip

@@ -12,6 +12,7 @@ from moe_theory.plotting import (
     legend_below,
     look,
     number_ticks,
+    open_ends,
     plot_fit,
     plot_thresholds,
 )
@@ -65,12 +66,13 @@ def draw(patterns: Results, digits: Results, time: Results) -> tuple[Figure, lis
             ax.set_title(f"{name}, $n$ = {n}, $ε$ = {EPSILON[name]}{where}", fontsize=9)
             legend_below(ax)
             ax.grid(alpha=0.3)
+    drawn = [{**row, "value": row["saving"]} for row in table]
     headline(
         figure,
         "Separate training saves most where $l$ is small, joint training saves samples at every "
         "$l$ from 2 on, most where $l$ is large: far less than the bounds suggest",
-        "to a mean test error $ε$; 95 % intervals; numbers: exponents of $n/l$; arrow: the pMoE "
-        "did not reach $ε$",
+        "to a mean test error $ε$; 95 % intervals; numbers: exponents of $n/l$; hollow: the pMoE "
+        f"did not reach $ε$, and the most it saves{open_ends(drawn)}",
     )
     return figure, table
 
@@ -91,15 +93,10 @@ def saved(dense: dict, rows: list[dict]) -> list[dict]:
 
 def draw_savings(ax, rows: list[dict], arm: str, n_experts: int, shift: float) -> None:
     """Draw ratios with intervals and the power law through those that were reached."""
-    shown = [{**row, "value": row["saving"]} for row in rows if row["saving"] > 0]
+    shown = [{**row, "value": row["saving"]} for row in rows]
     colour, marker = look(arm, [arm])
     fit = fit_rows(shown, "n_over_l")
     label = f"{NAMES[arm]} $k$ = {n_experts}: {exponent_text(fit)}"
     plot_thresholds(shown, ax, x="n_over_l", label=label, colour=colour, marker=marker, shift=shift)
-    plot_fit(fit, [row["n_over_l"] for row in shown] or [1], ax, colour=colour)
-    for row in rows:
-        if row["saving"] == 0:  # the pMoE did not reach ε
-            ax.errorbar(
-                row["n_over_l"] * shift, row["high"], 0.5 * row["high"], uplims=True,
-                color=colour, marker=marker, mfc="w",
-            )  # fmt: skip
+    reached = [row["n_over_l"] for row in shown if row["value"] > 0]
+    plot_fit(fit, reached or [1], ax, colour=colour)

@@ -55,10 +55,12 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         draws = len(here.unique("draw"))
         ax.set_title(f"{name}, $n$ = {n}, $N$ = {n_train}; {draws} draws", fontsize=9)
     legend_below(figure, ncols=6)
+    counts = [row["n_experts"] for row in table]
     headline(
         figure,
         "With $l$ = 1 joint training errs no less than if routers never learnt; from $l$ = 2 on "
         "it mostly errs less",
-        "points: $k$ experts; means with 95 % intervals",
+        f"along a curve $k$ grows from {min(counts)} to {max(counts)} experts; means with 95 % "
+        "intervals",
     )
     return figure, table

@@ -8,6 +8,7 @@ from moe_theory.plotting import (
     legend_below,
     look,
     number_ticks,
+    open_ends,
     plot_curves,
     plot_thresholds,
 )
@@ -46,7 +47,7 @@ def draw(patterns: Results, digits: Results, joint: Results) -> tuple[Figure, li
         number_ticks(ax, [row["n_routed"] for row in here.rows if row.get("n_routed")])
         ax.set_xlabel("patches per expert $l$")
         ax.set_ylabel(f"$N^*$, samples to a mean test error of {EPSILON[name]}")
-        ax.set_title(f"{name}, $n$ = {n}; arrow: not reached", fontsize=9)
+        ax.set_title(f"{name}, $n$ = {n}; hollow: not reached", fontsize=9)
         legend_below(ax, ncols=3)
         ax.grid(alpha=0.3)
     rows = [{**row, "arm": row["data"]} for row in joint.select(n_experts=8).rows]
@@ -72,11 +73,12 @@ def draw(patterns: Results, digits: Results, joint: Results) -> tuple[Figure, li
             mean, std, count = own.mean_std("gate", n_routed=value)
             keys = {"data": name, "arm": "joint", "n_routed": value, "n_experts": 8}
             table.append({**keys, "gate_mean": mean, "gate_std": std, "n_draws": count})
+    drawn = [row for row in table if row.get("value")]
     headline(
         figure,
         "A larger $l$ costs separate training samples, but saves joint training some, as its "
         "gates single out the patch; with $l$ = 1 joint training fails",
-        "95 % intervals",
+        f"95 % intervals{open_ends(drawn)}",
     )
     columns = list(dict.fromkeys(name for row in table for name in row))
     return figure, [{name: row.get(name) for name in columns} for row in table]

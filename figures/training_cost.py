@@ -5,7 +5,14 @@ from matplotlib.figure import Figure
 
 from moe_theory import Results
 from moe_theory.experiments import ratio
-from moe_theory.plotting import headline, legend_below, look, number_ticks, plot_thresholds
+from moe_theory.plotting import (
+    headline,
+    legend_below,
+    look,
+    number_ticks,
+    open_ends,
+    plot_thresholds,
+)
 
 SIMULATION = "../simulations/training_cost.py"
 ARMS = {
@@ -47,10 +54,12 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         number_ticks(ax, here.unique("n_train"))
         legend_below(ax, ncols=3)
         ax.grid(alpha=0.3)
+    drawn = [{**row, "value": row["flops"]} for row in table]
     headline(
         figure,
         finding(table),
-        "to the mean test error that the dense network has at its end; 95 % intervals",
+        "to the mean test error that the dense network has at its end; fractions: medians over "
+        "$N$; 95 % intervals" + open_ends(drawn),
     )
     return figure, table
 

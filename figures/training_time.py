@@ -11,6 +11,7 @@ from moe_theory.plotting import (
     legend_below,
     look,
     number_ticks,
+    open_ends,
     plot_fit,
     plot_slope,
     plot_thresholds,
@@ -64,7 +65,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         f"to a mean test error of {EPSILON}, orthonormal patterns, $N$ = {n_train}, $p$ = 256; "
         f"{draws} draws, 95 % intervals; $η$ = 0.2 $n$ (dense), 0.2 $l$ (pMoE) unless said; "
         "operations include routers; numbers: exponents; dotted: slopes of the bounds through "
-        "the first point",
+        "the first point" + open_ends(here.select(epsilon=EPSILON).rows),
     )
     columns = (
         "data", "arm", "n_patches", "n_routed", "n_experts", "n_train", "quantity", "epsilon",

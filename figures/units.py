@@ -12,6 +12,7 @@ from moe_theory.plotting import (
     legend_below,
     look,
     number_ticks,
+    open_ends,
     plot_curve,
     plot_fit,
     plot_slope,
@@ -76,6 +77,6 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         "where the bounds grow with the sixth to tenth power",
         f"orthonormal patterns, $N$ = {n_train}, $p$ = 256, pMoE with $n$ = 64 and $k$ = 2; "
         f"{draws} draws, 95 % intervals; numbers: exponents; dotted: slopes of the bounds through "
-        "the first point",
+        "the first point" + open_ends(table),
     )
     return figure, table

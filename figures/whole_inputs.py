@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import Results
 from moe_theory.experiments import ratio
-from moe_theory.plotting import headline, legend_below
+from moe_theory.plotting import headline, legend_below, open_ends, plot_intervals
 
 SIMULATION = (
     "../simulations/whole_inputs.py",
@@ -39,9 +39,11 @@ def draw(samples: Results, cost: Results, routing: Results) -> tuple[Figure, lis
         for place, (name, (label, colour, marker)) in enumerate(DATA.items()):
             rows = [results.select(data=name, arm=arm, epsilon=EPSILON).rows[0] for arm in ARMS]
             n = rows[0]["n_patches"]
-            points(ax, rows, 0.13 * (place - 1), label.format(n=n), colour, marker)
+            points = [{**row, "place": at + 0.13 * (place - 1)} for at, row in enumerate(rows)]
+            plot_intervals(
+                points, ax, x="place", colour=colour, marker=marker, label=label.format(n=n)
+            )
             table += [saving(quantity, rows[0], row, routing) for row in rows]
-        ax.set_yscale("log")
         ax.set_xticks(range(len(ARMS)), list(ARMS.values()), fontsize=8)
         ax.set_ylabel(f"{QUANTITIES[quantity]} to a mean error of {EPSILON:.0%}")
         ax.grid(alpha=0.3, axis="y")
@@ -50,23 +52,10 @@ def draw(samples: Results, cost: Results, routing: Results) -> tuple[Figure, lis
         figure,
         "Routing whole inputs saves samples only where clusters matter; experts that choose "
         "patches, trained jointly, never need more than that",
-        f"$ε$ = {EPSILON}; 95 % intervals; arrows: not reached with the largest $N$, or at the end "
-        "of training, and the least it takes",
+        f"$ε$ = {EPSILON}; 95 % intervals; hollow: not reached with the largest $N$, or at the end "
+        f"of training, and the least it takes{open_ends(table)}",
     )
     return figure, table
-
-
-def points(ax, rows, shift, label, colour, marker):
-    for place, row in enumerate(rows):
-        at = place + shift
-        if np.isfinite(row["value"]):
-            top = row["high"] if np.isfinite(row["high"]) else 3 * row["value"]
-            ends = [[row["value"] - row["low"]], [top - row["value"]]]
-            ax.errorbar(at, row["value"], ends, color=colour, marker=marker, capsize=2)
-        else:
-            ax.errorbar(at, row["low"], 0.5 * row["low"], lolims=True, color=colour,
-                        marker=marker, mfc="w")  # fmt: skip
-    ax.plot([], [], color=colour, marker=marker, linestyle="none", label=label)
 
 
 def saving(quantity: str, dense: dict, row: dict, routing: Results) -> dict:

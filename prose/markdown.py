@@ -15,7 +15,7 @@ from prose.queries import (
     savings_cells,
     span,
 )
-from prose.tables import MNIST, Row, Table, read, table
+from prose.tables import MNIST, Row, Table, read, samples_of, table
 from prose.text import formula, interval, number, percent
 
 MNIST_ARMS = {
@@ -77,19 +77,28 @@ def pipes(header: list[str], body: list[list[str]]) -> str:
 def savings_table(head: str) -> str:
     """Return measured savings in samples and operations against n/l, by data and network.
 
-    An expert that takes whole inputs receives all n patches: its n/l is 1.
+    An expert that takes whole inputs receives all n patches: its n/l is 1. Operations are those at
+    the N that stands beside the data.
     """
-    at = (1, 2, 4, 8, 16, 32)
+    at = (1, 2, 4, 8, 16, 32, 64)
     body = []
     for quantity, name in (("N*", "N\\*"), ("operations", "operations")):
+        fixed = quantity == "operations"
         for data, arm, k, *cells in savings_cells(quantity, at):
             network = {"joint_l2": "joint, faster rate"}.get(arm, arm)
-            body.append([f"{name}: {data}, {network}, *k* = {k}", *cells])
+            where = ample("savings", "training_time", data) if fixed else data
+            body.append([f"{name}: {where}, {network}, *k* = {k}", *cells])
         for data in ("patterns", "clusters", "digits"):
             row = table("whole_inputs", quantity=quantity, data=data, arm="whole_input")
-            whole = f"{name}: {data}, whole inputs, *k* = 8"
+            where = ample("whole_inputs", "whole_inputs_cost", data) if fixed else data
+            whole = f"{name}: {where}, whole inputs, *k* = 8"
             body.append([whole, row["text"], *["–"] * (len(at) - 1)])
     return pipes([head, *map(str, at)], body)
+
+
+def ample(figure: str, simulation: str, data: str) -> str:
+    """Return a kind of data with the N at which operations were counted."""
+    return f"{data} (*N* = {samples_of(figure, simulation, data=data)})"
 
 
 def whole_inputs_table(head: str, *arms: str) -> str:

@@ -135,10 +135,20 @@ def made_of(path: Path) -> dict[str, Any]:
 
 def setting(figure: str, part: str, simulation: str | None = None, **labels: object) -> Any:
     """Return ``data``, ``model`` or ``sgd`` of the first setting that carries all labels."""
+    experiment, found = _setting(figure, simulation, labels)
+    return experiment[part][found[part]]
+
+
+def samples_of(figure: str, simulation: str | None = None, **labels: object) -> int:
+    """Return the number of training samples of the first setting that carries all labels."""
+    return int(_setting(figure, simulation, labels)[1]["n_train"])
+
+
+def _setting(figure: str, simulation: str | None, labels: dict[str, object]) -> tuple[Any, Any]:
     made = made_of(FULL / f"{figure}.csv")
     experiment = (made[simulation] if simulation else made)["experiment"]
     for found in experiment["settings"]:
         known = {**found["labels"], "n_train": found["n_train"]}
         if all(known.get(name) == label for name, label in labels.items()):
-            return experiment[part][found[part]]
+            return experiment, found
     raise MissingNumberError(f"figures/full/{figure}.json: no setting with {labels}")

@@ -22,6 +22,8 @@ from moe_theory.routing import choose_patches
 # l at which the patches lost are counted.
 LEVELS = (1, 2, 4, 8, 16)
 STEPS = 2  # T_r where it is fixed
+BATCH = 32  # B_r where it is fixed, at δ_d = 0
+N_START = 8  # n at which the large start is as it is said
 SMALL_START, LARGE_START = 1e-4, 0.2
 STEP_LINES = ("steps", "small_start")
 FACTORS = {
@@ -61,7 +63,7 @@ def points(quick: bool) -> Iterator[dict]:
             {**usual, **own, "line": line, "n_patches": n} for n in ns[: 3 if quick else None]
         )
     parts = (0.5, 0.25) if quick else (0.5, 0.25, 0.125)
-    for (line, n), part in product({"many": 16, "steps": 8, "follow": 16}.items(), parts):
+    for (line, n), part in product({"many": 16, "steps": N_START, "follow": 16}.items(), parts):
         yield {**usual, "line": line, "n_patches": n, "part": part}
     for part in (1.0, 0.5) if quick else (1.0, 0.5, 0.25):
         yield {**usual, "line": "one", "n_patches": 8, "part": part}
@@ -75,7 +77,7 @@ def points(quick: bool) -> Iterator[dict]:
 def expected(line: str, n_patches: int, part: float, l_star: int, closeness: float) -> float:
     """Return about what is needed, B_r or T_r, to know where to look."""
     if line in STEP_LINES:
-        return 11 * (n_patches / 8 if line == "steps" else 1) / part
+        return 11 * (n_patches / N_START if line == "steps" else 1) / part
     samples = 6.5 * np.log2(n_patches) / part**2
     if line == "fixed":
         samples = 1.75 * n_patches
@@ -96,8 +98,8 @@ def setting(at: dict, size: int) -> Setting:
     n, part, line = at["n_patches"], at["part"], at["line"]
     batch, steps = size, n_steps(line, part)
     if line in STEP_LINES:
-        batch, steps = round(32 / part), size
-    start = {"steps": LARGE_START, "small_start": 8 * LARGE_START / n}.get(line, SMALL_START)
+        batch, steps = round(BATCH / part), size
+    start = {"steps": LARGE_START, "small_start": N_START * LARGE_START / n}.get(line, SMALL_START)
     sgd = SGD(1.0, batch_size=1, n_steps=1, router_batch_size=batch, router_n_steps=steps,
               router_learning_rate=1 / n)  # fmt: skip
     labels = {"line": line, "n_patches": n, "delta_d": 1 - part, "l_star": at["l_star"],

@@ -14,9 +14,11 @@ from moe_theory.plotting import (
     headline,
     legend_below,
     number_ticks,
+    open_ends,
     plot_curve,
     plot_fit,
     plot_gates,
+    plot_intervals,
     plot_load,
     plot_slope,
     plot_thresholds,
@@ -39,6 +41,43 @@ def test_thresholds_are_where_they_were_measured():
     np.testing.assert_allclose(segments[:, 0, 1], [row["low"] for row in ROWS])
     np.testing.assert_allclose(segments[:, 1, 1], [row["high"] for row in ROWS])
     assert arrow.lines[0].get_ydata() == [640.0]
+
+
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize(("low", "high", "edge"), [(0.0, 30.0, 0), (15.0, math.inf, 1)])
+def test_an_interval_without_an_end_is_drawn_open(across, low, high, edge):
+    ax = Figure().subplots()
+    rows = [{"x": 1, "value": 20.0, "low": low, "high": high},
+            {"x": 2, "value": 10.0, "low": 8.0, "high": 12.0}]  # fmt: skip
+    plot_intervals(rows, ax, x="x", colour="C0", across=across)
+    (points,), (arrow,) = ax.containers, ax.texts
+    which = 0 if across else 1
+    ends = np.array(points.lines[2][0].get_segments())[:, :, which]
+    known = [20.0 if low == 0 else low, 20.0 if high == math.inf else high]
+    np.testing.assert_allclose(ends, [known, [8.0, 12.0]])  # no bar to an end that nobody knows
+    start, end = (1.0, 20.0), (1.0, edge)
+    units = ("data", "axes fraction")
+    assert arrow.xyann == (start[::-1] if across else start)
+    assert arrow.xy == (end[::-1] if across else end)
+    assert arrow.xycoords == (units[::-1] if across else units)
+    assert ("has no end" if edge else "reaches 0") in open_ends(rows)
+    assert not open_ends(rows[1:])
+
+
+def test_what_was_not_reached_is_drawn_hollow():
+    ax = Figure().subplots()
+    unknown = {"x": 3, "value": math.nan, "low": 0.0, "high": math.inf}
+    never = {"x": 2, "value": 0.0, "low": 0.0, "high": 0.25}
+    plot_intervals([NEVER | {"x": 1}, never, unknown], ax, x="x", colour="C0")
+    _, up, down = ax.containers
+    for bars, at in ((up, 640.0), (down, 0.25)):
+        assert bars.lines[0].get_ydata() == [at]
+        assert bars.lines[0].get_markerfacecolor() == "w"
+    ends = [bars.lines[2][0].get_segments()[0][:, 1] for bars in (up, down)]
+    assert ends[0].max() > 640
+    assert 0 < ends[1].min() < 0.25
+    assert not ax.texts
+    assert not open_ends([NEVER, never, unknown])
 
 
 def test_fits_leave_out_what_is_known_on_one_side_only():

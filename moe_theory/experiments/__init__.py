@@ -1,6 +1,6 @@
 """Experiments over many trainings: what is run, and where its results are kept."""
 
-from moe_theory.experiments.agreement import Agreement, agreement
+from moe_theory.experiments.agreement import Agreement, agreement, ratio_width
 from moe_theory.experiments.append_file import LockWarning, StoreError
 from moe_theory.experiments.bias import BiasAndSpread, bias_and_spread
 from moe_theory.experiments.crossing import crossing
@@ -45,6 +45,7 @@ __all__ = [
     "measurements",
     "paired_ratio",
     "ratio",
+    "ratio_width",
     "salvage",
     "sample_complexity",
     "size_thresholds",

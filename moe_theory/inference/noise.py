@@ -102,7 +102,10 @@ def rounding_noise(
 def _compensated(
     run: TrainingRun, each: list[int], data: PatchData, grid: Quantizer
 ) -> NDArray[np.float64]:
-    factors = [compensation(moments) for moments in received_moments(run, data)]
+    factors = [
+        grid.passed_on(compensation(moments), bits)
+        for moments, bits in zip(received_moments(run, data), each, strict=True)
+    ]
     squares = mean_squared_slopes(run, data, turned=factors)
     noise = np.empty(len(each))
     for s, own in enumerate(expert_slices(run)):

@@ -25,7 +25,9 @@ from moe_theory.kernels.rounding import round_columns
 
 Array = NDArray[Any]
 MAX_BITS = 16
-ROUNDINGS = ("nearest", "compensated")
+ROUNDINGS = ("nearest", "compensated", "released")
+# As P26's copy of GPTQ has it: weights of a block, and the bits above which they compensate there.
+BLOCK, COARSE = 128, 3
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,13 @@ class Quantizer:
         ``half_quadratic``: HQQ, which has outliers count less than their squares do. It moves the
         grid of the range without changing its step; a symmetric grid, which cannot move, gets
         another step.
-    rounding : {"nearest", "compensated"}
-        To the nearest point; or as GPTQ does, one weight after the other, where those still to
-        come make up for what the outputs have lost so far. This needs the second moments of
-        what the expert receives.
+    rounding : {"nearest", "compensated", "released"}
+        ``nearest``: to the nearest point.
+        ``compensated``: as GPTQ does, one weight after the other, where those still to come make up
+        for what the outputs have lost so far. This needs the second moments of what the expert
+        receives.
+        ``released``: as P26's copy of GPTQ does. With up to 3 bits, weights make up only for what
+        earlier blocks of 128 have lost, not for their own block: with d ≤ 128 it is ``nearest``.
 
     Raises
     ------
@@ -90,7 +95,7 @@ class Quantizer:
     @property
     def compensates(self) -> bool:
         """Whether it needs the second moments of what an expert receives."""
-        return self.rounding == "compensated"
+        return self.rounding != "nearest"
 
     def apply(self, weights: Array, bits: int, moments: ArrayLike | None = None) -> Array:
         """Return the weights, shape (units, d), rounded with the given number of bits.
@@ -115,7 +120,8 @@ class Quantizer:
         weights, bits = _checked(weights, bits)
         whole = weights.astype(np.float64)
         if self.compensates:
-            rounded = self._compensated(whole, bits, self.factor(moments, weights.shape[1]))
+            factor = self.passed_on(_factor(moments, weights.shape[1]), bits)
+            rounded = self._compensated(whole, bits, factor)
         else:
             low, step = self.grids(whole, bits)
             rounded = low + levels(whole, bits, low, step) * step
@@ -161,14 +167,21 @@ class Quantizer:
             lowest[:, own], step[:, own] = grid(group, bits, self.symmetric, self.scale)
         return lowest, step
 
-    def factor(self, moments: ArrayLike | None, patch_dim: int) -> Array:
-        """Return U of `compensation`, after a look at the moments."""
-        if moments is None:
-            raise reject("moments", None, "given, for compensated rounding")
-        given = real_array("moments", moments, "(d, d)").astype(np.float64)
-        if given.shape != (patch_dim, patch_dim):
-            raise reject("moments.shape", given.shape, f"({patch_dim}, {patch_dim})")
-        return compensation(given)
+    def passed_on(self, factor: Array, bits: int) -> Array:
+        """Return U of `compensation` without what weights do not make up for.
+
+        Examples
+        --------
+        >>> Quantizer(rounding="released").passed_on(np.array([[2.0, 1.0], [0.0, 3.0]]), bits=3)
+        array([[2., 0.],
+               [0., 3.]])
+        """
+        if self.rounding != "released" or bits > COARSE:
+            return factor
+        block = np.arange(len(factor)) // BLOCK
+        kept: Array = np.where(block[:, None] < block, factor, 0.0)
+        np.fill_diagonal(kept, np.diagonal(factor))
+        return kept
 
     def _compensated(self, weights: Array, bits: int, factor: Array) -> Array:
         left, rounded = weights.copy(), np.empty_like(weights)
@@ -200,6 +213,7 @@ QUANTIZERS = {
     "range": Quantizer(),
     "least_squares": Quantizer(scale="least_squares"),
     "gptq": Quantizer(scale="least_squares", rounding="compensated"),
+    "gptq_released": Quantizer(scale="least_squares", rounding="released"),
     "hqq": Quantizer(symmetric=False, scale="half_quadratic"),
 }
 
@@ -230,6 +244,16 @@ def widths(bits: Any, n_experts: int) -> list[int]:
     if len(bits) != n_experts:
         raise reject("len(bits)", len(bits), f"{n_experts}, one per expert")
     return [integer("bits", width, 1, MAX_BITS) for width in bits]
+
+
+def _factor(moments: ArrayLike | None, patch_dim: int) -> Array:
+    """Return U of `compensation`, after a look at the moments."""
+    if moments is None:
+        raise reject("moments", None, "given, for compensated rounding")
+    given = real_array("moments", moments, "(d, d)").astype(np.float64)
+    if given.shape != (patch_dim, patch_dim):
+        raise reject("moments.shape", given.shape, f"({patch_dim}, {patch_dim})")
+    return compensation(given)
 
 
 def _checked(weights: Any, bits: int) -> tuple[Array, int]:

@@ -12,6 +12,7 @@ from moe_theory.plotting.curves import (
 )
 from moe_theory.plotting.frame import headline, legend_below
 from moe_theory.plotting.gate_values import plot_gates
+from moe_theory.plotting.intervals import open_ends, plot_intervals
 from moe_theory.plotting.load import plot_load
 from moe_theory.plotting.one_input import plot_sample
 from moe_theory.plotting.thresholds import (
@@ -36,12 +37,14 @@ __all__ = [
     "mean_interval",
     "n_draws",
     "number_ticks",
+    "open_ends",
     "plot_cells",
     "plot_compression",
     "plot_curve",
     "plot_curves",
     "plot_fit",
     "plot_gates",
+    "plot_intervals",
     "plot_load",
     "plot_sample",
     "plot_slope",

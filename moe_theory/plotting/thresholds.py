@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,17 +11,16 @@ from numpy.typing import NDArray
 
 from moe_theory._arithmetic import log
 from moe_theory._typed import typed
-from moe_theory._validation import instance, integer, real, real_array, reject
+from moe_theory._validation import integer, real, real_array, reject
+from moe_theory.plotting.intervals import Rows, check_rows, plot_intervals
 from moe_theory.statistics import ExponentFit, fit_exponents
-
-Rows = Sequence[Mapping[str, Any]]
 
 
 @typed
 def plot_thresholds(
     rows: Rows, ax: Axes, *, x: str, label: str, colour: str, marker: str = "o", shift: float = 1.0
 ) -> None:
-    """Draw thresholds with their intervals; an arrow points up from where ε was not reached.
+    """Draw thresholds with their intervals as `plot_intervals` does, on logarithmic axes.
 
     Parameters
     ----------
@@ -46,22 +44,11 @@ def plot_thresholds(
     >>> ax.get_yscale()
     'log'
     """
-    _check_rows(rows, x, "value", "low", "high")
+    check_rows(rows, x, "value", "low", "high")
     shift = real("shift", shift, 0, open_low=True)
-    reached = [row for row in rows if np.isfinite(row["value"])]
-    places = shift * np.array([row[x] for row in reached], dtype=float)
-    value, low, high = (np.array([row[c] for row in reached]) for c in ("value", "low", "high"))
-    top = np.where(np.isfinite(high), high, 3 * value)
-    ax.errorbar(
-        places, value, [value - low, top - value],
-        color=colour, marker=marker, markersize=5, linestyle="none", capsize=2, label=label,
-    )  # fmt: skip
-    for row in rows:
-        if not np.isfinite(row["value"]):
-            at, bottom = shift * row[x], row["low"]
-            ax.errorbar(at, bottom, 0.5 * bottom, lolims=True, color=colour, marker=marker, mfc="w")
+    shifted = [{**row, x: shift * row[x]} for row in rows]
+    plot_intervals(shifted, ax, x=x, label=label, colour=colour, marker=marker)
     ax.set_xscale("log")
-    ax.set_yscale("log")
 
 
 @typed
@@ -76,7 +63,7 @@ def fit_rows(rows: Rows, x: str) -> ExponentFit | None:
     >>> round(float(fit_rows(rows, "n").exponent[0]), 9)
     2.0
     """
-    _check_rows(rows, x, "value", "low", "high")
+    check_rows(rows, x, "value", "low", "high")
     good = [
         row
         for row in rows
@@ -159,12 +146,3 @@ def _range(xs: Sequence[float]) -> NDArray[np.float64]:
     if known.min() <= 0:
         raise reject("xs", float(known.min()), "positive everywhere")
     return np.geomspace(known.min(), known.max(), 50)
-
-
-def _check_rows(rows: object, *columns: str) -> None:
-    """Raise an error unless ``rows`` are mappings that have the columns."""
-    instance("rows", rows, Sequence, "a sequence of mappings")
-    for row in rows:  # type: ignore[attr-defined]
-        instance("rows", row, Mapping, "a sequence of mappings")
-        if missing := [name for name in columns if name not in row]:
-            raise reject("rows", sorted(row), f"mappings with a column {missing[0]!r}")
