@@ -17,6 +17,7 @@ import generate  # noqa: E402  (files of this folder)
 import notebook_pages  # noqa: E402
 
 import moe_theory  # noqa: E402
+from moe_theory.explore.page_files import script_tags, write_page  # noqa: E402
 
 project = "moe_theory"
 author = "the moe_theory authors"
@@ -52,7 +53,7 @@ autosummary_context = {"homes": generate.homes(), "public": generate.public()}
 # Formulas are drawn by a copy of MathJax, which `make docs` fetches once, so that the pages need
 # no network. Without it (no npm) they are drawn by the copy on the network that Sphinx knows.
 MATHJAX = HERE / "_mathjax"
-html_static_path = ["_static"]
+html_static_path = ["_static", "_generated/static"]
 if (MATHJAX / "tex-svg.js").exists():
     html_static_path.append("_mathjax")
     mathjax_path = "tex-svg.js"
@@ -73,7 +74,7 @@ html_theme_options = {
     "header_links_before_dropdown": 7,
     "footer_start": [],
     "footer_end": [],
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "explore": []},  # sliders and curves take the room
     "show_prev_next": True,
     "pygments_light_style": "tango",
 }
@@ -86,6 +87,7 @@ html_sidebars = {
         "tutorial",
         "results",
         "gallery",
+        "explore",
         "benchmarks",
         "reproducing",
         "other-machines",
@@ -179,6 +181,9 @@ def setup(app: Sphinx) -> None:
     """Connect the above."""
     generate.write_commands(HERE / "_generated" / "commands.md")
     generate.write_gallery(HERE / "_generated" / "gallery.md")
+    write_page(HERE / "_generated" / "static" / "explore")
+    tags = script_tags("_static/explore/")
+    (HERE / "_generated" / "explore-scripts.html").write_text(tags, encoding="utf-8")
     notebook_pages.write_notebooks()
     app.connect("autodoc-process-docstring", escape_mathematics)
     app.connect("autodoc-process-signature", drop_protocols)

@@ -16,7 +16,7 @@ FIGURES = Path(__file__).parents[1] / "figures"
 PACKAGES = (
     "data", "models", "routing", "training", "costs",
     "bounds", "predictions", "flow", "advice",
-    "inference", "experiments", "plotting", "statistics",
+    "explore", "inference", "experiments", "plotting", "statistics",
 )  # fmt: skip
 
 
