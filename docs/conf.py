@@ -66,6 +66,8 @@ mathjax4_config = {
 html_theme = "pydata_sphinx_theme"
 html_title = f"moe_theory {version}"
 html_css_files = ["site.css"]
+html_favicon = "_static/icon.svg"
+html_context = {"default_mode": "auto"}  # dark where the reader's system is
 html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": html_title},

@@ -72,7 +72,7 @@ def write_page(folder: str | os.PathLike[str]) -> Path:
     >>> write_page(tempfile.mkdtemp()).name
     'index.html'
     """
-    at = expanded(folder)
+    at = expanded(folder, "folder")
     at.mkdir(parents=True, exist_ok=True)
     for name, text in page_files().items():
         (at / name).write_text(text, encoding="utf-8", newline="\n")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Timer
 
-from moe_theory._validation import boolean, integer
+from moe_theory._validation import boolean, integer, wrong_object
 from moe_theory.explore.page_files import page_files
 
 LOOPBACK = "127.0.0.1"
@@ -41,6 +41,8 @@ def serve(
     """
     port = integer("port", port, 0, 65535)
     boolean("browser", browser)
+    if told is not None and not callable(told):
+        raise wrong_object("told", told, "a function of an address")
     with make_server(port) as server:
         address = f"http://{LOOPBACK}:{server.server_address[1]}/"
         if told is not None:

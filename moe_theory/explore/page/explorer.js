@@ -143,7 +143,9 @@
       const [patches, patterns, epsilon] = control("preset").value.split(",").map(Number);
       if (patches) change({ n: patches, p: patterns, epsilon });
     });
-    window.addEventListener("hashchange", () => change(fromAddress(), { address: false }));
+    window.addEventListener("hashchange", () => {
+      if (window.location.hash.includes("=")) change(fromAddress(), { address: false }); // others lead to places in the page
+    });
     state = fromAddress();
     mirror();
     show();

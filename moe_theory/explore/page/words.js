@@ -8,7 +8,8 @@
   const TITLES = { dense: "the dense network", separate: "separate training", joint: "joint training" };
 
   const interval = (value, low, high) => `${number(value)} [${number(low)}, ${number(high)}]`;
-  const called = ({ arm, k, l }) => (arm === "dense" ? TITLES.dense : `${TITLES[arm]} with k = ${k}, l = ${l}`);
+  const unbroken = (text) => text.replace(/ = /g, "\u00a0=\u00a0");
+  const called = ({ arm, k, l }) => (arm === "dense" ? TITLES.dense : unbroken(`${TITLES[arm]} with k = ${k}, l = ${l}`));
   const capital = (text) => text[0].toUpperCase() + text.slice(1);
   const times = (ratio) => (ratio >= 1 ? `${number(ratio)} times fewer` : `${number(1 / ratio)} times more`);
 
@@ -107,7 +108,7 @@
 
   function table(state, networks, best, caption) {
     const points = moe.simulatedAt(state.n, state.p, state.epsilon);
-    const heads = ["network", "l", "N* predicted", "N* simulated", "operations", "dense takes times as many", "bounds promise"];
+    const heads = ["network", "l", "N* predicted", "N* simulated", "operations", "dense ÷ this", "by the bounds"];
     const made = html("table", {}, html("caption", {}, caption));
     made.append(html("thead", {}, html("tr", {}, ...heads.map((text) => html("th", { scope: "col" }, text)))));
     const lines = networks.map((network) => {
@@ -124,7 +125,7 @@
   function summary(state, considered, best) {
     const each = families(considered).map(({ own }) => [...own].sort((a, b) => a[state.goal][0] - b[state.goal][0])[0]);
     const at = state.l === "best" ? "the best l" : `l = ${state.l}`;
-    return table(state, each, best, `Each network at ${at}: predicted [interval]; what the dense network takes over it, of ${WHAT[state.goal]}, and what the bounds promise of that`);
+    return table(state, each, best, `Each network at ${at}: predicted [interval], and ${WHAT[state.goal]} of the dense network over its own, predicted and by the bounds`);
   }
 
   moe.words = { answer, bounds, table, summary, called };
