@@ -76,7 +76,8 @@ html_theme_options = {
     "header_links_before_dropdown": 7,
     "footer_start": [],
     "footer_end": [],
-    "secondary_sidebar_items": {"**": ["page-toc"], "explore": []},  # sliders and curves take the room
+    # Sliders and curves take the room of the list.
+    "secondary_sidebar_items": {"**": ["page-toc"], "explore": []},
     "show_prev_next": True,
     "pygments_light_style": "tango",
 }
@@ -156,7 +157,10 @@ def keep_with_punctuation(app: Sphinx, doctree: nodes.document, name: str) -> No
 
 
 def enlarge_pictures(app: Sphinx, doctree: nodes.document, name: str) -> None:
-    """Let a click on a picture open it alone; mark those of several panels for narrow screens."""
+    """Let a click on a picture open it alone, and a link below lead to its table in the gallery.
+
+    Pictures of several panels are marked for narrow screens.
+    """
     for image in list(doctree.findall(nodes.image)):
         path = Path(app.srcdir) / image["uri"]
         if path.suffix != ".png" or isinstance(image.parent, nodes.reference):
@@ -165,8 +169,16 @@ def enlarge_pictures(app: Sphinx, doctree: nodes.document, name: str) -> None:
         if width > WIDE * height:
             image["classes"].append("wide")
         stored = app.env.images[image["uri"]][1]
-        target = "../" * name.count("/") + f"_images/{stored}"
-        image.replace_self(nodes.reference("", "", image.deepcopy(), refuri=target, internal=True))
+        up = "../" * name.count("/")
+        target = f"{up}_images/{stored}"
+        shown = nodes.reference("", "", image.deepcopy(), refuri=target, internal=True)
+        image.replace_self(shown)
+        around = shown.parent
+        if path.parent.name == "full" and name != "gallery" and isinstance(around, nodes.paragraph):
+            at = f"{up}gallery.html#{path.stem.replace('_', '-')}"
+            link = nodes.reference("", "Table and command", refuri=at, internal=True)
+            below = nodes.paragraph("", "", link, classes=["to-gallery"])
+            around.parent.insert(around.parent.index(around) + 1, below)
 
 
 def link_to_gallery(app: Sphinx, doctree: nodes.document, name: str) -> None:

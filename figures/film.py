@@ -19,9 +19,6 @@ ARMS = {
     "token": "patches choose, $k$ = 4",
     "whole input": "whole inputs choose, $k$ = 4",
 }
-# The steps of simulations/film.py.
-STEPS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 63, 79, 100, 126, 158, 200, 251,
-         316, 398, 501, 631, 794, 1000, 1259, 1585, 2000)  # fmt: skip
 KINDS = {"C1": "$o_1$, only where $y$ = +1", "C0": "$o_2$, only where $y$ = −1",
          "0.6": "irrelevant patterns"}  # fmt: skip
 
@@ -36,10 +33,12 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         added = np.array(rows[0]["values"]).sum(axis=1)
         added = added / np.abs(added[-1, told]).mean()
         leaks[arm] = np.abs(np.delete(added[-1], told)).max()
-        draw_patterns(column[0], added, told, f"{title}\nlargest |h(q)|: {leaks[arm]:.2f}")
+        draw_patterns(
+            column[0], rows[0]["steps"], added, told, f"{title}\nlargest |h(q)|: {leaks[arm]:.2f}"
+        )
         draw_errors(column[1], rows)
         table += frames(arm, rows)
-    axes[0, 0].set_ylabel("$h$ of all experts, over the mean\nof $|h(o_1)|$ and $|h(o_2)|$ in the end")
+    axes[0, 0].set_ylabel("$h$ of all experts, over the mean\nof $|h(o_1)|$, $|h(o_2)|$ in the end")
     axes[1, 0].set_ylabel("test error")
     for colour, label in KINDS.items():
         axes[0, 0].plot([], [], color=colour, label=label)
@@ -80,22 +79,23 @@ def discriminative(inputs: list[list[int]]) -> list[int]:
     return [next(rest[place] for y, place, *rest in inputs if y == label) for label in (1, -1)]
 
 
-def draw_patterns(ax, added, told, title):
+def draw_patterns(ax, steps, added, told, title):
     for pattern in range(added.shape[1]):
         if pattern not in told:
-            ax.plot(STEPS, added[:, pattern], color="0.6", linewidth=0.7)
+            ax.plot(steps, added[:, pattern], color="0.6", linewidth=0.7)
     for pattern, colour in zip(told, KINDS, strict=False):
-        ax.plot(STEPS, added[:, pattern], color=colour, linewidth=2)
+        ax.plot(steps, added[:, pattern], color=colour, linewidth=2)
     ax.set_title(title, fontsize=9)
     ax.axhline(0, color="k", linewidth=0.5)
     ax.grid(alpha=0.3)
 
 
 def draw_errors(ax, rows):
+    steps = rows[0]["steps"]
     mean, low, high = error_band(rows)
-    ax.fill_between(STEPS, low, high, color="0.6", alpha=0.4, linewidth=0)
-    ax.plot(STEPS, mean, "k:", label="mean test error, 95 %")
-    ax.plot(STEPS, rows[0]["test_errors"], "C2", label="test error of this training")
+    ax.fill_between(steps, low, high, color="0.6", alpha=0.4, linewidth=0)
+    ax.plot(steps, mean, "k:", label="mean test error, 95 %")
+    ax.plot(steps, rows[0]["test_errors"], "C2", label="test error of this training")
     ax.set_xscale("symlog", linthresh=1)
     ax.set_xticks([0, 1, 10, 100, 1000], ["0", "1", "10", "100", "1000"])
     ax.set_xlabel("steps of SGD")
@@ -139,7 +139,7 @@ def frames(arm: str, rows: list[dict]) -> list[dict]:
                 for one in shown["routes"][i]
             ),
         }
-        for i, step in enumerate(STEPS)
+        for i, step in enumerate(shown["steps"])
     ]  # fmt: skip
 
 

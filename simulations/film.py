@@ -54,6 +54,7 @@ def experiment(scale: str) -> Sweep:
 def measure(run, test, train_data):
     columns = {
         "test_error": run.history.test_error[-1],
+        "steps": run.history.steps,
         "train_losses": run.history.train_loss,
         "test_errors": run.history.test_error,
         "values": None,
@@ -77,7 +78,7 @@ def measure(run, test, train_data):
 
 
 def values(model, weights, dictionary):
-    """Return h_s(q) = Σ_r a_r φ⟨w_r, q⟩ over the units of expert s, rounded; experts by patterns."""
+    """Return h_s(q) = Σ_r a_r φ⟨w_r, q⟩ over the units r of each expert s, for every pattern q."""
     units = weights.experts.astype(np.float64)
     # Sums over an axis that is not the last one are made in its order, on every processor.
     z = (units.T[:, :, None] * dictionary.T[:, None, :].astype(np.float64)).sum(axis=0)
@@ -121,15 +122,13 @@ def routes(model, weights, data):
 
 
 def _weights_at(step, run, data, seed):
-    if step == 0:
-        # Routers of separate training are trained before the first step.
-        first = train(run.model, data, replace(run.sgd, n_steps=1, record=None), seed)
-        return replace(first.initial, routers=first.weights.routers) if _frozen(run) else first.initial
-    return train(run.model, data, replace(run.sgd, n_steps=step, record=None), seed).weights
-
-
-def _frozen(run):
-    return run.model.routers_first
+    steps = max(step, 1)
+    found = train(run.model, data, replace(run.sgd, n_steps=steps, record=None), seed)
+    if step > 0:
+        return found.weights
+    # Routers of separate training are trained before the first step.
+    first = run.model.routers_first
+    return replace(found.initial, routers=found.weights.routers) if first else found.initial
 
 
 def _first_of_both(labels):

@@ -32,6 +32,7 @@ def film() -> dict[str, Any]:
         for label in (1, -1)
     ]
     n_patterns = len(rows[0]["values"].split(";")[0].split())
+    networks = [{"name": arm, "title": TITLES[arm], **_network(own)} for arm, own in arms.items()]
     return {
         "steps": [int(row["step"]) for row in arms["dense"]],
         "nDraws": int(rows[0]["n_draws"]),
@@ -39,8 +40,8 @@ def film() -> dict[str, Any]:
         "inputs": inputs,
         "discriminative": discriminative,
         "irrelevant": [q for q in range(n_patterns) if q not in discriminative],
-        "networks": [{"name": arm, "title": TITLES[arm], **_network(own)} for arm, own in arms.items()],
-    }  # fmt: skip
+        "networks": networks,
+    }
 
 
 def _input(text: str) -> dict[str, Any]:
@@ -64,6 +65,9 @@ def _network(rows: list[Row]) -> dict[str, Any]:
 def _routes(text: str) -> list[list[list[list[int]]]]:
     """Return place and gate in percent of what each expert receives, by input and expert."""
     return [
-        [[[int(part) for part in pair.split(":")] for pair in own.split()] for own in one.split(";")]
+        [
+            [[int(part) for part in pair.split(":")] for pair in own.split()]
+            for own in one.split(";")
+        ]
         for one in text.split("|")
-    ]  # fmt: skip
+    ]

@@ -86,14 +86,11 @@ def held_out() -> dict[str, dict[str, float]]:
 
 def _point(table: str, row: Row) -> dict[str, Any] | None:
     """Return a simulated N*, or None if it has no interval or is of another training."""
-    names = ("value", "low", "high")
-    if "simulated" in row:
-        names = ("simulated", *(name for name in ("low", "high")))
-    if "simulated_low" in row:
-        names = ("simulated", "simulated_low", "simulated_high")
+    value = "simulated" if "simulated" in row else "value"
+    before = "simulated_" if "simulated_low" in row else ""
     if row.get("censored") or row["arm"] not in ("dense", "separate", "joint"):
         return None
-    ends = [float(row[name] or "nan") for name in names]
+    ends = [float(row[name] or "nan") for name in (value, f"{before}low", f"{before}high")]
     if not all(map(math.isfinite, ends)):
         return None
     n, dense = int(row["n_patches"]), row["arm"] == "dense"

@@ -12,12 +12,16 @@
     const wanted = Math.log(epsilon);
     let least = Infinity;
     // A prediction has noise of its own; what more samples spoil is taken for noise.
-    const falling = errors.map((error) => Math.log((least = Math.min(least, Math.max(error, 1e-4)))));
+    const falling = errors.map((error) =>
+      Math.log((least = Math.min(least, Math.max(error, 1e-4)))),
+    );
     const place = falling.findIndex((error) => error <= wanted);
     if (place < 0) return [Infinity, Math.exp(steps[steps.length - 1])];
     const before = Math.max(place - 1, 0);
     const share = place > 0 ? (falling[place] - wanted) / (falling[place] - falling[before]) : 0;
-    return [sizes, steps].map((axis) => Math.exp(axis[place] + share * (axis[before] - axis[place])));
+    return [sizes, steps].map((axis) =>
+      Math.exp(axis[place] + share * (axis[before] - axis[place])),
+    );
   }
 
   // Where a value lies on an axis: the place of the lower neighbour, and the share of the upper one.
@@ -91,7 +95,10 @@
   // All networks at one setting. `samples` and `flops` are [value, low, high]: the ends hold the
   // spread of the draws behind a prediction and the accuracy that predictions claim.
   function predictedNetworks(n, p, epsilon) {
-    const place = data.sizes.slice(0, -1).filter((known) => known <= n).pop();
+    const place = data.sizes
+      .slice(0, -1)
+      .filter((known) => known <= n)
+      .pop();
     return data.networks[place].map(([arm, l, k]) => {
       const network = { arm, l: arm === "dense" ? n : l, k };
       const key = `${arm},${arm === "dense" ? 0 : l},${k}`;
@@ -112,7 +119,9 @@
 
   // `advise`: networks that reach ε, best first, each with what it saves over the dense one.
   function advise(n, p, epsilon, goal) {
-    const known = predictedNetworks(n, p, epsilon).filter(({ samples }) => Number.isFinite(samples[0]));
+    const known = predictedNetworks(n, p, epsilon).filter(({ samples }) =>
+      Number.isFinite(samples[0]),
+    );
     const dense = known.find(({ arm }) => arm === "dense");
     const other = goal === "samples" ? "flops" : "samples";
     for (const network of known) network.saving = dense[goal][0] / network[goal][0];
@@ -136,7 +145,9 @@
   function simulatedAt(n, p, epsilon) {
     return data.simulated.filter(
       (point) =>
-        point.n_patches === n && point.n_irrelevant === p && Math.abs(point.epsilon - epsilon) < 1e-9,
+        point.n_patches === n &&
+        point.n_irrelevant === p &&
+        Math.abs(point.epsilon - epsilon) < 1e-9,
     );
   }
 

@@ -34,7 +34,9 @@
     const top = (value) => y(Math.min(value, y.high));
     const upper = known.map((network) => [x(network.l), top(network[goal][2])]);
     const lower = known.map((network) => [x(network.l), y(network[goal][1])]).reverse();
-    inside.append(element("path", { d: `${path([...upper, ...lower])}Z`, class: `band ${look(known[0])}` }));
+    inside.append(
+      element("path", { d: `${path([...upper, ...lower])}Z`, class: `band ${look(known[0])}` }),
+    );
   }
 
   // The growth that a bound allows, from the first point that was predicted.
@@ -55,9 +57,18 @@
     const [value, low, high] = network[goal];
     const top = y(Math.min(high, y.high));
     inside.append(
-      element("rect", { x: x.start, width: x.end - x.start, y: top, height: y(low) - top, class: "band dense" }),
+      element("rect", {
+        x: x.start,
+        width: x.end - x.start,
+        y: top,
+        height: y(low) - top,
+        class: "band dense",
+      }),
       element("line", { x1: x.start, x2: x.end, y1: y(value), y2: y(value), class: "curve dense" }),
-      titled(marker("circle", x(network.l), y(value), 4, { class: "mark dense" }), said(network, goal)),
+      titled(
+        marker("circle", x(network.l), y(value), 4, { class: "mark dense" }),
+        said(network, goal),
+      ),
     );
   }
 
@@ -71,11 +82,21 @@
     for (const point of points.filter((known) => known[goal])) {
       const [value, low, high] = point[goal];
       const at = x(point.n_routed);
-      const network = { arm: point.arm, k: point.n_experts, l: point.n_routed, [goal]: [value, low, high] };
+      const network = {
+        arm: point.arm,
+        k: point.n_experts,
+        l: point.n_routed,
+        [goal]: [value, low, high],
+      };
       const style = look(network);
       const bar = element("g", { class: `simulated ${style}` });
       bar.append(
-        element("line", { x1: at, x2: at, y1: y(Math.max(low, y.low)), y2: y(Math.min(high, y.high)) }),
+        element("line", {
+          x1: at,
+          x2: at,
+          y1: y(Math.max(low, y.low)),
+          y2: y(Math.min(high, y.high)),
+        }),
         marker(SHAPES[point.arm], at, y(value), 5, {}),
       );
       inside.append(titled(bar, `simulated, ${said(network, goal)}`));
@@ -84,12 +105,17 @@
 
   function panel(goal, state, networks, best) {
     const shown = networks.filter(
-      ({ arm, k, samples }) => (arm !== "joint" || state.k === "any" || k === state.k) && Number.isFinite(samples[0]),
+      ({ arm, k, samples }) =>
+        (arm !== "joint" || state.k === "any" || k === state.k) && Number.isFinite(samples[0]),
     );
     const points = moe
       .simulatedAt(state.n, state.p, state.epsilon)
       .filter(({ arm, n_experts: k }) => arm !== "joint" || state.k === "any" || k === state.k);
-    const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": summary(goal, state, shown, best) });
+    const svg = element("svg", {
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      role: "img",
+      "aria-label": summary(goal, state, shown, best),
+    });
     const x = logScale(0.9, state.n * 1.1, 62, WIDTH - 12);
     const y = logScale(...range(shown, points, goal), HEIGHT - 48, 14);
     const ticks = [1, 2, 4, 8, 16, 32, 64, 128].filter((l) => l < state.n / 1.3);
@@ -101,7 +127,9 @@
       xText: (l) => (l === state.n ? `n = ${l}` : String(l)),
     });
     if (state.l !== "best" && state.l <= state.n) {
-      inside.append(element("line", { x1: x(state.l), x2: x(state.l), y1: y.start, y2: y.end, class: "guide" }));
+      inside.append(
+        element("line", { x1: x(state.l), x2: x(state.l), y1: y.start, y2: y.end, class: "guide" }),
+      );
     }
     for (const { own } of families(shown)) {
       if (own[0].arm === "dense") {
@@ -110,9 +138,16 @@
       }
       band(inside, own, goal, x, y);
       slope(inside, own, goal, x, y, state);
-      inside.append(element("path", { d: path(own.map((one) => [x(one.l), y(one[goal][0])])), class: `curve ${look(own[0])}` }));
+      inside.append(
+        element("path", {
+          d: path(own.map((one) => [x(one.l), y(one[goal][0])])),
+          class: `curve ${look(own[0])}`,
+        }),
+      );
       for (const one of own) {
-        const mark = marker(SHAPES[one.arm], x(one.l), y(one[goal][0]), 3.5, { class: `mark ${look(one)}` });
+        const mark = marker(SHAPES[one.arm], x(one.l), y(one[goal][0]), 3.5, {
+          class: `mark ${look(one)}`,
+        });
         inside.append(titled(mark, said(one, goal)));
       }
     }
@@ -125,31 +160,70 @@
     const [left, top] = [x(best.l), y(best[goal][0])];
     const right = left > x.end - 60;
     inside.append(
-      element("circle", { cx: left, cy: top, r: 10, class: "best", "data-best": `${best.arm},${best.l},${best.k}` }),
-      element("text", { x: left + (right ? -14 : 14), y: top + 18, "text-anchor": right ? "end" : "start", class: "best-text" }, "best"),
+      element("circle", {
+        cx: left,
+        cy: top,
+        r: 10,
+        class: "best",
+        "data-best": `${best.arm},${best.l},${best.k}`,
+      }),
+      element(
+        "text",
+        {
+          x: left + (right ? -14 : 14),
+          y: top + 18,
+          "text-anchor": right ? "end" : "start",
+          class: "best-text",
+        },
+        "best",
+      ),
     );
   }
 
   function summary(goal, state, shown, best) {
     const what = goal === "samples" ? "Predicted samples" : "Predicted operations";
-    const each = families(shown).map(({ own }) => said([...own].sort((a, b) => a[goal][0] - b[goal][0])[0], goal));
+    const each = families(shown).map(({ own }) =>
+      said([...own].sort((a, b) => a[goal][0] - b[goal][0])[0], goal),
+    );
     const chosen = goal === state.goal ? ` Best: ${said(best, goal)}.` : "";
     return `${what} against l. Least of each network: ${each.join("; ")}.${chosen} All numbers are in the table below.`;
   }
 
   function legend(state, networks) {
     const list = html("ul", { class: "legend" });
-    const swatch = (content) => element("svg", { viewBox: "0 0 34 14", width: 34, height: 14, "aria-hidden": "true" }, ...content);
+    const swatch = (content) =>
+      element(
+        "svg",
+        { viewBox: "0 0 34 14", width: 34, height: 14, "aria-hidden": "true" },
+        ...content,
+      );
     const add = (picture, text) => list.append(html("li", {}, swatch(picture), text));
     for (const { name, own } of families(networks)) {
       const [first] = own;
       if (first.arm === "joint" && state.k !== "any" && first.k !== state.k) continue;
       const style = look(first);
-      add([element("line", { x1: 1, x2: 33, y1: 7, y2: 7, class: `curve ${style}` }), marker(SHAPES[first.arm], 17, 7, 3.5, { class: `mark ${style}` })], name);
+      add(
+        [
+          element("line", { x1: 1, x2: 33, y1: 7, y2: 7, class: `curve ${style}` }),
+          marker(SHAPES[first.arm], 17, 7, 3.5, { class: `mark ${style}` }),
+        ],
+        name,
+      );
     }
-    add([element("rect", { x: 1, y: 2, width: 32, height: 10, class: "band plain" })], "interval of the prediction");
-    add([element("line", { x1: 1, x2: 33, y1: 7, y2: 7, class: "bound plain" })], "growth that the bound allows");
-    const example = element("g", { class: "simulated plain" }, element("line", { x1: 17, x2: 17, y1: 0, y2: 14 }), marker("circle", 17, 7, 4.5, {}));
+    add(
+      [element("rect", { x: 1, y: 2, width: 32, height: 10, class: "band plain" })],
+      "interval of the prediction",
+    );
+    add(
+      [element("line", { x1: 1, x2: 33, y1: 7, y2: 7, class: "bound plain" })],
+      "growth that the bound allows",
+    );
+    const example = element(
+      "g",
+      { class: "simulated plain" },
+      element("line", { x1: 17, x2: 17, y1: 0, y2: 14 }),
+      marker("circle", 17, 7, 4.5, {}),
+    );
     add([example], "simulated, 95 %");
     return list;
   }

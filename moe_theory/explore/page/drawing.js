@@ -42,13 +42,16 @@
     }
     const inside = found.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
     if (inside.length <= 8) return inside;
-    const powers = inside.filter((tick) => Number.isInteger(Math.round(Math.log10(tick) * 1e6) / 1e6));
+    const powers = inside.filter((tick) =>
+      Number.isInteger(Math.round(Math.log10(tick) * 1e6) / 1e6),
+    );
     const every = Math.ceil(powers.length / 7);
     return powers.filter((_, place) => place % every === 0);
   }
 
   const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-  const raised = (power) => (power < 0 ? "⁻" : "") + [...String(Math.abs(power))].map((digit) => RAISED[digit]).join("");
+  const raised = (power) =>
+    (power < 0 ? "⁻" : "") + [...String(Math.abs(power))].map((digit) => RAISED[digit]).join("");
 
   // A number with so many digits that matter; large ones as powers of ten.
   function number(value, digits = 2) {
@@ -64,7 +67,9 @@
   }
 
   const tickText = (tick) =>
-    tick >= 1e5 || tick < 1e-3 ? `10${raised(Math.round(Math.log10(tick)))}` : String(Number(tick.toPrecision(2)));
+    tick >= 1e5 || tick < 1e-3
+      ? `10${raised(Math.round(Math.log10(tick)))}`
+      : String(Number(tick.toPrecision(2)));
 
   // The frame of a panel with ticks, grid and titles; returns the group to draw in.
   function axes(svg, x, y, { xTicks, yTicks, xLabel, yLabel, xText = String, yText = tickText }) {
@@ -84,8 +89,22 @@
     const middle = (y.start + y.end) / 2;
     frame.append(
       element("line", { x1: x.start, x2: x.end, y1: y.start, y2: y.start, class: "tick" }),
-      element("text", { x: (x.start + x.end) / 2, y: y.start + 36, "text-anchor": "middle", class: "label" }, xLabel),
-      element("text", { x: 14, y: middle, transform: `rotate(-90 14 ${middle})`, "text-anchor": "middle", class: "label" }, yLabel),
+      element(
+        "text",
+        { x: (x.start + x.end) / 2, y: y.start + 36, "text-anchor": "middle", class: "label" },
+        xLabel,
+      ),
+      element(
+        "text",
+        {
+          x: 14,
+          y: middle,
+          transform: `rotate(-90 14 ${middle})`,
+          "text-anchor": "middle",
+          class: "label",
+        },
+        yLabel,
+      ),
     );
     svg.append(frame);
     const inside = element("g");
@@ -97,9 +116,19 @@
   function marker(shape, x, y, size, attributes) {
     if (shape === "circle") return element("circle", { cx: x, cy: y, r: size, ...attributes });
     if (shape === "square") {
-      return element("rect", { x: x - size, y: y - size, width: 2 * size, height: 2 * size, ...attributes });
+      return element("rect", {
+        x: x - size,
+        y: y - size,
+        width: 2 * size,
+        height: 2 * size,
+        ...attributes,
+      });
     }
-    const points = [[0, -1.25], [1.15, 0.85], [-1.15, 0.85]];
+    const points = [
+      [0, -1.25],
+      [1.15, 0.85],
+      [-1.15, 0.85],
+    ];
     const text = points.map(([a, b]) => `${round(x + size * a)},${round(y + size * b)}`).join(" ");
     return element("polygon", { points: text, ...attributes });
   }
@@ -111,5 +140,18 @@
     return made;
   };
 
-  moe.draw = { element, html, logScale, linearScale, logTicks, number, axes, marker, path, titled, raised, round };
+  moe.draw = {
+    element,
+    html,
+    logScale,
+    linearScale,
+    logTicks,
+    number,
+    axes,
+    marker,
+    path,
+    titled,
+    raised,
+    round,
+  };
 })();

@@ -14,19 +14,28 @@
   const MAPS = ["joint", "separate"];
 
   const every = Object.values(data.networks).flat();
-  const EXPERTS = [...new Set(every.filter(([arm]) => arm === "joint").map(([, , k]) => k))].sort((a, b) => a - b);
-  const ROUTED = [...new Set(every.filter(([arm]) => arm !== "dense").map(([, l]) => l))].sort((a, b) => a - b);
+  const EXPERTS = [...new Set(every.filter(([arm]) => arm === "joint").map(([, , k]) => k))].sort(
+    (a, b) => a - b,
+  );
+  const ROUTED = [...new Set(every.filter(([arm]) => arm !== "dense").map(([, l]) => l))].sort(
+    (a, b) => a - b,
+  );
 
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
   // A state with all values inside the table, whatever was asked for.
   function inside(asked) {
     const state = { ...START };
-    const whole = (text, usual) => (Number.isFinite(Number(text)) && text !== "" ? Math.round(Number(text)) : usual);
+    const whole = (text, usual) =>
+      Number.isFinite(Number(text)) && text !== "" ? Math.round(Number(text)) : usual;
     state.n = clamp(whole(asked.n, START.n), SMALLEST, LARGEST);
     state.p = clamp(whole(asked.p, START.p), LOW * state.n, HIGH * state.n);
     const wanted = Number(asked.epsilon) || START.epsilon;
-    state.epsilon = clamp(Math.round(wanted * 1000) / 1000, data.epsilon[0], data.epsilon[data.epsilon.length - 1]);
+    state.epsilon = clamp(
+      Math.round(wanted * 1000) / 1000,
+      data.epsilon[0],
+      data.epsilon[data.epsilon.length - 1],
+    );
     state.k = asked.k === "any" ? "any" : EXPERTS.find((k) => k === Number(asked.k)) || START.k;
     state.l = ROUTED.find((l) => l === Number(asked.l)) || "best";
     state.goal = GOALS.includes(asked.goal) ? asked.goal : START.goal;
@@ -34,7 +43,8 @@
     return state;
   }
 
-  const fromAddress = () => inside(Object.fromEntries(new URLSearchParams(window.location.hash.slice(1))));
+  const fromAddress = () =>
+    inside(Object.fromEntries(new URLSearchParams(window.location.hash.slice(1))));
 
   function toAddress(state) {
     const text = new URLSearchParams(state).toString();
@@ -42,8 +52,12 @@
   }
 
   // Whether a network may be chosen: the dense one always, others by k and l.
-  const allowed = (state) => ({ arm, k, l }) =>
-    arm === "dense" || ((arm !== "joint" || state.k === "any" || k === state.k) && (state.l === "best" || l === state.l));
+  const allowed =
+    (state) =>
+    ({ arm, k, l }) =>
+      arm === "dense" ||
+      ((arm !== "joint" || state.k === "any" || k === state.k) &&
+        (state.l === "best" || l === state.l));
 
   // All networks at a state, best first, and those that may be chosen.
   function choose(state) {
@@ -63,7 +77,9 @@
     part("legend").replaceChildren(moe.curves.legend(state, all));
     part("simulated-note").textContent = note();
     part("bounds").replaceChildren(...moe.words.bounds(state, all));
-    part("table").replaceChildren(moe.words.table(state, all, best, "All networks, best first: predicted [interval]"));
+    part("table").replaceChildren(
+      moe.words.table(state, all, best, "All networks, best first: predicted [interval]"),
+    );
     part("map-samples").replaceChildren(moe.maps.overSamples(state));
     part("map-samples-legend").replaceChildren(moe.maps.samplesLegend());
     const map = moe.maps.overSettings(state, allowed(state), (n, p) => change({ n, p }));
@@ -91,7 +107,8 @@
     for (const name of ["n", "p", "k", "l", "goal", "map"]) control(name).value = state[name];
     control("epsilon").value = 100 * state.epsilon;
     root.querySelector('[data-shown="n"]').textContent = state.n;
-    root.querySelector('[data-shown="p"]').textContent = `${state.p} (p/n = ${number(state.p / state.n, 3)})`;
+    root.querySelector('[data-shown="p"]').textContent =
+      `${state.p} (p/n = ${number(state.p / state.n, 3)})`;
     root.querySelector('[data-shown="epsilon"]').textContent = `${number(100 * state.epsilon)} %`;
     control("epsilon").setAttribute("aria-valuetext", `${number(100 * state.epsilon)} percent`);
     const preset = control("preset");
@@ -117,7 +134,8 @@
     for (const point of data.simulated) {
       const { n_patches: n, n_irrelevant: p, epsilon } = point;
       const in_table = n >= SMALLEST && n <= LARGEST && p >= LOW * n && p <= HIGH * n;
-      if (in_table) counts.set(`${n},${p},${epsilon}`, (counts.get(`${n},${p},${epsilon}`) || 0) + 1);
+      if (in_table)
+        counts.set(`${n},${p},${epsilon}`, (counts.get(`${n},${p},${epsilon}`) || 0) + 1);
     }
     const keys = [...counts.keys()].map((key) => key.split(",").map(Number));
     keys.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
@@ -132,13 +150,21 @@
   function start() {
     const n = control("n");
     [n.min, n.max] = [SMALLEST, LARGEST];
-    control("k").append(...EXPERTS.map((k) => html("option", { value: k }, String(k))), html("option", { value: "any" }, "any"));
-    control("l").append(html("option", { value: "best" }, "the best"), ...ROUTED.map((l) => html("option", { value: l }, String(l))));
+    control("k").append(
+      ...EXPERTS.map((k) => html("option", { value: k }, String(k))),
+      html("option", { value: "any" }, "any"),
+    );
+    control("l").append(
+      html("option", { value: "best" }, "the best"),
+      ...ROUTED.map((l) => html("option", { value: l }, String(l))),
+    );
     presets();
     for (const name of ["n", "p", "k", "l", "goal", "map"]) {
       control(name).addEventListener("input", () => change({ [name]: control(name).value }));
     }
-    control("epsilon").addEventListener("input", () => change({ epsilon: control("epsilon").value / 100 }));
+    control("epsilon").addEventListener("input", () =>
+      change({ epsilon: control("epsilon").value / 100 }),
+    );
     control("preset").addEventListener("input", () => {
       const [patches, patterns, epsilon] = control("preset").value.split(",").map(Number);
       if (patches) change({ n: patches, p: patterns, epsilon });

@@ -18,25 +18,66 @@
     const experts = network.routes ? network.routes[0][0].length : 1;
     const n = film.inputs[0].patterns.length;
     const [left, height] = [74, CELL + 6 + experts * 13 + 14];
-    const svg = element("svg", { viewBox: `0 0 ${left + n * CELL + 4} ${4 * height}`, role: "img", "aria-label": routesText(film, network, frame) });
+    const svg = element("svg", {
+      viewBox: `0 0 ${left + n * CELL + 4} ${4 * height}`,
+      role: "img",
+      "aria-label": routesText(film, network, frame),
+    });
     film.inputs.forEach((input, row) => {
       const top = row * height + 2;
-      svg.append(element("text", { x: 0, y: top + 15, class: "label" }, `y = ${input.label > 0 ? "+1" : "−1"}`));
+      svg.append(
+        element(
+          "text",
+          { x: 0, y: top + 15, class: "label" },
+          `y = ${input.label > 0 ? "+1" : "−1"}`,
+        ),
+      );
       input.patterns.forEach((pattern, place) => {
         const x = left + place * CELL;
-        const box = element("rect", { x: x + 1, y: top, width: CELL - 2, height: CELL - 2, class: `patch ${kind(film, pattern)}` });
+        const box = element("rect", {
+          x: x + 1,
+          y: top,
+          width: CELL - 2,
+          height: CELL - 2,
+          class: `patch ${kind(film, pattern)}`,
+        });
         svg.append(
           titled(box, `patch ${place + 1}: ${patternName(film, pattern)}`),
-          element("text", { x: x + CELL / 2, y: top + 13, "text-anchor": "middle", class: `patch-name ${kind(film, pattern)}`, "aria-hidden": "true" }, patternName(film, pattern).replace("q", "")),
+          element(
+            "text",
+            {
+              x: x + CELL / 2,
+              y: top + 13,
+              "text-anchor": "middle",
+              class: `patch-name ${kind(film, pattern)}`,
+              "aria-hidden": "true",
+            },
+            patternName(film, pattern).replace("q", ""),
+          ),
         );
       });
       for (let expert = 0; expert < experts; expert += 1) {
         const y = top + CELL + 4 + expert * 13;
-        svg.append(element("text", { x: left - 6, y: y + 9, "text-anchor": "end", class: "small" }, network.routes ? `expert ${expert + 1}` : "all patches"));
+        svg.append(
+          element(
+            "text",
+            { x: left - 6, y: y + 9, "text-anchor": "end", class: "small" },
+            network.routes ? `expert ${expert + 1}` : "all patches",
+          ),
+        );
         svg.append(element("rect", { x: left, y, width: n * CELL, height: 11, class: "lane" }));
-        const received = network.routes ? network.routes[frame][row][expert] : input.patterns.map((_, place) => [place, 100]);
+        const received = network.routes
+          ? network.routes[frame][row][expert]
+          : input.patterns.map((_, place) => [place, 100]);
         for (const [place, gate] of received) {
-          const box = element("rect", { x: left + place * CELL + 1, y: y + 1, width: CELL - 2, height: 9, class: `gate ${kind(film, input.patterns[place])}`, "fill-opacity": 0.1 + (0.9 * gate) / 100 });
+          const box = element("rect", {
+            x: left + place * CELL + 1,
+            y: y + 1,
+            width: CELL - 2,
+            height: 9,
+            class: `gate ${kind(film, input.patterns[place])}`,
+            "fill-opacity": 0.1 + (0.9 * gate) / 100,
+          });
           svg.append(titled(box, `${patternName(film, input.patterns[place])}: gate ${gate} %`));
         }
       }
@@ -47,9 +88,13 @@
   function routesText(film, network, frame) {
     if (!network.routes) return "The dense network takes all patches of every input.";
     const each = film.inputs.map((input, row) => {
-      const gates = network.routes[frame][row].map((received) => (received.find(([place]) => place === input.place) || [0, 0])[1]);
+      const gates = network.routes[frame][row].map(
+        (received) => (received.find(([place]) => place === input.place) || [0, 0])[1],
+      );
       const got = gates.map((gate, s) => [gate, s]).filter(([gate]) => gate > 0);
-      const where = got.length ? got.map(([gate, s]) => `expert ${s + 1} with gate ${gate} %`).join(", ") : "no expert";
+      const where = got.length
+        ? got.map(([gate, s]) => `expert ${s + 1} with gate ${gate} %`).join(", ")
+        : "no expert";
       return `Input ${row + 1}, y = ${input.label}: the patch that tells the label goes to ${where}.`;
     });
     return each.join(" ");
@@ -61,19 +106,33 @@
     const order = [...film.discriminative, ...film.irrelevant];
     const [left, tall] = [74, rows.length > 1 ? 76 : 200];
     const wide = 356 / order.length;
-    const svg = element("svg", { viewBox: `0 0 ${left + 360} ${rows.length * tall + 22}`, role: "img", "aria-label": valuesText(film, network, frame) });
+    const svg = element("svg", {
+      viewBox: `0 0 ${left + 360} ${rows.length * tall + 22}`,
+      role: "img",
+      "aria-label": valuesText(film, network, frame),
+    });
     const most = Math.max(...network.values[network.values.length - 1].flat().map(Math.abs), 1e-9);
     rows.forEach((own, expert) => {
       const middle = expert * tall + tall / 2;
       const y = linearScale(-most, most, middle + tall / 2 - 3, middle - tall / 2 + 3);
       svg.append(
-        element("text", { x: left - 6, y: middle + 4, "text-anchor": "end", class: "small" }, rows.length > 1 ? `expert ${expert + 1}` : "network"),
+        element(
+          "text",
+          { x: left - 6, y: middle + 4, "text-anchor": "end", class: "small" },
+          rows.length > 1 ? `expert ${expert + 1}` : "network",
+        ),
         element("line", { x1: left, x2: left + 356, y1: middle, y2: middle, class: "grid" }),
       );
       order.forEach((pattern, place) => {
         const value = Math.max(-most, Math.min(most, own[pattern]));
         const [a, b] = [y(0), y(value)];
-        const box = element("rect", { x: round(left + place * wide + 0.5), width: round(wide - 1), y: Math.min(a, b), height: Math.max(Math.abs(a - b), 0.6), class: `bar ${kind(film, pattern)}` });
+        const box = element("rect", {
+          x: round(left + place * wide + 0.5),
+          width: round(wide - 1),
+          y: Math.min(a, b),
+          height: Math.max(Math.abs(a - b), 0.6),
+          class: `bar ${kind(film, pattern)}`,
+        });
         svg.append(titled(box, `h(${patternName(film, pattern)}) = ${number(own[pattern], 3)}`));
       });
     });
@@ -81,7 +140,11 @@
     svg.append(
       element("text", { x: left, y: bottom, class: "small one" }, "o₁"),
       element("text", { x: left + 16, y: bottom, class: "small two" }, "o₂"),
-      element("text", { x: left + 40, y: bottom, class: "small" }, `irrelevant patterns q; full height: |h| = ${number(most)}`),
+      element(
+        "text",
+        { x: left + 40, y: bottom, class: "small" },
+        `irrelevant patterns q; full height: |h| = ${number(most)}`,
+      ),
     );
     return svg;
   }
@@ -95,7 +158,11 @@
 
   // Test error over steps, of this training and of all draws, with the present step.
   function errors(film, network, frame) {
-    const svg = element("svg", { viewBox: "0 0 440 250", role: "img", "aria-label": errorsText(film, network, frame) });
+    const svg = element("svg", {
+      viewBox: "0 0 440 250",
+      role: "img",
+      "aria-label": errorsText(film, network, frame),
+    });
     const x = logScale(0.7, film.steps[film.steps.length - 1], 62, 428);
     const at = (step) => x(Math.max(step, 0.7));
     const y = linearScale(0, 0.6, 202, 12);
@@ -108,11 +175,25 @@
     });
     const points = (name) => film.steps.map((step, place) => [at(step), y(network[name][place])]);
     inside.append(
-      element("path", { d: `${path([...points("high"), ...points("low").reverse()])}Z`, class: "band plain" }),
+      element("path", {
+        d: `${path([...points("high"), ...points("low").reverse()])}Z`,
+        class: "band plain",
+      }),
       element("path", { d: path(points("mean")), class: "bound plain" }),
       element("path", { d: path(points("error")), class: "curve film" }),
-      element("line", { x1: at(film.steps[frame]), x2: at(film.steps[frame]), y1: y.start, y2: y.end, class: "guide" }),
-      element("circle", { cx: at(film.steps[frame]), cy: y(network.error[frame]), r: 5, class: "mark film" }),
+      element("line", {
+        x1: at(film.steps[frame]),
+        x2: at(film.steps[frame]),
+        y1: y.start,
+        y2: y.end,
+        class: "guide",
+      }),
+      element("circle", {
+        cx: at(film.steps[frame]),
+        cy: y(network.error[frame]),
+        r: 5,
+        class: "mark film",
+      }),
     );
     return svg;
   }
@@ -127,7 +208,8 @@
     const find = (name) => root.querySelector(`[data-film="${name}"]`);
     const [slider, choice, play] = ["step", "network", "play"].map(find);
     let timer = null;
-    for (const { name, title } of film.networks) choice.append(html("option", { value: name }, title));
+    for (const { name, title } of film.networks)
+      choice.append(html("option", { value: name }, title));
     choice.value = "joint";
     slider.max = film.steps.length - 1;
     slider.value = film.steps.length - 1;
@@ -137,7 +219,8 @@
       const frame = Number(slider.value);
       slider.setAttribute("aria-valuetext", `step ${film.steps[frame]}`);
       find("shown").textContent = String(film.steps[frame]);
-      find("said").textContent = `${errorsText(film, network, frame)} ${valuesText(film, network, frame)}`;
+      find("said").textContent =
+        `${errorsText(film, network, frame)} ${valuesText(film, network, frame)}`;
       find("routes").replaceChildren(routes(film, network, frame));
       find("values").replaceChildren(values(film, network, frame));
       find("errors").replaceChildren(errors(film, network, frame));

@@ -5,13 +5,19 @@
   const { html, number } = moe.draw;
   const { families, nameOf } = moe.curves;
   const WHAT = { samples: "training samples", flops: "operations" };
-  const TITLES = { dense: "the dense network", separate: "separate training", joint: "joint training" };
+  const TITLES = {
+    dense: "the dense network",
+    separate: "separate training",
+    joint: "joint training",
+  };
 
   const interval = (value, low, high) => `${number(value)} [${number(low)}, ${number(high)}]`;
   const unbroken = (text) => text.replace(/ = /g, "\u00a0=\u00a0");
-  const called = ({ arm, k, l }) => (arm === "dense" ? TITLES.dense : unbroken(`${TITLES[arm]} with k = ${k}, l = ${l}`));
+  const called = ({ arm, k, l }) =>
+    arm === "dense" ? TITLES.dense : unbroken(`${TITLES[arm]} with k = ${k}, l = ${l}`);
   const capital = (text) => text[0].toUpperCase() + text.slice(1);
-  const times = (ratio) => (ratio >= 1 ? `${number(ratio)} times fewer` : `${number(1 / ratio)} times more`);
+  const times = (ratio) =>
+    ratio >= 1 ? `${number(ratio)} times fewer` : `${number(1 / ratio)} times more`;
 
   function answer(state, considered, all) {
     const [best] = considered;
@@ -23,15 +29,25 @@
       lead.append(` It needs ${amount}; no MoE that you allow needs fewer.`);
     } else {
       const other = goal === "flops" ? `, with ${interval(...best.samples)} samples` : "";
-      lead.append(` It needs ${amount}${other}: ${times(best.saving)} than the dense network, which needs ${interval(...dense[goal])}.`);
+      lead.append(
+        ` It needs ${amount}${other}: ${times(best.saving)} than the dense network, which needs ${interval(...dense[goal])}.`,
+      );
     }
-    return [lead, html("p", {}, why(state, best, dense, all)), html("p", {}, asGood(state, considered, best))];
+    return [
+      lead,
+      html("p", {}, why(state, best, dense, all)),
+      html("p", {}, asGood(state, considered, best)),
+    ];
   }
 
   function why(state, best, dense, all) {
-    const own = all.filter(({ arm, k }) => arm === best.arm && k === best.k).sort((a, b) => a.l - b.l);
+    const own = all
+      .filter(({ arm, k }) => arm === best.arm && k === best.k)
+      .sort((a, b) => a.l - b.l);
     if (best.arm === "dense") return "Why: what the routers cost is more than what they spare.";
-    return state.goal === "samples" ? whySamples(state, best, own) : whyOperations(state, best, dense);
+    return state.goal === "samples"
+      ? whySamples(state, best, own)
+      : whyOperations(state, best, dense);
   }
 
   function whySamples(state, best, own) {
@@ -50,7 +66,10 @@
     const steps = dense.steps / best.steps;
     const each = dense.flops[0] / dense.steps / (best.flops[0] / best.steps);
     const share = `an expert works on ${best.l} of ${state.n} patches`;
-    const routers = best.arm === "joint" ? `, though ${best.k} routers score them all in every step` : ", and its frozen routers cost little";
+    const routers =
+      best.arm === "joint"
+        ? `, though ${best.k} routers score them all in every step`
+        : ", and its frozen routers cost little";
     return `Why: ${share}${routers}. A step, with its part of the routers, takes ${times(each)} operations than a step of the dense network, and training takes ${times(steps)} steps.`;
   }
 
@@ -59,7 +78,9 @@
     const { goal } = state;
     const known = heldOut[goal];
     const factor = goal === "samples" ? 1 + accuracy : known.most;
-    const close = considered.filter((one) => one !== best && one[goal][0] <= factor * best[goal][0]);
+    const close = considered.filter(
+      (one) => one !== best && one[goal][0] <= factor * best[goal][0],
+    );
     const names = close.slice(0, 3).map((one) => `${called(one)} (${number(one[goal][0])})`);
     const more = close.length > 3 ? `, and ${close.length - 3} more` : "";
     const claim =
@@ -75,13 +96,21 @@
     const list = html("ul");
     for (const { name, own } of families(all)) {
       const [first] = own;
-      if (first.arm === "dense" || (first.arm === "joint" && state.k !== "any" && first.k !== state.k)) continue;
+      if (
+        first.arm === "dense" ||
+        (first.arm === "joint" && state.k !== "any" && first.k !== state.k)
+      )
+        continue;
       const last = own[own.length - 1];
       const best = [...own].sort((a, b) => a[goal][0] - b[goal][0])[0];
       const allowed = bound(state, last) / bound(state, first);
       const found = last[goal][0] / first[goal][0];
       list.append(
-        html("li", {}, `${capital(name)}: of the order of ${moe.data.boundTexts[goal][first.arm]} suffice. So the smallest l would be best, and from l = ${first.l} to ${last.l} ${WHAT[goal]} may grow by a factor of ${number(allowed)}. Predicted: a factor of ${number(found)}, and l = ${best.l} is best.`),
+        html(
+          "li",
+          {},
+          `${capital(name)}: of the order of ${moe.data.boundTexts[goal][first.arm]} suffice. So the smallest l would be best, and from l = ${first.l} to ${last.l} ${WHAT[goal]} may grow by a factor of ${number(allowed)}. Predicted: a factor of ${number(found)}, and l = ${best.l} is best.`,
+        ),
       );
     }
     const chosen = [...all].sort((a, b) => bound(state, a) - bound(state, b))[0];
@@ -90,11 +119,14 @@
   }
 
   const bound = (state, network) => moe.bound(state.goal, state.n, state.p, state.epsilon, network);
-  const promised = (state, network) => bound(state, { arm: "dense", l: state.n, k: 1 }) / bound(state, network);
+  const promised = (state, network) =>
+    bound(state, { arm: "dense", l: state.n, k: 1 }) / bound(state, network);
 
   function row(state, network, points) {
     const { arm, k, l } = network;
-    const point = points.find((one) => one.arm === arm && one.n_experts === k && one.n_routed === l);
+    const point = points.find(
+      (one) => one.arm === arm && one.n_experts === k && one.n_routed === l,
+    );
     return [
       nameOf(network),
       arm === "dense" ? `n = ${l}` : String(l),
@@ -108,24 +140,49 @@
 
   function table(state, networks, best, caption) {
     const points = moe.simulatedAt(state.n, state.p, state.epsilon);
-    const heads = ["network", "l", "N* predicted", "N* simulated", "operations", "dense ÷ this", "by the bounds"];
+    const heads = [
+      "network",
+      "l",
+      "N* predicted",
+      "N* simulated",
+      "operations",
+      "dense ÷ this",
+      "by the bounds",
+    ];
     const made = html("table", {}, html("caption", {}, caption));
-    made.append(html("thead", {}, html("tr", {}, ...heads.map((text) => html("th", { scope: "col" }, text)))));
+    made.append(
+      html("thead", {}, html("tr", {}, ...heads.map((text) => html("th", { scope: "col" }, text)))),
+    );
     const lines = networks.map((network) => {
       const [first, ...rest] = row(state, network, points);
-      const line = html("tr", network === best ? { class: "chosen" } : {}, html("th", { scope: "row" }, first));
+      const line = html(
+        "tr",
+        network === best ? { class: "chosen" } : {},
+        html("th", { scope: "row" }, first),
+      );
       line.append(...rest.map((text) => html("td", {}, text)));
       return line;
     });
     made.append(html("tbody", {}, ...lines));
-    return html("div", { class: "scrolls", tabindex: "0", role: "region", "aria-label": caption }, made);
+    return html(
+      "div",
+      { class: "scrolls", tabindex: "0", role: "region", "aria-label": caption },
+      made,
+    );
   }
 
   // The best l of each network: the table that is always shown.
   function summary(state, considered, best) {
-    const each = families(considered).map(({ own }) => [...own].sort((a, b) => a[state.goal][0] - b[state.goal][0])[0]);
+    const each = families(considered).map(
+      ({ own }) => [...own].sort((a, b) => a[state.goal][0] - b[state.goal][0])[0],
+    );
     const at = state.l === "best" ? "the best l" : `l = ${state.l}`;
-    return table(state, each, best, `Each network at ${at}: predicted [interval], and ${WHAT[state.goal]} of the dense network over its own, predicted and by the bounds`);
+    return table(
+      state,
+      each,
+      best,
+      `Each network at ${at}: predicted [interval], and ${WHAT[state.goal]} of the dense network over its own, predicted and by the bounds`,
+    );
   }
 
   moe.words = { answer, bounds, table, summary, called };
