@@ -134,7 +134,7 @@ def test_advice_shows_the_best_l_of_each_network(goal):
     assert page.count("<polyline") == len(kinds)
     numbers = [float(x) for x in re.findall(r'c[xy]="([^"]*)"', page)]
     assert len(numbers) == 2 * (len(advice.options) + 1)
-    assert all(0 <= number <= 420 for number in numbers)
+    assert all(0 <= number <= 450 for number in numbers)
 
 
 def test_advice_of_one_network_is_shown_too():

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from moe_theory._display import table
 
-WIDTH, HEIGHT, EDGE = 420, 200, 34
+WIDTH, HEIGHT, BOTTOM, LEFT, RIGHT = 450, 200, 34, 62, 110
 # Okabe–Ito colours: told apart by every kind of colour vision, on light and on dark pages.
 COLOURS = {
     ("dense", 1): "#888888",
@@ -65,8 +65,8 @@ def _called(option: Choice) -> str:
 def _curves(goal: str, groups: Mapping[tuple[str, int], Sequence[Any]]) -> str:
     """Return a drawing of the goal over l, both logarithmic; the dense network is a line."""
     everyone = [option for own in groups.values() for option in own]
-    x = _axis([option.n_routed for option in everyone], EDGE, WIDTH - 110)
-    y = _axis([getattr(option, goal) for option in everyone], HEIGHT - EDGE, 12)
+    x = _axis([option.n_routed for option in everyone], LEFT, WIDTH - RIGHT)
+    y = _axis([getattr(option, goal) for option in everyone], HEIGHT - BOTTOM, 12)
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" '
         f'aria-label="{NAMES[goal]} over l" style="max-width: 100%">'
@@ -74,21 +74,21 @@ def _curves(goal: str, groups: Mapping[tuple[str, int], Sequence[Any]]) -> str:
     for place, ((arm, k), own) in enumerate(groups.items()):
         colour = COLOURS.get((arm, k), OTHER)
         points = [(x(o.n_routed), y(getattr(o, goal))) for o in sorted(own, key=_l)]
-        ends = [(EDGE, points[0][1]), *points] if arm == "dense" else points
+        ends = [(LEFT, points[0][1]), *points] if arm == "dense" else points
         parts.append(
             f'<polyline points="{_text(ends)}" fill="none" stroke="{colour}" stroke-width="2"/>'
         )
         parts += [f'<circle cx="{a}" cy="{b}" r="3" fill="{colour}"/>' for a, b in points]
-        parts.append(_label(WIDTH - 100, 18 + 16 * place, _named(own[0]), colour))
+        parts.append(_label(WIDTH - RIGHT + 14, 18 + 16 * place, _named(own[0]), colour))
     first = next(iter(groups.values()))[0]
     at = x(first.n_routed), y(getattr(first, goal))
     parts.append(f'<circle cx="{at[0]}" cy="{at[1]}" r="7" fill="none" stroke="#888888"/>')
     for n_routed in sorted({option.n_routed for option in everyone}):
-        parts.append(_label(x(n_routed), HEIGHT - EDGE + 16, f"{n_routed}", "#888888", "middle"))
-    parts.append(_label((EDGE + WIDTH - 110) / 2, HEIGHT - 3, "l", "#888888", "middle"))
+        parts.append(_label(x(n_routed), HEIGHT - BOTTOM + 16, f"{n_routed}", "#888888", "middle"))
+    parts.append(_label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 3, "l", "#888888", "middle"))
     extremes = sorted({getattr(option, goal) for option in everyone})
     for value in (extremes[0], extremes[-1]):
-        parts.append(_label(EDGE - 4, y(value) + 4, f"{value:.2g}", "#888888", "end"))
+        parts.append(_label(LEFT - 10, y(value) + 4, f"{value:.2g}" if value > 1e5 else f"{value:.3g}", "#888888", "end"))
     return "".join([*parts, "</svg>"])
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from watched import CHROMIUM, SWITCHES, Watched, quiet
 
-from moe_theory.explore import write_page
+from moe_theory.explore.server import make_server
 
 SITE = Path(__file__).parents[2] / "docs" / "_build" / "html"
 
@@ -28,16 +28,15 @@ def chromium():
 
 
 @pytest.fixture(scope="session", params=["package", "site"])
-def address(request, tmp_path_factory):
+def address(request):
     """Return where the page is: alone, and in the site."""
-    folder, page = tmp_path_factory.mktemp("page"), "index.html"
     if request.param == "package":
-        write_page(folder)
+        made, page = make_server(0), ""
+    elif (SITE / "explore.html").is_file():
+        made, page = http.server.ThreadingHTTPServer(("127.0.0.1", 0), quiet(SITE)), "explore.html"
     else:
-        folder, page = SITE, "explore.html"
-        if not (folder / page).is_file():
-            pytest.skip("the site is not built; make docs builds it")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), quiet(folder)) as server:
+        pytest.skip("the site is not built; make docs builds it")
+    with made as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/{page}"
         server.shutdown()

@@ -210,6 +210,10 @@
     let timer = null;
     for (const { name, title } of film.networks)
       choice.append(html("option", { value: name }, title));
+    const sizes = `${film.inputs[0].patterns.length} patches, of which one tells the label (o₁ or o₂); the others are drawn from ${film.irrelevant.length} patterns`;
+    find("about").textContent =
+      `One training of each network on ${film.nTrain} inputs of ${sizes}. ` +
+      "Routers of separate training are trained before step 0.";
     choice.value = "joint";
     slider.max = film.steps.length - 1;
     slider.value = film.steps.length - 1;
