@@ -43,6 +43,12 @@ class Watched:
         """Wait until what was changed is drawn."""
         self.page.evaluate(TWO_FRAMES)
 
+    def wait_for(self, selector, text):
+        """Wait until an element has this text, or one that a pattern matches."""
+        from playwright.sync_api import expect  # noqa: PLC0415
+
+        expect(self.page.locator(selector)).to_have_text(text)
+
     def text(self, part):
         """Return the text of a part, with plain spaces."""
         return self.page.text_content(f'[data-part="{part}"]').replace("\u00a0", " ")

@@ -117,9 +117,7 @@ def test_the_best_choice_is_marked_and_is_that_of_python(watched):
             "(hash) => { window.location.hash = hash; }",
             f"n={n}&p={p}&epsilon={epsilon}&goal={goal}&k=any",
         )
-        watched.page.wait_for_function(
-            f"document.querySelector('[data-shown=\"n\"]').textContent === '{n}'"
-        )
+        watched.wait_for('[data-shown="n"]', str(n))
         watched.settle()
         # The slider has steps of half a percent; addresses have tenths.
         rounded = max(0.02, min(0.2, round(epsilon * 1000) / 1000))
@@ -167,7 +165,7 @@ def test_the_film_runs(watched):
         assert (before[0] == after[0]) == (network in ("dense", "separate"))
         page.keyboard.press("End")
     page.click('[data-film="play"]')
-    page.wait_for_function("document.querySelector('[data-film=\"shown\"]').textContent > 2")
+    watched.wait_for('[data-film="shown"]', re.compile(r"^([3-9]|\d\d+)$"))
     page.click('[data-film="play"]')
     assert page.text_content('[data-film="play"]') == "Play"
 
