@@ -57,8 +57,8 @@ def bound_texts() -> dict[str, dict[str, str]]:
 
     Examples
     --------
-    >>> bound_texts()["samples"]["joint"]
-    'k⁴l⁶/ε¹⁶'
+    >>> bound_texts()["samples"]["separate"]
+    'l⁸/ε¹⁶'
     """
     return {
         goal: {

@@ -13,7 +13,7 @@
   };
   const kind = (film, pattern) => ["one", "two"][film.discriminative.indexOf(pattern)] || "other";
 
-  // Inputs as rows of patches; below each, what every expert receives, as dark as its gate.
+  // Inputs as rows of patches; below each, what every expert receives, as strong as its gate.
   function routes(film, network, frame) {
     const experts = network.routes ? network.routes[0][0].length : 1;
     const n = film.inputs[0].patterns.length;
