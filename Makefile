@@ -57,13 +57,13 @@ prose: install ## put the numbers of the committed tables into README and docs
 	$(BIN)/python -m prose
 
 test: install ## run the tests
-	$(BIN)/pytest -m "not slow" -n auto --dist worksteal
+	$(BIN)/pytest -m "not slow and not browser" -n auto --dist worksteal
 
 test-all: install ## run the tests, the slow ones too
 	$(BIN)/pytest --hypothesis-profile=drawn
 
 coverage: install ## run the tests and show which lines they miss; fails below the floor
-	$(BIN)/pytest -m "not slow" -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest -m "not slow and not browser" -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 dist: install ## build wheel and source distribution, install the wheel elsewhere and use it
 	rm -rf dist
@@ -115,6 +115,11 @@ $(MATHJAX):
 	  npm pack --silent mathjax@4.1.3 @mathjax/mathjax-newcm-font@4.1.3 > /dev/null && \
 	  tar xzf mathjax-mathjax-newcm-font-4.1.3.tgz -C mathjax-newcm-font --strip-components=1 package/svg && \
 	  tar xzf mathjax-4.1.3.tgz --strip-components=1 package/input/tex package/tex-svg.js && rm *.tgz
+
+.PHONY: browser
+browser: install ## test the explorer in Chromium (of Debian, or named in CHROMIUM), in the site too if it is built
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[browser]"
+	$(BIN)/pytest tests/explore -m browser -rs
 
 .PHONY: paper
 paper: install ## write the article, paper/main.pdf (needs TeX; DRAFT=1 lets stale results pass)

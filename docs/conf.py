@@ -17,6 +17,7 @@ import generate  # noqa: E402  (files of this folder)
 import notebook_pages  # noqa: E402
 
 import moe_theory  # noqa: E402
+from moe_theory.explore.page_files import script_tags, write_page  # noqa: E402
 
 project = "moe_theory"
 author = "the moe_theory authors"
@@ -52,7 +53,7 @@ autosummary_context = {"homes": generate.homes(), "public": generate.public()}
 # Formulas are drawn by a copy of MathJax, which `make docs` fetches once, so that the pages need
 # no network. Without it (no npm) they are drawn by the copy on the network that Sphinx knows.
 MATHJAX = HERE / "_mathjax"
-html_static_path = ["_static"]
+html_static_path = ["_static", "_generated/static"]
 if (MATHJAX / "tex-svg.js").exists():
     html_static_path.append("_mathjax")
     mathjax_path = "tex-svg.js"
@@ -65,6 +66,8 @@ mathjax4_config = {
 html_theme = "pydata_sphinx_theme"
 html_title = f"moe_theory {version}"
 html_css_files = ["site.css"]
+html_favicon = "_static/icon.svg"
+html_context = {"default_mode": "auto"}  # dark where the reader's system is
 html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": html_title},
@@ -73,7 +76,8 @@ html_theme_options = {
     "header_links_before_dropdown": 7,
     "footer_start": [],
     "footer_end": [],
-    "secondary_sidebar_items": ["page-toc"],
+    # Sliders and curves take the room of the list.
+    "secondary_sidebar_items": {"**": ["page-toc"], "explore": []},
     "show_prev_next": True,
     "pygments_light_style": "tango",
 }
@@ -86,6 +90,7 @@ html_sidebars = {
         "tutorial",
         "results",
         "gallery",
+        "explore",
         "benchmarks",
         "reproducing",
         "other-machines",
@@ -152,7 +157,10 @@ def keep_with_punctuation(app: Sphinx, doctree: nodes.document, name: str) -> No
 
 
 def enlarge_pictures(app: Sphinx, doctree: nodes.document, name: str) -> None:
-    """Let a click on a picture open it alone; mark those of several panels for narrow screens."""
+    """Let a click on a picture open it alone, and a link below lead to its table in the gallery.
+
+    Pictures of several panels are marked for narrow screens.
+    """
     for image in list(doctree.findall(nodes.image)):
         path = Path(app.srcdir) / image["uri"]
         if path.suffix != ".png" or isinstance(image.parent, nodes.reference):
@@ -161,8 +169,16 @@ def enlarge_pictures(app: Sphinx, doctree: nodes.document, name: str) -> None:
         if width > WIDE * height:
             image["classes"].append("wide")
         stored = app.env.images[image["uri"]][1]
-        target = "../" * name.count("/") + f"_images/{stored}"
-        image.replace_self(nodes.reference("", "", image.deepcopy(), refuri=target, internal=True))
+        up = "../" * name.count("/")
+        target = f"{up}_images/{stored}"
+        shown = nodes.reference("", "", image.deepcopy(), refuri=target, internal=True)
+        image.replace_self(shown)
+        around = shown.parent
+        if path.parent.name == "full" and name != "gallery" and isinstance(around, nodes.paragraph):
+            at = f"{up}gallery.html#{path.stem.replace('_', '-')}"
+            link = nodes.reference("", "Table and command", refuri=at, internal=True)
+            below = nodes.paragraph("", "", link, classes=["to-gallery"])
+            around.parent.insert(around.parent.index(around) + 1, below)
 
 
 def link_to_gallery(app: Sphinx, doctree: nodes.document, name: str) -> None:
@@ -179,6 +195,9 @@ def setup(app: Sphinx) -> None:
     """Connect the above."""
     generate.write_commands(HERE / "_generated" / "commands.md")
     generate.write_gallery(HERE / "_generated" / "gallery.md")
+    write_page(HERE / "_generated" / "static" / "explore")
+    tags = script_tags("_static/explore/")
+    (HERE / "_generated" / "explore-scripts.html").write_text(tags, encoding="utf-8")
     notebook_pages.write_notebooks()
     app.connect("autodoc-process-docstring", escape_mathematics)
     app.connect("autodoc-process-signature", drop_protocols)

@@ -16,7 +16,7 @@ FIGURES = Path(__file__).parents[1] / "figures"
 PACKAGES = (
     "data", "models", "routing", "training", "costs",
     "bounds", "predictions", "flow", "advice",
-    "inference", "experiments", "plotting", "statistics",
+    "explore", "inference", "experiments", "plotting", "statistics",
 )  # fmt: skip
 
 
@@ -95,8 +95,21 @@ def write_gallery(path: Path) -> None:
         parts += [f"## {name}", title, f"![{title}]({at}.png)"]
         parts += [rest] if rest else []
         parts += [f"`make figure-{name}`; {files}; shown on {shown_on(name)}."]
+        parts += on_mnist(name)
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def on_mnist(name: str) -> list[str]:
+    """Return the same figure on MNIST, if it was drawn."""
+    if not (FIGURES / "mnist" / "quick" / f"{name}.png").exists():
+        return []
+    at = f"../figures/mnist/quick/{name}"
+    table = f"{{download}}`table <{at}.csv>`"
+    return [
+        f"![{described(name)[0]} On MNIST.]({at}.png)",
+        f"The same on MNIST, `make mnist-figures`; {table}.",
+    ]
 
 
 def described(name: str) -> tuple[str, str]:
@@ -110,7 +123,8 @@ def described(name: str) -> tuple[str, str]:
 def shown_on(name: str) -> str:
     """Return links to the pages that speak of a figure, or show it."""
     docs = Path(__file__).parent
-    pages = (docs / "results.md", *sorted((docs / "theory").glob("*.md")))
+    first = (docs / f"{page}.md" for page in ("results", "practice", "explore"))
+    pages = (*first, *sorted((docs / "theory").glob("*.md")))
     named = re.compile(rf"`{name}(?:\.csv)?`|/{name}\.(?:png|csv)")
     found = [page for page in pages if named.search(page.read_text(encoding="utf-8"))]
     links = [f"[{page.stem}]({page.relative_to(docs).as_posix()})" for page in found]

@@ -37,7 +37,7 @@ from moe_theory.flow import FlowError
 from moe_theory.statistics import fit_exponents
 
 MODULES = (
-    "", ".advice", ".bounds", ".costs", ".data", ".experiments", ".flow", ".inference",
+    "", ".advice", ".bounds", ".costs", ".data", ".experiments", ".explore", ".flow", ".inference",
     ".models", ".plotting", ".predictions", ".routing", ".statistics", ".training",
 )  # fmt: skip
 
@@ -273,6 +273,7 @@ ODD = (-1, 0, 10**20, 10**400, float("nan"), float("inf"), -0.5, 1e300)
 ENDLESS = {
     ("predictions.joint.error.joint_error", "n_draws", 10**20),
     ("predictions.joint.samples_to.joint_samples_to", "n_draws", 10**20),
+    ("explore.server.serve", "port", 0),  # serves until Ctrl-C
 }
 
 

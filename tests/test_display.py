@@ -20,6 +20,7 @@ from moe_theory import (
 )
 from moe_theory._display import Latex, card, cell, table
 from moe_theory._progress import watched
+from moe_theory.advice import Advice, Option, advise
 from moe_theory.bounds import (
     ARCHITECTURES,
     QUANTITIES,
@@ -118,6 +119,27 @@ def test_long_and_empty_results():
     assert found.text.startswith("25 rows, the first 10; 1 trainings diverged")
     assert read(Results({}, [])).rows == [[]]
     assert repr(Results({}, rows)) == "Results(25 rows; columns: draw, diverged, error)"
+
+
+@pytest.mark.parametrize("goal", ["samples", "flops"])
+def test_advice_shows_the_best_l_of_each_network(goal):
+    advice = advise(PatchPatterns(n_patches=64, n_irrelevant=256, patch_dim=258), 0.05, goal)
+    header, *rows = read(advice).rows
+    assert header == ["network", "best l", "N*", "operations", "saving"]
+    assert rows[0][1] == str(advice.best.n_routed)
+    assert rows[0][0].startswith(advice.best.arm)
+    kinds = {(option.arm, option.n_experts) for option in advice.options}
+    assert len(rows) == len(kinds)
+    page = advice._repr_html_()
+    assert page.count("<polyline") == len(kinds)
+    numbers = [float(x) for x in re.findall(r'c[xy]="([^"]*)"', page)]
+    assert len(numbers) == 2 * (len(advice.options) + 1)
+    assert all(0 <= number <= 450 for number in numbers)
+
+
+def test_advice_of_one_network_is_shown_too():
+    alone = Advice(0.05, "samples", (Option("dense", 64, 1, 88.0, 1e3, 8e9, 1.0),))
+    assert read(alone).rows[1] == ["dense", "64", "88", "8.0e+09", "1"]
 
 
 @every_model

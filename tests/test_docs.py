@@ -59,6 +59,39 @@ def test_derivations_stand_where_docstrings_say():
     assert [name for name in cited if not (DOCS / "theory" / name).is_file()] == []
 
 
+def generated():
+    """Return the module of the site that writes the gallery."""
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_the_gallery_has_every_figure_with_sentence_target_and_table(tmp_path):
+    generate = generated()
+    generate.write_gallery(tmp_path / "made" / "gallery.md")
+    parts = (tmp_path / "made" / "gallery.md").read_text(encoding="utf-8").split("## ")[1:]
+    names = [path.stem for path in sorted((ROOT / "figures").glob("*.py"))]
+    assert [part.partition("\n")[0] for part in parts] == names
+    for name, part in zip(names, parts, strict=True):
+        sentence = generate.described(name)[0]
+        assert sentence.endswith(".")
+        assert sentence in part
+        assert f"`make figure-{name}`" in part
+        assert "shown on [" in part, f"no page shows {name}"
+        for ending in ("png", "csv", "json"):
+            assert f"../figures/full/{name}.{ending}" in part
+    assert sum("on MNIST" in part for part in parts) == 2
+
+
+def test_every_finding_of_the_results_names_a_figure():
+    names = {path.stem for path in (ROOT / "figures").glob("*.py")}
+    text = (DOCS / "results.md").read_text(encoding="utf-8")
+    found = [set(re.findall(r"figures/full/(\w+)\.png", part)) for part in text.split("\n## ")]
+    assert len(found) > 15
+    assert all(own and own <= names for own in found)
+
+
 def test_paragraphs_of_results_are_short():
     text = (DOCS / "results.md").read_text(encoding="utf-8").partition("<!-- pending -->")[0]
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)

@@ -20,6 +20,7 @@ LAYERS = (
     ("bounds", "inference", "experiments"),
     ("predictions", "plotting"),
     ("flow", "advice"),
+    ("explore",),
     ("moe_theory",),
     ("cli",),
 )

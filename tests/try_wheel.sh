@@ -21,6 +21,10 @@ assert run.error(test) < 0.1, run.error(test)
 total = time.perf_counter() - started
 print(f"{__version__}: imported in {imported:.1f} s, trained after {total:.1f} s")
 END
+# The page and the committed tables that it shows are in the wheel.
+venv/bin/moe-theory explore --out page
+grep -q '"name":"joint"' page/film.js
+grep -q '"table":"sample_complexity"' page/data.js
 for limit in 60 20; do
   started=$SECONDS
   venv/bin/python first.py

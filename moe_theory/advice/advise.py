@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from moe_theory import costs
 from moe_theory._validation import choice
+from moe_theory.advice.card import advice_card
 from moe_theory.advice.conventions import BATCH_SIZE, N_HIDDEN, ROUTER_EPOCHS
 from moe_theory.advice.interpolate import Predicted, predicted_samples
 from moe_theory.data.patterns import PatchPatterns
@@ -83,6 +84,9 @@ class Advice:
             for o in self.options
         ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return advice_card(self.epsilon, self.minimise, self.options)
 
 
 def advise(patterns: PatchPatterns, epsilon: float, minimise: Goal = "samples") -> Advice:

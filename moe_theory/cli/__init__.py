@@ -26,6 +26,7 @@ COMMANDS = {
     "samples": ("many_trainings", "search for the fewest samples that reach a test error"),
     "predict": ("theory", "predict test error and steps without training"),
     "advise": ("theory", "say which network, l and k take least to reach ε"),
+    "explore": ("explore", "show all that `advise` knows as a page with sliders, in the browser"),
     "theory": ("theory", "write the complexity, savings and cost tables"),
     "tabulate": ("theory", "predict what `advise` interpolates (half an hour)"),
     "compile": ("tools", "compile all kernels, so that no run has to wait"),
