@@ -4,12 +4,15 @@ The predictions of `moe_theory.predictions` take seconds a piece. They are tabul
 p/n, l, k and N (`table.csv`, made by ``moe-theory tabulate``), and interpolated here.
 """
 
-from moe_theory.advice.advise import Advice, Option, advise
-from moe_theory.advice.interpolate import CurvePoint, Predicted, predicted_curve, predicted_samples
+from moe_theory.advice.advice import Advice, Option
+from moe_theory.advice.advise import advise
+from moe_theory.advice.answers import NoPrediction, Predicted
+from moe_theory.advice.interpolate import CurvePoint, predicted_curve, predicted_samples
 
 __all__ = [
     "Advice",
     "CurvePoint",
+    "NoPrediction",
     "Option",
     "Predicted",
     "advise",
