@@ -120,17 +120,16 @@ def _reached(answers: tuple[Answer, ...]) -> tuple[list[Predicted], tuple[NoPred
     return known, tuple(refused)
 
 
-def _ranked(
-    patterns: PatchPatterns, known: list[Predicted], minimise: Goal
-) -> tuple[Option, ...]:
+def _ranked(patterns: PatchPatterns, known: list[Predicted], minimise: Goal) -> tuple[Option, ...]:
     """Return the networks with intervals, best first."""
     options = [_option(patterns, one) for one in known]
     dense = next((option for option in options if option.arm == "dense"), None)
     if dense is not None:
         for place, option in enumerate(options):
-            saving = (1.0, 1.0, 1.0) if option is dense else option.ratio(dense, minimise)
-            names = ("saving", "saving_low", "saving_high")
-            options[place] = replace(option, **dict(zip(names, saving, strict=True)))
+            saving, low, high = option.ratio(dense, minimise)
+            if option is dense:
+                low = high = 1.0
+            options[place] = replace(option, saving=saving, saving_low=low, saving_high=high)
     other = "flops" if minimise == "samples" else "samples"
     options.sort(key=lambda o: (getattr(o, minimise), getattr(o, other)))
     return tuple(options)
@@ -138,13 +137,13 @@ def _ranked(
 
 def _option(patterns: PatchPatterns, known: Predicted) -> Option:
     """Return what a network takes, with intervals."""
-    own = {"samples": known.samples, "flops": flops_of(patterns, known)}
-    ends = {}
-    for (name, middle), wide in zip(own.items(), widths(known), strict=True):
-        ends[f"{name}_low"] = 0.0 if known.at_most else middle * math.exp(-wide)
-        ends[f"{name}_high"] = middle * math.exp(wide)
+    flops = flops_of(patterns, known)
+    (low, high), (least, most) = (
+        (0.0 if known.at_most else middle * math.exp(-wide), middle * math.exp(wide))
+        for middle, wide in zip((known.samples, flops), widths(known), strict=True)
+    )
     network = known.arm, known.n_routed, known.n_experts
-    return Option(*network, **own, steps=known.steps, saving=math.nan, **ends)
+    return Option(*network, known.samples, known.steps, flops, math.nan, low, high, least, most)
 
 
 def _cautions(patterns: PatchPatterns, known: list[Predicted]) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ def grouped(refused: tuple[NoPrediction, ...]) -> list[str]:
         experts = {tuple(sorted(every[arm, size, reason])) for size in sizes}
         if arm == "dense":
             lines.append(f"dense: {reason}")
-        elif arm == "separate" or len(experts) == 1 and len(min(experts)) > 1:
+        elif arm == "separate" or (len(experts) == 1 and len(min(experts)) > 1):
             lines.append(f"{arm}, l = {_listed(sizes)}: {reason}")
         else:
             own = ((size, every[arm, size, reason]) for size in sorted(sizes))

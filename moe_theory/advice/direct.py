@@ -85,8 +85,7 @@ def refusal(patterns: PatchPatterns, key: Key) -> str:
     >>> refusal(PatchPatterns(16, 64, 66, delta_d=0.5), ("separate", 4, 2))
     ''
     """
-    arm, n_routed, _ = key
-    network, sgd = network_of(*key), training_of(n_routed)
+    network, sgd = network_of(*key), training_of(key[1])
     n_train = fewest_samples(patterns)
     try:
         if isinstance(network, JointMoE):

@@ -1,4 +1,4 @@
-"""How often trained routers keep the patch that tells the label: what separate training rests on."""
+"""How often trained routers keep the patch that tells the label."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import numpy as np
 
 from moe_theory._blas import single_blas_thread
 from moe_theory._random import stream
-from moe_theory.advice.conventions import network_of, training_of
+from moe_theory.advice.conventions import N_HIDDEN, training_of
 from moe_theory.data.patterns import PatchPatterns
+from moe_theory.models import SeparateMoE
 
-N_SETS, N_FRESH = 40, 100
+N_SETS, N_FRESH = 25, 200
 
 
 def kept_share(patterns: PatchPatterns, n_routed: int, n_train: int) -> float:
     """Return the share of fresh inputs whose discriminative patch the routers keep.
 
-    Routers are those of 40 training sets drawn: of the linear loss, whose gradient is constant, so
+    Routers are those of 25 training sets drawn: of the linear loss, whose gradient is constant, so
     that they are sums of the patches. Unlike `router_success` it takes closer patterns, too.
 
     Examples
@@ -25,7 +26,8 @@ def kept_share(patterns: PatchPatterns, n_routed: int, n_train: int) -> float:
     >>> few < many <= 1
     True
     """
-    network, sgd = network_of("separate", n_routed, 2), training_of(n_routed)
+    sgd = training_of(n_routed)
+    start_std = SeparateMoE(2, N_HIDDEN, n_routed).router_init_std
     reach = sgd.router_rate * sgd.router_steps(n_train)
     kept = []
     for seed in range(N_SETS):
@@ -36,7 +38,7 @@ def kept_share(patterns: PatchPatterns, n_routed: int, n_train: int) -> float:
         start = stream(seed, "advice routers").standard_normal((2, patterns.patch_dim))
         with single_blas_thread():
             learned = train.dictionary @ (sums @ train.dictionary)
-            first = network.router_init_std / reach * start @ train.dictionary.T
+            first = start_std / reach * start @ train.dictionary.T
         # Router 1 is meant for y = +1, router 2 for y = −1.
         scores = np.stack([learned, -learned]) + first
         own = scores[(fresh.labels < 0).astype(int)[:, None], fresh.indices]
