@@ -1,7 +1,8 @@
-"""Which network, l and k need the fewest samples or operations: instant answers from predictions.
+"""Which network, l and k need the fewest samples or operations, as predictions have it.
 
-The predictions of `moe_theory.predictions` take seconds a piece. They are tabulated over n,
-p/n, l, k and N (`table.csv`, made by ``moe-theory tabulate``), and interpolated here.
+The predictions of `moe_theory.predictions` take seconds a piece. For orthonormal patterns and
+balanced classes they are tabulated over n, p/n, l, k and N (`table.csv`, made by ``moe-theory
+tabulate``), and interpolated here; for other data they are made when asked for.
 """
 
 from moe_theory.advice.advice import Advice, Option
