@@ -8,10 +8,10 @@ each number in it, in order, and the query that gives the number::
     90.3 [86.5, 96.7] = nstar(0.05, arm=dense, n_patches=64)
     -->
 
-A query is Python with the functions of `queries`, `compression`, `coupled`, `lemma`, `text` and
-`markdown`. The name of a full-scale figure is its table, and any other name is itself, as text. A
-whole table has one line, such as ``table = verdicts_table()``. A number that is not known yet is
-written ``??``.
+A query is Python with the functions of `queries`, `advised`, `compression`, `coupled`, `lemma`,
+`text` and `markdown`. The name of a full-scale figure is its table, and any other name is itself,
+as text. A whole table has one line, such as ``table = verdicts_table()``. A number that is not
+known yet is written ``??``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from prose import compression, coupled, lemma, markdown, queries, text
+from prose import advised, compression, coupled, lemma, markdown, queries, text
 from prose.tables import FULL, MNIST, ROOT, SPEED, MissingNumberError, Table, read, setting
 
 COMMENT = re.compile(r"^ *<!-- numbers\n(.*?)^ *-->", re.DOTALL | re.MULTILINE)
@@ -69,7 +69,7 @@ class Names(dict[str, Any]):
 
     def __init__(self, further: Mapping[str, Any] | None) -> None:
         super().__init__(min=min, max=max, len=len, sum=sum, median=median, setting=setting)
-        for module in (text, queries, compression, coupled, lemma, markdown):
+        for module in (text, queries, advised, compression, coupled, lemma, markdown):
             self |= {k: v for k, v in vars(module).items() if callable(v) and k[0].islower()}
         self |= further or {}
 

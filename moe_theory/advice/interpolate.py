@@ -12,6 +12,7 @@ import numpy as np
 from scipy.interpolate import RegularGridInterpolator
 
 from moe_theory._validation import choice, instance, integer, real, reject
+from moe_theory.advice.answers import Predicted
 from moe_theory.advice.conventions import EPSILON, N_PATCHES, RATIOS, networks
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.predictions.assumptions import check_neutral_patterns
@@ -41,33 +42,6 @@ class CurvePoint:
     n_train: int
     error: float
     standard_error: float
-    steps: float
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """Predicted N*(ε) and steps of one network.
-
-    Attributes
-    ----------
-    arm : {"dense", "separate", "joint"}
-    n_routed, n_experts : int
-        l and k; n and 1 for the dense network.
-    samples : float
-        N*(ε); infinite if no N tried reaches ε.
-    steps : float
-        Steps of SGD to the final loss at N*.
-
-    Examples
-    --------
-    >>> Predicted("separate", 2, 2, samples=11.3, steps=420.0).samples
-    11.3
-    """
-
-    arm: str
-    n_routed: int
-    n_experts: int
-    samples: float
     steps: float
 
 
@@ -107,19 +81,39 @@ def predicted_samples(patterns: PatchPatterns, epsilon: float) -> list[Predicted
     ('dense', True)
     """
     instance("patterns", patterns, PatchPatterns, "PatchPatterns")
-    check_neutral_patterns(patterns)
+    _check_tabulated(patterns)
     epsilon = real("epsilon", epsilon, min(EPSILON), max(EPSILON))
     n, p = patterns.n_patches, patterns.n_irrelevant
-    if not N_PATCHES[0] <= n <= N_PATCHES[-1]:
-        raise reject("n_patches", n, f"in [{N_PATCHES[0]}, {N_PATCHES[-1]}]")
-    if not RATIOS[0] * n <= p <= RATIOS[-1] * n:
-        raise reject("n_irrelevant", p, f"in [{RATIOS[0] * n}, {RATIOS[-1] * n}]")
     place = max(index for index, known in enumerate(N_PATCHES[:-1]) if known <= n)
     found = []
     for arm, n_routed, k in networks(N_PATCHES[place]):
         samples, steps = _interpolated((arm, 0 if arm == "dense" else n_routed, k), n, p, epsilon)
         found.append(Predicted(arm, n if arm == "dense" else n_routed, k, samples, steps))
     return found
+
+
+def in_table(patterns: PatchPatterns) -> bool:
+    """Return whether the table holds these data: orthonormal, balanced, of its sizes.
+
+    Examples
+    --------
+    >>> in_table(PatchPatterns(48, 192, 194)), in_table(PatchPatterns(48, 192, 194, delta_d=0.1))
+    (True, False)
+    """
+    try:
+        _check_tabulated(patterns)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_tabulated(patterns: PatchPatterns) -> None:
+    check_neutral_patterns(patterns)
+    n, p = patterns.n_patches, patterns.n_irrelevant
+    if not N_PATCHES[0] <= n <= N_PATCHES[-1]:
+        raise reject("n_patches", n, f"in [{N_PATCHES[0]}, {N_PATCHES[-1]}]")
+    if not RATIOS[0] * n <= p <= RATIOS[-1] * n:
+        raise reject("n_irrelevant", p, f"in [{RATIOS[0] * n}, {RATIOS[-1] * n}]")
 
 
 def predicted_curve(

@@ -21,7 +21,8 @@ class Specs:
     Parameters
     ----------
     data, models : tuple of str
-        The names that may be chosen; the first is the default.
+        The names that may be chosen; the first is the default. Without ``models`` a command takes
+        data alone.
     usual : mapping
         Defaults of the command for what the specification has none for.
     rate_per_patch : float, optional
@@ -41,13 +42,13 @@ class Specs:
 
     def add_to(self, own: argparse.ArgumentParser) -> None:
         """Add a flag for every field."""
-        first = self.models[0]
-        own.add_argument(
-            "--model",
-            choices=self.models,
-            nargs="+" if self.many else None,
-            help=f"network (default {first})",
-        )
+        if self.models:
+            own.add_argument(
+                "--model",
+                choices=self.models,
+                nargs="+" if self.many else None,
+                help=f"network (default {self.models[0]})",
+            )
         own.add_argument(
             "--data",
             choices=self.data,
@@ -57,16 +58,16 @@ class Specs:
         if any(DigitPatches in DATA[name] for name in self.data):
             text = "npz file with images and labels of digits (default: scikit-learn's)"
             own.add_argument("--digits", metavar="FILE", help=text)
-        text = "η over the number of patches whose mean is taken; instead of --learning-rate"
-        if self.rate_per_patch is not None:
-            text += f" (default {self.rate_per_patch:g})"
-        own.add_argument("--learning-rate-per-patch", type=float, metavar="FLOAT", help=text)
-        for title, kinds in (
-            ("network", {name: (MODELS[name],) for name in self.models}),
-            ("data", {name: DATA[name] for name in self.data}),
-            ("training", {"": (SGD,)}),
-        ):
-            self._add_group(own.add_argument_group(title), kinds)
+        if self.models:
+            text = "η over the number of patches whose mean is taken; instead of --learning-rate"
+            if self.rate_per_patch is not None:
+                text += f" (default {self.rate_per_patch:g})"
+            own.add_argument("--learning-rate-per-patch", type=float, metavar="FLOAT", help=text)
+            networks = {name: (MODELS[name],) for name in self.models}
+            self._add_group(own.add_argument_group("network"), networks)
+        self._add_group(own.add_argument_group("data"), {name: DATA[name] for name in self.data})
+        if self.models:
+            self._add_group(own.add_argument_group("training"), {"": (SGD,)})
 
     def words(self, options: argparse.Namespace) -> Words:
         """Return what was given on the command line."""
@@ -75,13 +76,15 @@ class Specs:
             if name.startswith("spec_"):
                 texts = value if isinstance(value, list) else [value]
                 given[name.removeprefix("spec_")] = tuple(texts) or ("true",)
-        rate = options.learning_rate_per_patch
+        rate = getattr(options, "learning_rate_per_patch", None)
         if rate is not None and "learning_rate" in given:
             raise ValueError("--learning-rate and --learning-rate-per-patch exclude each other")
         if rate is None and "learning_rate" not in given:
             rate = self.rate_per_patch
-        given_models = options.model if self.many else [options.model]
-        models = [self.models[0]] if options.model is None else given_models
+        named = getattr(options, "model", None)
+        models = self.models[:1]
+        if named is not None:
+            models = tuple(named) if self.many else (named,)
         return Words(
             data=options.data,
             models=tuple(dict.fromkeys(models)),

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from moe_theory import SGD, DenseCNN, JointMoE, PatchPatterns, SeparateMoE, train
 from moe_theory.advice import Predicted, advise, predicted_curve, predicted_samples
-from moe_theory.advice.advise import flops_of
 from moe_theory.advice.conventions import N_PATCHES, RATIOS, networks
 from moe_theory.advice.interpolate import samples_and_steps
+from moe_theory.advice.operations import flops_of
 from moe_theory.advice.tabulate import predict
 from moe_theory.cli import main
 
@@ -105,7 +105,7 @@ def test_operations_are_those_that_a_run_counts(arm):
 )
 def test_outside_the_table(n, p, epsilon, changes, message):
     with pytest.raises(ValueError, match=message):
-        advise(patterns_of(n, p, **changes), epsilon)
+        predicted_samples(patterns_of(n, p, **changes), epsilon)
 
 
 def test_bad_requests():
