@@ -35,6 +35,9 @@ Array = NDArray[Any]
 Network = DenseCNN | SeparateMoE | JointMoE
 Units = Literal["many", "drawn"]
 
+# The kernel of all pairs of samples takes memory as the square of their number.
+MOST_INPUTS = 1 << 14
+
 
 @dataclass(frozen=True)
 class ImageError(PredictedError):
@@ -124,13 +127,13 @@ def error_on_images(
     (True, True)
     """
     many = choice("units", units, ("many", "drawn")) == "many"
-    n_train, n_sets = integer("n_train", n_train, 2), integer("n_sets", n_sets, 2)
-    n_test = integer("n_test", n_test, 2)
+    n_train = integer("n_train", n_train, 2, MOST_INPUTS)
+    n_sets, n_test = integer("n_sets", n_sets, 2, 1000), integer("n_test", n_test, 2, MOST_INPUTS)
     _check(model, sgd, n_train)
     with single_blas_thread():
         found = np.array(
             [
-                _one_set(data, model, sgd, (n_train, n_test), seed, many=many)
+                _measured(_learn(data, model, sgd, (n_train, n_test), seed, many=many))
                 for seed in (substream(number, "image theory") for number in range(n_sets))
             ]
         )
@@ -185,13 +188,24 @@ class _Network(NamedTuple):
         return float(np.mean(shares))
 
 
-def _one_set(
-    data: DigitPatches, model: Network, sgd: SGD, sizes: tuple[int, int], seed: Seed, *, many: bool
-) -> tuple[float, float, float, float]:
-    """Return the errors of both classes, that on the samples, and the share that change sides.
+class _Learned(NamedTuple):
+    """A network after training, as its kernel has it: what it saw, what is new, and the pulls."""
 
-    Samples, weights and batches are those of ``train(model, data.sample(N, seed), sgd, seed)``.
-    """
+    network: _Network
+    seen: _Inputs
+    fresh: _Inputs
+    learner: Learner
+
+    def changes(self) -> Array:
+        """Return by how much training moved the outputs of the fresh inputs."""
+        moved: Array = self.network.gram(self.fresh, self.seen) @ self.learner.pulls
+        return moved
+
+
+def _learn(
+    data: DigitPatches, model: Network, sgd: SGD, sizes: tuple[int, int], seed: Seed, *, many: bool
+) -> _Learned:
+    """Train on outputs; samples, weights and batches are those of `train` with this ``seed``."""
     train, test = data.sample(sizes[0], seed), data.sample(sizes[1], seed, split="test")
     start = model.initial_weights(data.patch_dim, seed)
     routers = start.routers
@@ -205,8 +219,13 @@ def _one_set(
         network.gram(seen, seen), seen.labels, network.outputs(seen), np.zeros(sizes[0])
     )
     _train(learner, sgd, stream(seed, "batches"))
-    outputs = network.outputs(fresh) + network.gram(fresh, seen) @ learner.pulls
-    wrong = fresh.labels * outputs <= 0
+    return _Learned(network, seen, fresh, learner)
+
+
+def _measured(learned: _Learned) -> tuple[float, float, float, float]:
+    """Return the errors of both classes, that on the samples, and the share that change sides."""
+    network, seen, fresh, learner = learned
+    wrong = fresh.labels * (network.outputs(fresh) + learned.changes()) <= 0
     positive, negative = (float(wrong[fresh.labels == label].mean()) for label in (1, -1))
     train_error = float(np.mean(seen.labels * learner.outputs <= 0))
     return positive, negative, train_error, network.turned(seen, fresh, learner.pulls)

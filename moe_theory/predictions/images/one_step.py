@@ -15,7 +15,12 @@ from moe_theory._typed import typed
 from moe_theory._validation import integer, reject
 from moe_theory.data.digits import DigitPatches
 from moe_theory.models import DenseCNN
-from moe_theory.predictions.assumptions import SMALL_START, check_plain, positive_counts
+from moe_theory.predictions.assumptions import (
+    MOST_SAMPLES,
+    SMALL_START,
+    check_plain,
+    positive_counts,
+)
 from moe_theory.predictions.images.statistics import (
     ClassImages,
     SignedSum,
@@ -97,7 +102,7 @@ def one_step_error_on_images(
     >>> 0.16 < found.error < 0.19
     True
     """
-    n_train = integer("n_train", n_train, 2)
+    n_train = integer("n_train", n_train, 2, MOST_SAMPLES)
     check_plain(model, sgd)
     if sgd.batch_size < n_train:
         raise reject("batch_size", sgd.batch_size, f">= n_train = {n_train}: a full batch")

@@ -16,7 +16,11 @@ from moe_theory._typed import typed
 from moe_theory._validation import choice, integer
 from moe_theory.data.digits import DigitPatches
 from moe_theory.models import SeparateMoE
-from moe_theory.predictions.assumptions import check_router_training, positive_counts
+from moe_theory.predictions.assumptions import (
+    MOST_SAMPLES,
+    check_router_training,
+    positive_counts,
+)
 from moe_theory.predictions.images.statistics import (
     ClassImages,
     SignedSum,
@@ -33,7 +37,7 @@ ScoreLaw = Literal["images", "gaussian"]
 
 # Routers drawn in pairs, mirrored at their mean; training inputs per router; nodes of an average
 # over a Gaussian.
-N_PAIRS, N_INPUTS, N_NODES = 256, 32, 48
+N_PAIRS, N_INPUTS, N_NODES = 128, 64, 48
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,10 @@ def router_success_on_images(
     """
     fresh = choice("inputs", inputs, ("fresh", "training")) == "fresh"
     gaussian = choice("scores", scores, ("images", "gaussian")) == "gaussian"
-    n, n_train = integer("data.n_patches", data.n_patches, 2), integer("n_train", n_train, 2)
+    n, n_train = (
+        integer("data.n_patches", data.n_patches, 2),
+        integer("n_train", n_train, 2, MOST_SAMPLES),
+    )
     n_routed = model.patches_per_expert(n)
     check_router_training(sgd, n_train)
     if gaussian and not fresh:
