@@ -1,8 +1,9 @@
 """Predictions from the same objects that the simulator takes, without fitted parameters.
 
 One folder per thing that is predicted: `one_step`, `few_steps`, `trained` and `joint` networks,
-`routers`, `token_choice`. ``<thing>_error`` predicts the test error at N, ``<thing>_samples_to``
-the N at which it falls to ε, and ``<thing>_setting`` checks what is assumed.
+`routers`, `token_choice`, and `images`, which do not repeat as patterns do. ``<thing>_error``
+predicts the test error at N, ``<thing>_samples_to`` the N at which it falls to ε, and
+``<thing>_setting`` checks what is assumed.
 
 Routers, their success without spread, token choice and the error after one step are exact; a few
 steps follow from the cavity method; networks trained to a small loss from reduced equations,
@@ -12,6 +13,12 @@ said by constants at the top of its file: `trained/final_state.py`, `joint/error
 """
 
 from moe_theory.predictions.few_steps.error import FewStepsError, few_steps_error
+from moe_theory.predictions.images.error import ImageError, error_on_images
+from moe_theory.predictions.images.one_step import ImageStepError, one_step_error_on_images
+from moe_theory.predictions.images.router_success import (
+    ImageRouterSuccess,
+    router_success_on_images,
+)
 from moe_theory.predictions.joint.error import JointError, joint_error
 from moe_theory.predictions.joint.samples_to import JointSamplesTo, joint_samples_to
 from moe_theory.predictions.one_step.error import OneStepError, one_step_error
@@ -70,6 +77,9 @@ __all__ = [
     "BiasCycle",
     "ExpertSuccess",
     "FewStepsError",
+    "ImageError",
+    "ImageRouterSuccess",
+    "ImageStepError",
     "JointError",
     "JointSamplesTo",
     "OneStepError",
@@ -85,6 +95,7 @@ __all__ = [
     "certain_n_routed",
     "choice_chances",
     "coverage_probability",
+    "error_on_images",
     "every_input_success",
     "expected_router_gradient",
     "expert_choice_success",
@@ -95,6 +106,7 @@ __all__ = [
     "meeting_chance",
     "one_step_error",
     "one_step_error_asymptotic",
+    "one_step_error_on_images",
     "one_step_samples_asymptotic",
     "place_success",
     "push_to_leave",
@@ -102,6 +114,7 @@ __all__ = [
     "resting_gate",
     "rivals",
     "router_success",
+    "router_success_on_images",
     "score_forces",
     "shared_experts",
     "symmetry_growth",

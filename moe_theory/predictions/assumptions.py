@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from moe_theory._validation import integer, reject
+from moe_theory.data.digits import DigitPatches
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import DenseCNN, Model
 from moe_theory.training.sgd import SGD, steps_per_epoch
@@ -25,13 +26,13 @@ MOST_SAMPLES = 10**7
 
 
 def positive_counts(
-    patterns: PatchPatterns, n_train: int, negligible: float = 0.0
+    patterns: PatchPatterns | DigitPatches, n_train: int, negligible: float = 0.0
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the possible numbers N₊ of positive labels and their probabilities.
 
     Parameters
     ----------
-    patterns : PatchPatterns
+    patterns : PatchPatterns or DigitPatches
         Its ``balanced`` and ``positive_fraction`` set the law, see `draw_labels`.
     n_train : int
         N.

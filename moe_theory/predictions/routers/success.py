@@ -10,6 +10,7 @@ import numpy as np
 from moe_theory._blas import single_blas_thread
 from moe_theory._typed import typed
 from moe_theory._validation import choice
+from moe_theory.data.digits import DigitPatches
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import SeparateMoE
 from moe_theory.predictions.assumptions import NoiseLaw, positive_counts
@@ -50,7 +51,9 @@ class RouterSuccess:
     own: float
 
     @classmethod
-    def of_classes(cls, patterns: PatchPatterns, positive: float, negative: float) -> RouterSuccess:
+    def of_classes(
+        cls, patterns: PatchPatterns | DigitPatches, positive: float, negative: float
+    ) -> RouterSuccess:
         """Weigh the two classes by the ``positive_fraction`` of ``patterns``."""
         fraction = patterns.positive_fraction
         return cls(positive, negative, fraction * positive + (1 - fraction) * negative)

@@ -1,0 +1,1 @@
+"""Routers and networks on images, from the images' means, covariances and kernel."""
