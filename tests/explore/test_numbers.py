@@ -6,7 +6,7 @@ import pytest
 from watched import GOALS, name, patterns_of, queries
 
 from moe_theory.advice import advise, interpolate, predicted_samples
-from moe_theory.advice.advise import flops_of
+from moe_theory.advice.operations import flops_of
 from moe_theory.advice.interpolate import CurvePoint, Predicted
 from moe_theory.bounds import complexity
 from moe_theory.explore import export
