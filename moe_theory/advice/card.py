@@ -88,7 +88,8 @@ def _curves(goal: str, groups: Mapping[tuple[str, int], Sequence[Any]]) -> str:
     parts.append(_label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 3, "l", "#888888", "middle"))
     extremes = sorted({getattr(option, goal) for option in everyone})
     for value in (extremes[0], extremes[-1]):
-        parts.append(_label(LEFT - 10, y(value) + 4, f"{value:.2g}" if value > 1e5 else f"{value:.3g}", "#888888", "end"))
+        text = f"{value:.2g}" if value > 1e5 else f"{value:.3g}"
+        parts.append(_label(LEFT - 10, y(value) + 4, text, "#888888", "end"))
     return "".join([*parts, "</svg>"])
 
 

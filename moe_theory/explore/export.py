@@ -16,16 +16,10 @@ from moe_theory.advice.conventions import (
     networks,
 )
 from moe_theory.advice.interpolate import CurvePoint, predicted_curve
-from moe_theory.experiments import student_interval
 from moe_theory.explore.film import film
 from moe_theory.explore.formulas import bound_functions, bound_texts, cost_functions
-from moe_theory.explore.tables import held_out, simulated_points
+from moe_theory.explore.tables import off_by, simulated_points
 
-# What predictions of N* claim; figures/predictions.py tests it.
-ACCURACY = 0.15
-# Groups of random training sets from which the spread of a prediction comes; trainings of joint
-# networks are many.
-GROUPS = {"dense": 8, "separate": 8, "joint": None}
 GLOBAL = "window.moeTheory = window.moeTheory || {};\n"
 
 
@@ -39,11 +33,10 @@ def data_script() -> str:
         "batchSize": BATCH_SIZE,
         "nHidden": N_HIDDEN,
         "routerEpochs": ROUTER_EPOCHS,
-        "accuracy": ACCURACY,
+        "offBy": off_by(),
         "networks": {n: networks(n) for n in N_PATCHES[:-1]},
         "curves": _curves(),
         "simulated": simulated_points(),
-        "heldOut": held_out(),
         "boundTexts": bound_texts(),
     }
     bounds = ",\n".join(f"{goal}: {_object(own)}" for goal, own in bound_functions().items())
@@ -66,20 +59,15 @@ def _curves() -> dict[str, dict[str, dict[str, list[float]]]]:
         for arm, n_routed, k in networks(n):
             own = found.setdefault(f"{arm},{0 if arm == 'dense' else n_routed},{k}", {})
             for ratio in RATIOS:
-                own[f"{n},{ratio}"] = _curve(arm, predicted_curve(n, ratio, arm, n_routed, k))
+                own[f"{n},{ratio}"] = _curve(predicted_curve(n, ratio, arm, n_routed, k))
     return found
 
 
-def _curve(arm: str, points: list[CurvePoint]) -> dict[str, list[float]]:
-    """Return a learning curve with the ends of its 95 % intervals."""
-    errors = [point.error for point in points]
-    low, high = student_interval(errors, [point.standard_error for point in points], GROUPS[arm])
+def _curve(points: list[CurvePoint]) -> dict[str, list[float]]:
     return {
         "sizes": [point.n_train for point in points],
+        "errors": [point.error for point in points],
         "steps": [point.steps for point in points],
-        "middle": errors,
-        "low": [round(float(end), 5) for end in low],
-        "high": [round(float(end), 5) for end in high],
     }
 
 

@@ -15,6 +15,7 @@ COPIES = Path(__file__).with_name("tables")
 DRAWN = Path(__file__).parents[2] / "figures" / "full"
 # Its table leaves out what is the same in all rows.
 N_IRRELEVANT = {"sample_complexity": 256}
+ARMS, GOALS = ("dense", "separate", "joint"), ("samples", "flops")
 Row = dict[str, str]
 
 
@@ -59,36 +60,39 @@ def simulated_points() -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def held_out() -> dict[str, dict[str, float]]:
-    """Return by which factor predictions missed, on data models between those of the table.
+def off_by() -> dict[str, dict[str, float]]:
+    """Return how far predictions were off simulation: |log ratio| of 95 % of the networks.
 
-    Returns
-    -------
-    dict
-        For samples and flops ``count`` networks, and the factors within which ``half`` and 95 %
-        (``most``) of them lie.
+    Of samples in the tables `predictions` and `advice`, of flops in `advice`; noise of simulation
+    is in it.
 
     Examples
     --------
-    >>> held_out()["samples"]["half"] < held_out()["samples"]["most"]
+    >>> found = off_by()
+    >>> all(0.02 < found[goal][arm] < 1 for goal in found for arm in found[goal])
     True
     """
-    found = {}
-    for goal in ("samples", "flops"):
-        rows = [row for row in read_table("advice") if row["goal"] == goal]
-        ratios = [float(r["predicted"]) / float(r["simulated"]) for r in rows if not r["censored"]]
-        factors = sorted(math.exp(abs(math.log(ratio))) for ratio in ratios if ratio > 0)
-        last = math.ceil(0.95 * len(factors)) - 1
-        found[goal] = {"count": len(factors), "half": factors[(len(factors) - 1) // 2],
-                       "most": factors[last]}  # fmt: skip
-    return found
+    found: dict[str, dict[str, list[float]]] = {goal: {arm: [] for arm in ARMS} for goal in GOALS}
+    for row in read_table("advice"):
+        if not row["censored"] and float(row["simulated"]) < math.inf:
+            ratio = float(row["predicted"]) / float(row["simulated"])
+            found[row["goal"]][row["arm"]].append(abs(math.log(ratio)))
+    for row in read_table("predictions"):
+        if row["quantity"] == "samples" and row["arm"] in ARMS:
+            found["samples"][row["arm"]].append(abs(math.log(float(row["ratio"]))))
+    return {goal: {arm: _most(own) for arm, own in of.items()} for goal, of in found.items()}
+
+
+def _most(values: list[float]) -> float:
+    """Return the least number that 95 % of the values do not exceed."""
+    return round(sorted(values)[math.ceil(0.95 * len(values)) - 1], 4)
 
 
 def _point(table: str, row: Row) -> dict[str, Any] | None:
     """Return a simulated N*, or None if it has no interval or is of another training."""
     value = "simulated" if "simulated" in row else "value"
     before = "simulated_" if "simulated_low" in row else ""
-    if row.get("censored") or row["arm"] not in ("dense", "separate", "joint"):
+    if row.get("censored") or row["arm"] not in ARMS:
         return None
     ends = [float(row[name] or "nan") for name in (value, f"{before}low", f"{before}high")]
     if not all(map(math.isfinite, ends)):

@@ -5,14 +5,11 @@ import math
 import pytest
 from watched import GOALS, name, patterns_of, queries
 
-from moe_theory.advice import advise, interpolate, predicted_samples
-from moe_theory.advice.operations import flops_of
-from moe_theory.advice.interpolate import CurvePoint, Predicted
+from moe_theory.advice import advise
 from moe_theory.bounds import complexity
-from moe_theory.explore import export
+from moe_theory.explore import tables
 
 pytestmark = pytest.mark.browser
-ENDS = {"low": (1, 1 / (1 + export.ACCURACY)), "high": (2, 1 + export.ACCURACY)}
 QUANTITIES = {"samples": "sample complexity", "flops": "computational complexity"}
 NETWORKS = ({"arm": "dense", "l": 64, "k": 1}, {"arm": "separate", "l": 4, "k": 2},
             {"arm": "joint", "l": 8, "k": 20})  # fmt: skip
@@ -30,31 +27,14 @@ def test_advice_is_that_of_python(watched):
             assert ours == pytest.approx(theirs, rel=1e-9)
 
 
-@pytest.mark.parametrize("end", ENDS)
-def test_intervals_are_those_of_shifted_curves(watched, monkeypatch, end):
-    asked = queries(40, seed=1)
-    found = watched.call("moeTheory.predictedNetworks(...q.slice(0, 3))", asked)
-    place, factor = ENDS[end]
-    shifted = {key: shift(key, points, end) for key, points in interpolate._table().items()}
-    monkeypatch.setattr(interpolate, "_table", lambda: shifted)
-    for (n, p, epsilon, _), rows in zip(asked, found, strict=True):
-        patterns = patterns_of(n, p)
-        for row, known in zip(rows, predicted_samples(patterns, epsilon), strict=True):
-            samples, steps = known.samples * factor, known.steps * factor
-            assert float(row["samples"][place]) == pytest.approx(samples, rel=1e-9)
-            if math.isfinite(samples):
-                moved = Predicted(known.arm, known.n_routed, known.n_experts, samples, steps)
-                flops = flops_of(patterns, moved)
-                assert float(row["flops"][place]) == pytest.approx(flops, rel=1e-9)
-
-
-def shift(key, points, end):
-    """Return a curve at one end of its intervals."""
-    ends = export._curve(key[0], points)[end]
-    return [
-        CurvePoint(point.n_train, error, 0.0, point.steps)
-        for point, error in zip(points, ends, strict=True)
-    ]
+def test_intervals_are_those_of_the_tables(watched):
+    off = tables.off_by()
+    for rows in watched.call("moeTheory.predictedNetworks(...q.slice(0, 3))", queries(20, seed=1)):
+        for row in rows:
+            for goal in GOALS:
+                value, low, high = map(float, row[goal])
+                wide = math.exp(off[goal][row["arm"]])
+                assert (low, high) == pytest.approx((value / wide, value * wide), rel=1e-12)
 
 
 @pytest.mark.parametrize("goal", GOALS)

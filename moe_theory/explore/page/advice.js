@@ -1,18 +1,17 @@
-// What moe_theory/advice does, line by line, and the intervals of it. No drawing here.
+// What moe_theory/advice does, line by line. No drawing here.
 (() => {
   "use strict";
   const moe = window.moeTheory;
   const { data, costs } = moe;
-  const ENDS = ["middle", "low", "high"];
 
   // `samples_and_steps`: the N at which errors fall to ε and the steps there, linear in logarithms.
-  function samplesAndSteps(curve, errors, epsilon) {
+  function samplesAndSteps(curve, epsilon) {
     const sizes = curve.sizes.map(Math.log);
     const steps = curve.steps.map(Math.log);
     const wanted = Math.log(epsilon);
     let least = Infinity;
     // A prediction has noise of its own; what more samples spoil is taken for noise.
-    const falling = errors.map((error) =>
+    const falling = curve.errors.map((error) =>
       Math.log((least = Math.min(least, Math.max(error, 1e-4)))),
     );
     const place = falling.findIndex((error) => error <= wanted);
@@ -41,14 +40,9 @@
       const sizes = data.sizes.filter((n) => `${n},${data.ratios[0]}` in own);
       const at = sizes.map((n) =>
         data.ratios.map((ratio) => {
-          const curve = own[`${n},${ratio}`];
-          return Object.fromEntries(
-            ENDS.map((end) => {
-              const found = samplesAndSteps(curve, curve[end], epsilon);
-              // 0 · ∞ would make the neighbours of an infinite corner NaN.
-              return [end, found.map((value) => Math.min(Math.log(value), 1e9))];
-            }),
-          );
+          const found = samplesAndSteps(own[`${n},${ratio}`], epsilon);
+          // 0 · ∞ would make the neighbours of an infinite corner NaN.
+          return found.map((value) => Math.min(Math.log(value), 1e9));
         }),
       );
       remembered.set(name, { sizes: sizes.map(Math.log), at });
@@ -58,16 +52,16 @@
 
   const logRatios = data.ratios.map(Math.log);
   // `_interpolated`: N* and steps, their logarithms being linear in log n and log p/n.
-  function interpolated(key, n, p, epsilon, end) {
+  function interpolated(key, n, p, epsilon) {
     const { sizes, at } = corners(key, epsilon);
     const [i, u] = between(sizes, Math.log(n));
     const [j, v] = between(logRatios, Math.log(p / n));
     const [samples, steps] = [0, 1].map(
       (which) =>
-        (1 - u) * (1 - v) * at[i][j][end][which] +
-        (1 - u) * v * at[i][j + 1][end][which] +
-        u * (1 - v) * at[i + 1][j][end][which] +
-        u * v * at[i + 1][j + 1][end][which],
+        (1 - u) * (1 - v) * at[i][j][which] +
+        (1 - u) * v * at[i][j + 1][which] +
+        u * (1 - v) * at[i + 1][j][which] +
+        u * v * at[i + 1][j + 1][which],
     );
     return [samples < 1e3 ? Math.exp(samples) : Infinity, Math.exp(steps)];
   }
@@ -92,8 +86,13 @@
     return total;
   }
 
-  // All networks at one setting. `samples` and `flops` are [value, low, high]: the ends hold the
-  // spread of the draws behind a prediction and the accuracy that predictions claim.
+  // A value with the ends of its 95 % interval: how far predictions of such networks were off.
+  function ends(goal, arm, value) {
+    const factor = Math.exp(data.offBy[goal][arm]);
+    return [value, value / factor, value * factor];
+  }
+
+  // All networks at one setting; `samples` and `flops` are [value, low, high].
   function predictedNetworks(n, p, epsilon) {
     const place = data.sizes
       .slice(0, -1)
@@ -102,18 +101,15 @@
     return data.networks[place].map(([arm, l, k]) => {
       const network = { arm, l: arm === "dense" ? n : l, k };
       const key = `${arm},${arm === "dense" ? 0 : l},${k}`;
-      const ends = ENDS.map((end) => {
-        const [samples, steps] = interpolated(key, n, p, epsilon, end);
-        const claimed = 1 + data.accuracy;
-        const factor = { middle: 1, low: 1 / claimed, high: claimed }[end];
-        return [samples * factor, steps * factor];
-      });
-      network.steps = ends[0][1];
-      network.samples = ends.map(([samples]) => samples);
-      network.flops = ends.map(([samples, steps]) =>
-        Number.isFinite(samples) ? flopsOf(n, p, network, samples, steps) : Infinity,
-      );
-      return network;
+      const [samples, steps] = interpolated(key, n, p, epsilon);
+      const known = Number.isFinite(samples);
+      const flops = known ? flopsOf(n, p, network, samples, steps) : Infinity;
+      return {
+        ...network,
+        steps,
+        samples: ends("samples", arm, samples),
+        flops: ends("flops", arm, flops),
+      };
     });
   }
 
@@ -127,6 +123,11 @@
     for (const network of known) network.saving = dense[goal][0] / network[goal][0];
     return known.sort((a, b) => a[goal][0] - b[goal][0] || a[other][0] - b[other][0]);
   }
+
+  // Whether a network may be as good as the best one, predictions of both being off independently.
+  const mayBeAsGood = (goal, best, other) =>
+    Math.log(other[goal][0] / best[goal][0]) <=
+    Math.hypot(data.offBy[goal][best.arm], data.offBy[goal][other.arm]);
 
   // What a bound says of a network, up to its constant.
   function bound(goal, n, p, epsilon, network) {
@@ -151,5 +152,5 @@
     );
   }
 
-  Object.assign(moe, { samplesAndSteps, predictedNetworks, advise, bound, simulatedAt });
+  Object.assign(moe, { predictedNetworks, advise, mayBeAsGood, bound, simulatedAt });
 })();

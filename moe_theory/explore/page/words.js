@@ -74,21 +74,14 @@
   }
 
   function asGood(state, considered, best) {
-    const { accuracy, heldOut } = moe.data;
     const { goal } = state;
-    const known = heldOut[goal];
-    const factor = goal === "samples" ? 1 + accuracy : known.most;
-    const close = considered.filter(
-      (one) => one !== best && one[goal][0] <= factor * best[goal][0],
-    );
+    const close = considered.filter((one) => one !== best && moe.mayBeAsGood(goal, best, one));
     const names = close.slice(0, 3).map((one) => `${called(one)} (${number(one[goal][0])})`);
     const more = close.length > 3 ? `, and ${close.length - 3} more` : "";
-    const claim =
-      goal === "samples"
-        ? `Predicted N* is good to some ${Math.round(100 * accuracy)} %.`
-        : `For operations no accuracy is claimed; on ${known.count} networks between the table’s settings half were within a factor of ${number(known.half)}, 95 % within ${number(known.most)}.`;
+    const width = Math.round(100 * (Math.exp(moe.data.offBy[goal][best.arm]) - 1));
+    const claim = `Of predictions for ${TITLES[best.arm]}, 95 % were within ${width} % of simulation.`;
     if (!close.length) return `${claim} No other network comes that close.`;
-    return `${claim} So these may be as good: ${names.join("; ")}${more}.`;
+    return `${claim} As good, as far as predictions tell: ${names.join("; ")}${more}.`;
   }
 
   function bounds(state, all) {
