@@ -1,0 +1,82 @@
+"""N* and operations of all networks where patterns are harder to tell apart, five ways of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from moe_theory import Results
+from moe_theory.experiments import ratio
+from moe_theory.plotting import headline, open_ends, plot_intervals
+
+SIMULATION = ("../simulations/hard_patterns.py", "../simulations/hard_patterns_cost.py")
+EPSILON = 0.05
+ARMS = {
+    "dense": ("dense", "0.4", "s"),
+    "separate": ("separate, $k$ = 2, $l$ = 4", "C1", "^"),
+    "joint": ("joint, $k$ = 8, $l$ = 8", "C0", "o"),
+    "token": ("token choice, $k$ = 8", "C2", "D"),
+}
+WAYS = {
+    "delta_d": "$δ_d$, likeness of $o_1$ and $o_2$",
+    "closer patches": "closer patches in an input, $l^*$ − 1",
+    "closeness": "closeness of closer patterns",
+    "spread": "spread $σ$ of every coordinate",
+    "positive fraction": "share of the smaller class",
+}
+QUANTITIES = {"samples": "samples $N^*$", "operations": "operations of training"}
+
+
+def draw(samples: Results, cost: Results) -> tuple[Figure, list[dict]]:
+    found = {"samples": samples, "operations": cost.select(quantity="flops")}
+    figure = Figure(figsize=(14, 6.6), layout="constrained")
+    axes = figure.subplots(2, len(WAYS), sharey="row", sharex="col")
+    table = []
+    for line, (quantity, results) in zip(axes, found.items(), strict=True):
+        for ax, way in zip(line, WAYS, strict=True):
+            rows = [row for row in results.rows if row["way"] == way]
+            table += [entry(quantity, row, rows) for row in rows]
+            draw_panel(ax, way, rows)
+        line[0].set_ylabel(f"{QUANTITIES[quantity]} to {EPSILON:.0%}")
+    for ax, label in zip(axes[0], WAYS.values(), strict=True):
+        ax.set_xlabel(label)
+        ax.tick_params(labelbottom=True)
+    free = axes[1, -1]
+    free.axis("off")
+    for label, colour, marker in ARMS.values():
+        free.plot([], [], color=colour, marker=marker, label=label)
+    free.legend(loc="center", frameon=False, title="network")
+    headline(
+        figure,
+        "HEADLINE",
+        f"$n$ = 32, $p$ = 128; mean error of both classes {EPSILON:.0%}; operations with 400 "
+        f"samples; 95 % intervals; hollow: not reached{open_ends(table)}",
+    )
+    return figure, table
+
+
+def draw_panel(ax: Axes, way: str, rows: list[dict]) -> None:
+    places = {value: at for at, value in enumerate(sorted({row["hardness"] for row in rows}))}
+    if way == "positive fraction":
+        places = {value: len(places) - 1 - at for value, at in places.items()}
+    for shift, (arm, (_, colour, marker)) in enumerate(ARMS.items()):
+        own = sorted((row for row in rows if row["arm"] == arm), key=lambda r: places[r["hardness"]])
+        points = [{**row, "place": places[row["hardness"]] + 0.08 * (shift - 1.5)} for row in own]
+        plot_intervals(points, ax, x="place", label="", colour=colour, marker=marker)
+        known = [row for row in points if np.isfinite(row["value"])]
+        ax.plot([r["place"] for r in known], [r["value"] for r in known], color=colour, lw=1)
+    ax.set_xticks(list(places.values()), [f"{value:g}" for value in places], fontsize=8)
+    ax.grid(alpha=0.3)
+
+
+def entry(quantity: str, row: dict, rows: list[dict]) -> dict:
+    """Return a row of the table, with what the dense network takes over what this one does."""
+    at = {name: row[name] for name in ("way", "hardness")}
+    dense = next(one for one in rows if one["arm"] == "dense" and at.items() <= one.items())
+    saved = ratio(dense, row)
+    return {
+        **at, "arm": row["arm"], "quantity": quantity, "epsilon": EPSILON,
+        **{name: row[name] for name in ("value", "low", "high", "censored", "n_runs")},
+        "saving": saved.value, "saving_low": saved.low, "saving_high": saved.high,
+    }  # fmt: skip
