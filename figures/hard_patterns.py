@@ -61,7 +61,8 @@ def draw_panel(ax: Axes, way: str, rows: list[dict]) -> None:
     if way == "positive fraction":
         places = {value: len(places) - 1 - at for value, at in places.items()}
     for shift, (arm, (_, colour, marker)) in enumerate(ARMS.items()):
-        own = sorted((row for row in rows if row["arm"] == arm), key=lambda r: places[r["hardness"]])
+        own = [row for row in rows if row["arm"] == arm]
+        own.sort(key=lambda row: places[row["hardness"]])
         points = [{**row, "place": places[row["hardness"]] + 0.08 * (shift - 1.5)} for row in own]
         plot_intervals(points, ax, x="place", label="", colour=colour, marker=marker)
         known = [row for row in points if np.isfinite(row["value"])]
