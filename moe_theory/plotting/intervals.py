@@ -91,8 +91,10 @@ def _hollow(ax: Axes, place: float, end: float, across: bool, side: str, **look:
 
 
 def _bars(ax: Axes, place: Any, value: Any, length: Any, across: bool, **look: Any) -> None:
-    at = (value, place) if across else (place, value)
-    ax.errorbar(*at, **{"xerr" if across else "yerr": length}, **look)
+    if across:
+        ax.errorbar(value, place, xerr=length, **look)
+    else:
+        ax.errorbar(place, value, yerr=length, **look)
 
 
 def _arrow(ax: Axes, start: tuple[float, float], edge: int, across: bool, colour: str) -> None:
