@@ -80,10 +80,10 @@ def experiment(scale: str) -> SampleStudy:
     search = (
         Search(n_max=64, per_octave=1, n_draws=2, min_draws=3, max_draws=3, precision=0.3)
         if quick
-        else Search(n_max=1024, n_draws=8, min_draws=16, max_draws=32, precision=0.12)
+        else Search(n_max=512, n_draws=6, min_draws=12, max_draws=20, precision=0.15)
     )
     return SampleStudy(
-        families(quick), EPSILON, search, n_test=1000 if quick else 2000, measure=measure,
+        families(quick), EPSILON, search, n_test=1000, measure=measure,
         column="balanced_error",
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from moe_theory import TrainingStudy
 from moe_theory.experiments.scripts import load_script
 
 HARD = load_script(Path(__file__).with_name("hard_patterns.py"), ("WAYS", "families"))
-N_TRAIN, N_STEPS, RECORD = 400, 2000, 5
+N_TRAIN, N_STEPS, RECORD = 400, 1500, 5
 # The error of a training along its way is that of all inputs, not of both classes alike.
 SKIPPED = "positive fraction"
 
@@ -31,4 +31,4 @@ def experiment(scale: str) -> TrainingStudy:
         for setting in HARD.families(quick)
         if setting.labels["way"] != SKIPPED
     ]
-    return TrainingStudy(settings, HARD.EPSILON, n_draws=3 if quick else 16, n_test=300)
+    return TrainingStudy(settings, HARD.EPSILON, n_draws=3 if quick else 10, n_test=300)

@@ -70,7 +70,8 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
     -----
     The softmax is over all experts, chosen or not, so that routers have a gradient even if every
     patch chooses one. With k = 1 they have none. Where something has to be chosen, `train` refuses
-    routers that start at 0, as for `JointMoE`, unless noise decides to the end. Balance loss,
+    routers that start at 0, as for `JointMoE`, unless noise decides to the end; where networks are
+    tested there is none, and patches that such routers never met go by rounding. Balance loss,
     z-loss and the loss-free bias are settings of `SGD`. With a bias, experts whose gates round to
     the same number, such as sigmoids of scores above 17 in single precision, go by bias and number.
     Renormalised gates of experts whose gates are all below the smallest number are equal.

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from moe_theory._typed import typed
-from moe_theory._validation import boolean, instance, reject
+from moe_theory._validation import boolean, instance, real, reject
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -24,7 +24,7 @@ ROOM = 3.0
 @typed
 def plot_intervals(
     rows: Rows, ax: Axes, *, x: str, colour: str, marker: str = "o", label: str = "",
-    across: bool = False,
+    across: bool = False, size: float = 5.0,
 ) -> None:  # fmt: skip
     """Draw positive numbers with intervals on a logarithmic axis, open where they have no end.
 
@@ -45,6 +45,8 @@ def plot_intervals(
         Look, and name in the legend.
     across : bool
         Draw the numbers along the horizontal axis.
+    size : float
+        Of the markers, in points.
 
     Examples
     --------
@@ -58,24 +60,25 @@ def plot_intervals(
     """
     check_rows(rows, x, "value", "low", "high")
     across = boolean("across", across)
+    look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": real("size", size, 0)}
     ax.set(**{"xscale" if across else "yscale": "log"})
     table = np.array([[row[name] for name in (x, "value", "low", "high")] for row in rows], float)
     places, values, lows, highs = columns = table.reshape(-1, 4).T
     known = (values > 0) & (values < math.inf)
-    _points(ax, columns[:, known], across, color=colour, marker=marker, label=label)
+    _points(ax, columns[:, known], across, label=label, **look)
     for place, low in zip(places[values == math.inf], lows[values == math.inf], strict=True):
         if low > 0:
-            _hollow(ax, place, low, across, "lo", color=colour, marker=marker)
+            _hollow(ax, place, low, across, "lo", **look)
     for place, high in zip(places[values == 0], highs[values == 0], strict=True):
         if 0 < high < math.inf:
-            _hollow(ax, place, high, across, "up", color=colour, marker=marker)
+            _hollow(ax, place, high, across, "up", **look)
 
 
 def _points(ax: Axes, columns: NDArray[np.float64], across: bool, **look: Any) -> None:
     """Draw numbers that are known, with bars to the ends of their intervals that are."""
     places, values, lows, highs = columns
     closed = [np.where(lows > 0, values - lows, 0), np.where(highs < math.inf, highs - values, 0)]
-    _bars(ax, places, values, closed, across, markersize=5, linestyle="none", capsize=2, **look)
+    _bars(ax, places, values, closed, across, linestyle="none", capsize=2, **look)
     for is_open, edge in ((lows <= 0, 0), (highs == math.inf, 1)):
         for place, value in zip(places[is_open], values[is_open], strict=True):
             _arrow(ax, (place, value), edge, across, look["color"])
@@ -88,8 +91,10 @@ def _hollow(ax: Axes, place: float, end: float, across: bool, side: str, **look:
 
 
 def _bars(ax: Axes, place: Any, value: Any, length: Any, across: bool, **look: Any) -> None:
-    at = (value, place) if across else (place, value)
-    ax.errorbar(*at, **{"xerr" if across else "yerr": length}, **look)
+    if across:
+        ax.errorbar(value, place, xerr=length, **look)
+    else:
+        ax.errorbar(place, value, yerr=length, **look)
 
 
 def _arrow(ax: Axes, start: tuple[float, float], edge: int, across: bool, colour: str) -> None:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from generator.tables import LEVELS
 from generator.whole_inputs import whole
 from moe_theory.bounds import complexity
-from moe_theory.plotting import number_ticks
+from moe_theory.plotting import number_ticks, plot_intervals
 from moe_theory.predictions import one_step_samples_asymptotic
 from prose.queries import half_width, mean_and_error, predictions_file
 from prose.tables import Row, Table, row, setting, table
@@ -36,13 +36,15 @@ RULES = {"place": "tokens, by place", "score": "tokens, by score", "expert": "ex
 def points(ax: Axes, rows: Iterable[Row], x: str, label: str, arm: str) -> None:
     """Draw thresholds or savings with their intervals."""
     rows = list(rows)
-    names = "saving" if "saving" in rows[0] else "value"
-    found = [r for r in rows if r[names] and np.isfinite(float(r["high"]))]
-    at, middle, low, high = (
-        np.array([float(r[name]) for r in found]) for name in (x, names, "low", "high")
-    )
+    names = {"value": "saving" if "saving" in rows[0] else "value", "low": "low", "high": "high"}
+    found = [
+        {x: float(r[x]), **{name: float(r[column]) for name, column in names.items()}}
+        for r in rows if r[names["value"]]
+    ]  # fmt: skip
     colour, marker = LOOKS[arm]
-    ax.errorbar(at, middle, [middle - low, high - middle], color=colour, marker=marker, label=label)
+    plot_intervals(found, ax, x=x, colour=colour, marker=marker, label=label, size=3)
+    known = [r for r in found if 0 < r["value"] < np.inf]
+    ax.plot([r[x] for r in known], [r["value"] for r in known], color=colour)
 
 
 def logarithmic(ax: Axes, ticks: list[float], x: str, y: str) -> None:
@@ -97,7 +99,7 @@ def samples() -> Figure:
         ax.set_title("$n$ = 64, $ε$ = 0.05")
     for ax in (over_n, over_l, over_k):
         ax.set_ylim(1.5, 20_000)
-        ax.legend(loc="upper left")
+        ax.legend(loc="upper right" if ax is over_l else "upper left")
     return figure
 
 
@@ -108,10 +110,9 @@ def savings() -> Figure:
     names = {"joint_l2": r"joint, rate $\propto l^2$"}
     for axes, data in zip(grid, ("patterns", "digits"), strict=True):
         for ax, quantity in zip(axes, ("N*", "operations"), strict=True):
-            found = [r for r in table("savings", data=data, quantity=quantity) if r["high"]]
+            found = table("savings", data=data, quantity=quantity)
             for arm in dict.fromkeys(r["arm"] for r in found):
-                rows = [r for r in found if r["arm"] == arm and float(r["low"] or 0) > 0]
-                points(ax, rows, "n_over_l", names.get(arm, arm), arm)
+                points(ax, found(arm=arm), "n_over_l", names.get(arm, arm), arm)
             ax.axhline(1, color="k", linewidth=0.6)
             what = "$N^*$" if quantity == "N*" else "operations"
             logarithmic(ax, [2, 4, 8, 16, 32, 64], "$n/l$", f"{what}: dense / pMoE")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from generator.text import escape, inline, tabular
+import re
+
+from generator.text import escape, inline, latex, tabular
 from moe_theory.bounds import (
     ARCHITECTURES,
     QUANTITIES,
@@ -13,8 +15,9 @@ from moe_theory.bounds import (
     savings_table,
 )
 from prose.compression import bits_cells, places, pruned_cells, settings
+from prose.lemma import GROWTH, lemma_growth
 from prose.markdown import ROUTED
-from prose.queries import prediction_cells, predictions_file, savings_cells
+from prose.queries import exponent_of, prediction_cells, predictions_file, savings_cells
 from prose.tables import MNIST, SPEED, Row, read, row, table
 from prose.text import interval, number, percent, plus_minus, slope, whole
 
@@ -238,6 +241,19 @@ def symbols(name: str) -> str:
     return name.replace("Δ_s", r"$\Delta_s$")
 
 
+def lemma_table() -> str:
+    """Return what became of the router lemma's rates."""
+    body = []
+    for what, line, parameter in GROWTH:
+        row_ = lemma_growth(line, parameter).one()
+        name = re.sub(r"p = (\w)", r"$p=\1$", what).replace("∝ 1/n", r"$\propto1/n$")
+        size = r"$1/(1-\delta_d)$" if parameter == "delta_d" else "$n$"
+        cells = [number(row_["bound_exponent"]), latex(exponent_of(row_)), row_["verdict"]]
+        body.append([name, size, *cells])
+    heads = ["what is needed", "grows with", "lemma", "measured", "verdict"]
+    return tabular("llccl", heads, body)
+
+
 TABLES = {
     "bounds": bounds_table,
     "bounds_savings": bounds_savings_table,
@@ -249,6 +265,7 @@ TABLES = {
     "mnist": mnist_table,
     "verdicts": verdicts_table,
     "predictions": predictions_table,
+    "lemma": lemma_table,
     "norms": norms_table,
     "pruning": pruning_table,
     "bits": bits_table,

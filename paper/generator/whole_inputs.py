@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from moe_theory import ClusterSignal
 from moe_theory.bounds import patch_sum_floor
+from moe_theory.plotting import plot_intervals
 from prose.tables import Row, row
 
 DATA = {"patterns": ("C0", "o"), "clusters": ("C3", "D"), "digits": ("C2", "^")}
@@ -67,8 +68,5 @@ def whole() -> Figure:
 
 def threshold(ax: Axes, x: float, at: Row, colour: str, marker: str) -> None:
     """Draw one N* with its interval, or an arrow from the largest N tried."""
-    value, low, high = (float(at[name]) for name in ("value", "low", "high"))
-    if at["censored"]:
-        ax.errorbar(x, low, 0.5 * low, lolims=True, color=colour, marker=marker, mfc="w")
-    else:
-        ax.errorbar(x, value, [[value - low], [high - value]], color=colour, marker=marker)
+    known = {"x": x, **{name: float(at[name]) for name in ("value", "low", "high")}}
+    plot_intervals([known], ax, x="x", colour=colour, marker=marker, size=3)
