@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -204,6 +205,11 @@ def _check_sizes(argument: str, array: NDArray[Any], *shapes: str) -> None:
     known = [len(shape.strip("(,)").split(",")) for shape in shapes]
     if array.ndim not in known or 0 in array.shape:
         raise reject(f"{argument}.shape", array.shape, f"{' or '.join(shapes)}, none of them 0")
+
+
+# Metadata of a field that came later: it is described only where it is not its default, so that
+# what was described without it, such as committed experiments, still is the same.
+CAME_LATER = MappingProxyType({"described": "unless default"})
 
 
 def set_fields(instance: object, **values: object) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from moe_theory._random import Seed
-from moe_theory._validation import choice, integer, real, set_fields
-from moe_theory.models.network import ACTIVATIONS, LATER, Activation, Network
+from moe_theory._validation import CAME_LATER, choice, integer, real, set_fields
+from moe_theory.models.network import ACTIVATIONS, Activation, Network
 from moe_theory.models.weights import Weights, draw_gaussian, draw_output
 
 OUTPUTS = ("signs", "gaussian", "ones")
@@ -52,8 +52,8 @@ class DenseCNN(Network):
     n_hidden: int
     output_weights: Literal["signs", "gaussian", "ones"] = "signs"
     init_std: float = 0.1
-    activation: Activation = field(default="relu", metadata=LATER)
-    pooling: Literal["mean", "sum"] = field(default="mean", metadata=LATER)
+    activation: Activation = field(default="relu", metadata=CAME_LATER)
+    pooling: Literal["mean", "sum"] = field(default="mean", metadata=CAME_LATER)
 
     n_experts: ClassVar[int] = 1
     has_routers: ClassVar[bool] = False

@@ -19,9 +19,6 @@ from moe_theory.kernels.codes import CUBIC, LINEAR, RELU
 Kernel = Literal["fixed", "joint", "token", "sample"]
 Activation = Literal["relu", "cubic", "linear"]
 ACTIVATIONS = MappingProxyType({"relu": RELU, "cubic": CUBIC, "linear": LINEAR})
-# Fields that came later are described only where they are not what was before, so that what was
-# described without them still is the same.
-LATER = MappingProxyType({"described": "unless default"})
 UNIT = r"\mathrm{relu}\langle w_{rs}, x^{(j)}\rangle"
 _NAMES = {
     "n_experts": "experts k",

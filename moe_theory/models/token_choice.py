@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from moe_theory import costs
-from moe_theory._validation import boolean, choice, integer, reject, set_fields
+from moe_theory._validation import CAME_LATER, boolean, choice, integer, reject, set_fields
 from moe_theory.kernels.arguments import Rule
 from moe_theory.kernels.codes import SIGMOID, SOFTMAX
 from moe_theory.models.experts import ExpertNetwork, Outputs
-from moe_theory.models.network import LATER, PLAIN_STEP, UNIT, Kernel, StepParts
+from moe_theory.models.network import PLAIN_STEP, UNIT, Kernel, StepParts
 from moe_theory.models.noise import Noise, NoisyScores
 
 Priority = Literal["place", "score"]
@@ -96,11 +96,11 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
     output_weights: Outputs = "signs"
     init_std: float = 0.01
     router_init_std: float = 1e-4
-    gate: Literal["softmax", "sigmoid"] = field(default="softmax", metadata=LATER)
-    renormalize: bool = field(default=False, metadata=LATER)
-    n_shared: int = field(default=0, metadata=LATER)
-    noise: Noise = field(default="none", metadata=LATER)
-    noise_scale: float = field(default=1.0, metadata=LATER)
+    gate: Literal["softmax", "sigmoid"] = field(default="softmax", metadata=CAME_LATER)
+    renormalize: bool = field(default=False, metadata=CAME_LATER)
+    n_shared: int = field(default=0, metadata=CAME_LATER)
+    noise: Noise = field(default="none", metadata=CAME_LATER)
+    noise_scale: float = field(default=1.0, metadata=CAME_LATER)
 
     kernel: ClassVar[Kernel] = "token"
     formula: ClassVar[str] = r"\frac{1}{n}\sum_j \sum_{s \in S_j} G_{js} \sum_r a_{rs}\, " + UNIT

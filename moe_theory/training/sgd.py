@@ -9,9 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moe_theory._validation import boolean, choice, integer, real, reject, set_fields
+from moe_theory._validation import CAME_LATER, boolean, choice, integer, real, reject, set_fields
 from moe_theory.kernels.codes import HINGE, LOGISTIC
-from moe_theory.models.network import LATER
 
 LOSS_CODES = {"logistic": LOGISTIC, "hinge": HINGE}
 # Records take memory, and each one evaluates the network.
@@ -114,12 +113,12 @@ class SGD:
     stop_at_zero_error: bool = False
     stop_loss: float | None = None
     dtype: Literal["float32", "float64"] = "float32"
-    normalize_experts: bool = field(default=False, metadata=LATER)
-    balance_weight: float = field(default=0.0, metadata=LATER)
-    z_weight: float = field(default=0.0, metadata=LATER)
-    bias_rate: float = field(default=0.0, metadata=LATER)
-    noise_steps: int | None = field(default=None, metadata=LATER)
-    record_load: bool = field(default=False, metadata=LATER)
+    normalize_experts: bool = field(default=False, metadata=CAME_LATER)
+    balance_weight: float = field(default=0.0, metadata=CAME_LATER)
+    z_weight: float = field(default=0.0, metadata=CAME_LATER)
+    bias_rate: float = field(default=0.0, metadata=CAME_LATER)
+    noise_steps: int | None = field(default=None, metadata=CAME_LATER)
+    record_load: bool = field(default=False, metadata=CAME_LATER)
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "router_learning_rate"):

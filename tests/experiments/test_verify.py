@@ -2,16 +2,29 @@
 
 import json
 import math
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from moe_theory import (
+    SGD,
+    ClusterSignal,
+    DigitPatches,
+    DigitTasks,
+    PatchPatterns,
+    SpuriousPatch,
+    TaskPatterns,
+)
 from moe_theory.experiments import scripts, verify
+from moe_theory.experiments.describe import describe
 from moe_theory.experiments.table_files import (
     PREDICTED_DIGITS,
     TOLERANCE,
     compare_tables,
     write_table,
 )
+from moe_theory.models import Model
 
 ROWS = [{"arm": "dense", "error": 0.25, "known": 0.5}, {"arm": "joint", "error": 0.0, "known": 1.0}]
 
@@ -172,3 +185,45 @@ def test_rounding_where_a_prediction_should_be_zero_is_within_tolerance(tmp_path
     assert compare_tables(*paths).verdict == "differs"
     write_table(paths[1], [{"known": 0.5}, {"known": 1e-6}], predicted=["known"])
     assert compare_tables(*paths, predicted=["known"]).verdict == "differs"
+
+
+SPECIFICATIONS = {
+    kind.__name__: kind
+    for kind in (*get_args(Model), SGD, ClusterSignal, DigitPatches, DigitTasks, PatchPatterns,
+                 SpuriousPatch, TaskPatterns)
+}  # fmt: skip
+
+
+def specifications(value):
+    """Yield the descriptions of specifications in a configuration."""
+    if isinstance(value, dict):
+        if value.get("type") in SPECIFICATIONS:
+            yield value
+        value = list(value.values())
+    for part in value if isinstance(value, list) else ():
+        yield from specifications(part)
+
+
+def remade(value):
+    """Return what is described, its digits being those of scikit-learn."""
+    if isinstance(value, list):
+        return tuple(map(remade, value))
+    if not isinstance(value, dict):
+        return value
+    given = {name: remade(part) for name, part in value.items() if name not in ("type", "pools")}
+    return SPECIFICATIONS[value["type"]](
+        **{name: part for name, part in given.items() if not name.startswith("_")}
+    )
+
+
+def test_what_is_committed_is_described_as_it_was():
+    """Fields of specifications that are new are `CAME_LATER`, or every figure differs."""
+    quick = sorted((Path(__file__).parents[2] / "figures/quick").glob("*.json"))
+    committed = {
+        (entry["type"], *entry): entry
+        for path in quick
+        for entry in specifications(json.loads(path.read_text(encoding="utf-8")))
+    }
+    for entry in committed.values():
+        assert describe(remade(entry)) == entry
+    assert {entry["type"] for entry in committed.values()} == set(SPECIFICATIONS)
