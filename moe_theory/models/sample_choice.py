@@ -21,7 +21,7 @@ from moe_theory.models.network import (
     Kernel,
     StepParts,
 )
-from moe_theory.models.noise import Noise, NoisyScores
+from moe_theory.models.score_noise import Noise, NoisyScores
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from moe_theory.kernels.arguments import Rule
 from moe_theory.kernels.codes import SIGMOID, SOFTMAX
 from moe_theory.models.experts import ExpertNetwork, Outputs
 from moe_theory.models.network import PLAIN_STEP, UNIT, Kernel, StepParts
-from moe_theory.models.noise import Noise, NoisyScores
+from moe_theory.models.score_noise import Noise, NoisyScores
 
 Priority = Literal["place", "score"]
 
