@@ -16,7 +16,7 @@ class Stopped(BaseException):
 
 @contextmanager
 def heeding(asked: threading.Event | None) -> Iterator[None]:
-    """Let `check` look at ``asked``, in the calling thread and while inside."""
+    """Let `stop_if_asked` look at ``asked``, in the calling thread and while inside."""
     token = _asked.set(asked)
     try:
         yield
@@ -24,12 +24,12 @@ def heeding(asked: threading.Event | None) -> Iterator[None]:
         _asked.reset(token)
 
 
-def check() -> None:
+def stop_if_asked() -> None:
     """Raise `Stopped` if this thread was asked to stop.
 
     Examples
     --------
-    >>> check()
+    >>> stop_if_asked()
     """
     asked = _asked.get()
     if asked is not None and asked.is_set():

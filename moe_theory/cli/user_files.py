@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from moe_theory.cli.console import CommandError, add_mixing
 
 if TYPE_CHECKING:
-    from moe_theory.experiments.table_files import Comparison
+    from moe_theory.experiments.table_files import TableComparison
 
 
 def add_run(own: argparse.ArgumentParser) -> None:
@@ -102,7 +102,7 @@ def _verify(options: argparse.Namespace) -> int:
     return int(bool(failed))
 
 
-def _comparisons(options: argparse.Namespace) -> Iterator[Comparison]:
+def _comparisons(options: argparse.Namespace) -> Iterator[TableComparison]:
     from moe_theory.experiments.verify import compare_folders, verify_figures
 
     where = {"out": options.out, "committed": options.committed}

@@ -14,6 +14,7 @@ from moe_theory.costs.forward import (
     sample_forward,
 )
 from moe_theory.costs.memory import fixed_memory, joint_memory
+from moe_theory.costs.options import StepParts, TokenOptions
 from moe_theory.costs.sgd_step import (
     fixed_step,
     joint_step,
@@ -25,6 +26,8 @@ from moe_theory.costs.training import Flops, over_steps, patch_sums
 
 __all__ = [
     "Flops",
+    "StepParts",
+    "TokenOptions",
     "fixed_forward",
     "fixed_memory",
     "fixed_step",

@@ -14,15 +14,13 @@ from moe_theory._validation import boolean, reject, wrong_object
 
 F = TypeVar("F", bound=Callable[..., Any])
 # Arguments that are no sizes.
-NAMES = {"loss", "activation", "gate"}
-FLAGS = {
-    "gated", "noisy", "normalize_experts", "balanced", "renormalize", "z_loss", "biased"
-}  # fmt: skip
+NAMES = {"loss", "activation", "options", "parts"}
+FLAGS = {"gated", "noisy", "normalize_experts", "biased"}
 WANTED = "a number >= 0 or a sympy expression"
 
 
 def counted(function: F) -> F:
-    """Return ``function`` with every argument made a `size`, but for names and truth values.
+    """Return ``function`` with all arguments made a `size` but names, truth values and options.
 
     Examples
     --------

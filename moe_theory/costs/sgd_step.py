@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from moe_theory._validation import choice
+from moe_theory._validation import choice, instance
 from moe_theory.costs.counting import counted
 from moe_theory.costs.forward import fixed_forward, joint_forward, sample_forward
+from moe_theory.costs.options import PLAIN_STEP, StepParts
 
 LOSS_SLOPE = {"logistic": 4, "hinge": 1}
 # Operations that multiply a slope by φ′ of one pre-activation.
@@ -126,8 +127,7 @@ def sample_step(
     activation: str = "relu",
     gated: bool = True,
     noisy: bool = True,
-    normalize_experts: bool = False,
-    balanced: bool = False,
+    parts: StepParts = PLAIN_STEP,
 ) -> Any:
     """Operations of one step of training in which whole inputs choose one expert each.
 
@@ -144,8 +144,8 @@ def sample_step(
     gated, noisy : bool
         Whether the expert is multiplied by its gate, and noise is added to scores. Drawing it is
         not counted.
-    normalize_experts, balanced : bool
-        Whether the gradient of each expert is divided by its norm, and there is a balance loss.
+    parts : StepParts
+        Whether gradients are divided by their norm, and there is a balance loss.
 
     Notes
     -----
@@ -162,6 +162,7 @@ def sample_step(
     >>> sample_step(batch_size=1, n_patches=1, n_experts=1, units_per_expert=1, patch_dim=1)
     35
     """
+    instance("parts", parts, StepParts, "StepParts")
     scored = batch_size * n_experts
     pooled = batch_size * n_patches * units_per_expert
     weights = n_experts * units_per_expert * patch_dim
@@ -180,11 +181,11 @@ def sample_step(
         total += scored
     if gated:
         total += 3 * batch_size + scored
-    if balanced:
+    if parts.balanced:
         total += 5 * scored + 2 * n_experts + 2 + (0 if gated else 4 * scored)
-    if gated or balanced:
+    if gated or parts.balanced:
         total += 2 * scored * patch_dim + 2 * n_experts * patch_dim
-    if normalize_experts:
+    if parts.normalize_experts:
         total += 3 * weights + n_experts
     return total
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from moe_theory._validation import choice
+from moe_theory._validation import instance
 from moe_theory.costs.counting import counted
+from moe_theory.costs.options import PLAIN_STEP, PLAIN_TOKENS, StepParts, TokenOptions
 from moe_theory.costs.sgd_step import loss_slope
-
-# Operations of one gate before it is divided by the sum of the chosen ones.
-AFFINITY = {"softmax": 4, "sigmoid": 3}
 
 
 @counted
@@ -22,9 +20,7 @@ def token_forward(
     n_experts: Any,
     units_per_expert: Any,
     patch_dim: Any,
-    n_shared: Any = 0,
-    gate: str = "softmax",
-    renormalize: bool = False,
+    options: TokenOptions = PLAIN_TOKENS,
     biased: bool = False,
 ) -> Any:
     """Operations of a network in which patches choose experts.
@@ -33,8 +29,10 @@ def token_forward(
     ----------
     batch_size, n_patches, n_chosen, n_pairs, n_experts, units_per_expert, patch_dim
         As for `moe_theory.costs.token_step`.
-    n_shared, gate, renormalize, biased
+    options : TokenOptions
         As for `moe_theory.costs.token_step`.
+    biased : bool
+        Whether there is a bias of the choice.
 
     Notes
     -----
@@ -51,15 +49,14 @@ def token_forward(
     >>> token_forward(**sizes, n_experts=1, units_per_expert=1)
     14
     """
-    choice("gate", gate, tuple(AFFINITY))
+    instance("options", options, TokenOptions, "TokenOptions")
     visits = batch_size * n_patches
-    paired, shared = batch_size * n_pairs, visits * n_shared
+    paired, shared = batch_size * n_pairs, visits * options.n_shared
     pooled = (paired + shared) * units_per_expert
     scored = visits * n_experts
     total = 2 * scored * patch_dim + 2 * pooled * patch_dim + 2 * pooled
     total += 2 * paired + shared + visits + batch_size
-    all_gates = _spread(gate, renormalize) or biased
-    total += _gates(scored, visits * n_chosen, gate, renormalize, all_gates=all_gates)
+    total += options.gates(scored, visits * n_chosen, all_gates=options.spread or biased)
     return total + scored if biased else total
 
 
@@ -73,14 +70,9 @@ def token_step(
     n_experts: Any,
     units_per_expert: Any,
     patch_dim: Any,
-    n_shared: Any = 0,
     loss: str = "logistic",
-    gate: str = "softmax",
-    renormalize: bool = False,
-    noisy: bool = False,
-    balanced: bool = False,
-    z_loss: bool = False,
-    biased: bool = False,
+    options: TokenOptions = PLAIN_TOKENS,
+    parts: StepParts = PLAIN_STEP,
 ) -> Any:
     """Operations of one step of training in which patches choose experts.
 
@@ -91,17 +83,14 @@ def token_step(
     n_pairs : int or sympy expression
         E, the number of patches of one input that all experts with routers receive together: nc
         where no patch is dropped.
-    units_per_expert, n_shared : int or sympy expression
-        u, and the number of experts that receive every patch.
+    units_per_expert : int or sympy expression
+        u.
     loss : {"logistic", "hinge"}
         The training loss.
-    gate : {"softmax", "sigmoid"}
-        What the gates of a patch are.
-    renormalize : bool
-        Whether those of the chosen experts are divided by their sum.
-    noisy, balanced, z_loss, biased : bool
-        Whether noise is added to scores, whose drawing is not counted, and whether there is a
-        balance loss, a z-loss, or a bias of the choice, which moves.
+    options : TokenOptions
+        Gates, shared experts, and whether there is noise.
+    parts : StepParts
+        Which losses there are besides that of the data, and whether there is a bias of the choice.
 
     Notes
     -----
@@ -125,9 +114,11 @@ def token_step(
     >>> token_step(**sizes, n_experts=1, units_per_expert=1)
     33
     """
+    instance("options", options, TokenOptions, "TokenOptions")
+    instance("parts", parts, StepParts, "StepParts")
     visits = batch_size * n_patches
     scored, chosen, paired = visits * n_experts, visits * n_chosen, batch_size * n_pairs
-    pooled = (paired + visits * n_shared) * units_per_expert
+    pooled = (paired + visits * options.n_shared) * units_per_expert
     total = token_forward(
         batch_size=batch_size,
         n_patches=n_patches,
@@ -136,45 +127,22 @@ def token_step(
         n_experts=n_experts,
         units_per_expert=units_per_expert,
         patch_dim=patch_dim,
-        n_shared=n_shared,
-        gate=gate,
-        renormalize=renormalize,
-        biased=biased,
+        options=options,
+        biased=parts.biased,
     )
     total += loss_slope(loss) * batch_size + pooled + 2 * pooled * patch_dim
-    total += 2 * ((n_experts + n_shared) * units_per_expert + n_experts) * patch_dim
-    sloped, own = _slopes(scored, chosen, paired, gate, renormalize)
+    total += 2 * ((n_experts + options.n_shared) * units_per_expert + n_experts) * patch_dim
+    sloped, own = options.slopes(scored, chosen, paired)
     total += own
-    if balanced or z_loss:
-        sloped, counted_all = scored, _spread(gate, renormalize) or biased
-        total += _gates(scored, chosen, gate, renormalize, all_gates=True)
-        total -= _gates(scored, chosen, gate, renormalize, all_gates=counted_all)
+    if parts.balanced or parts.z_loss:
+        sloped, counted_all = scored, options.spread or parts.biased
+        total += options.gates(scored, chosen, all_gates=True)
+        total -= options.gates(scored, chosen, all_gates=counted_all)
     total += 2 * sloped * patch_dim
-    if noisy:
+    if options.noisy:
         total += scored
-    if balanced:
-        total += 2 * n_experts + 2 + (5 if gate == "softmax" else 9) * scored
-    if z_loss:
+    if parts.balanced:
+        total += 2 * n_experts + 2 + (5 if options.gate == "softmax" else 9) * scored
+    if parts.z_loss:
         total += 2 + 2 * scored + 3 * visits
-    return total + n_experts if biased else total
-
-
-def _spread(gate: str, renormalize: bool) -> bool:
-    """Return whether a gate depends on the scores of all experts."""
-    return gate == "softmax" and not renormalize
-
-
-def _gates(scored: Any, chosen: Any, gate: str, renormalize: bool, *, all_gates: bool) -> Any:
-    """Return the operations of gates, of all experts or of those that patches have chosen."""
-    total = AFFINITY[gate] * (scored if all_gates else chosen)
-    # A softmax over the chosen scores is divided by their sum already.
-    divided = renormalize and (all_gates or gate == "sigmoid")
-    return total + 2 * chosen if divided else total
-
-
-def _slopes(scored: Any, chosen: Any, paired: Any, gate: str, renormalize: bool) -> tuple[Any, Any]:
-    """Return how many scores have a slope of the data loss, and the operations of the slopes."""
-    if gate == "softmax":
-        sloped = chosen if renormalize else scored
-        return sloped, 2 * sloped + paired
-    return (chosen, 4 * chosen + paired) if renormalize else (paired, 4 * paired)
+    return total + n_experts if parts.biased else total

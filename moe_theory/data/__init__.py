@@ -1,4 +1,9 @@
-"""Synthetic and real data models of discriminative patches."""
+"""Synthetic and real data models of discriminative patches.
+
+One file per law of inputs: `patterns`, `clusters`, `spurious`, `tasks`, `digits`, `digit_tasks`. In
+`protocol` is what they share: the interface, how labels and places are drawn, and from which
+streams; in `dictionary`, how patterns lie to each other; in `patch_data`, what a law draws.
+"""
 
 from moe_theory.data.clusters import ClusterSignal
 from moe_theory.data.digit_tasks import DigitTasks

@@ -40,12 +40,12 @@ def as_array(field: str, values: Any) -> NDArray[Any]:
         raise TypeError(f"{field} must be an array, or make one; {given} says: {error}") from error
 
 
-def real_array(field: str, values: Any) -> NDArray[Any]:
+def float_array(field: str, values: Any) -> NDArray[Any]:
     """Return ``values`` as an array of finite real numbers in single or double precision.
 
     Examples
     --------
-    >>> real_array("dictionary", [[1, 0]]).dtype
+    >>> float_array("dictionary", [[1, 0]]).dtype
     dtype('float64')
     """
     array = as_array(field, values)

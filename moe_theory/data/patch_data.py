@@ -14,10 +14,10 @@ from moe_theory._validation import LARGEST, reject, set_fields
 from moe_theory.data.arrays import (
     Rows,
     as_array,
+    float_array,
     frozen,
     image_size,
     integers,
-    real_array,
     row_numbers,
     sample_shape,
     signs,
@@ -101,7 +101,7 @@ class PatchData:
     __iter__ = None
 
     def __post_init__(self) -> None:
-        dictionary = real_array("dictionary", self.dictionary)
+        dictionary = float_array("dictionary", self.dictionary)
         sample_shape("dictionary", dictionary, "P, d")
         indices = as_array("indices", self.indices)
         sample_shape("indices", indices, "N, n")
@@ -168,7 +168,7 @@ class PatchData:
         n_samples, n_patches, patch_dim = array.shape
         if n_samples * n_patches > LARGEST:
             raise reject("patches.shape", array.shape, f"(N, n, d) with N·n <= {LARGEST}")
-        array = real_array("patches", array)
+        array = float_array("patches", array)
         return cls(
             dictionary=array.reshape(n_samples * n_patches, patch_dim),
             indices=np.arange(n_samples * n_patches, dtype=np.int32).reshape(n_samples, n_patches),

@@ -15,7 +15,7 @@ import joblib
 from joblib.parallel import get_active_backend
 
 from moe_theory._blas import single_blas_thread
-from moe_theory._stopping import Stopped, check, heeding
+from moe_theory._stopping import Stopped, heeding, stop_if_asked
 from moe_theory._validation import integer
 from moe_theory.experiments.settings import Setting
 from moe_theory.experiments.store import Row
@@ -186,7 +186,7 @@ def _run(plan: Plan, batch: list[tuple[int, int]]) -> Outcome:
     try:
         with single_blas_thread(), heeding(plan.asked):
             for number, draw in batch:
-                check()
+                stop_if_asked()
                 with noting_dead() as dead:
                     rows.append((number, draw, plan.trial(plan.settings[number], draw)))
                 n_dead += bool(dead)

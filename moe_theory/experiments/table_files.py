@@ -25,11 +25,11 @@ DIGITS = 10
 PREDICTED_DIGITS = 7
 TOLERANCE = 1e-6
 
-Verdict = Literal["equal bit for bit", "within tolerance", "differs"]
+Match = Literal["equal bit for bit", "within tolerance", "differs"]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class TableComparison:
     """How a table computed anew compares with the committed one.
 
     Attributes
@@ -44,7 +44,7 @@ class Comparison:
     """
 
     name: str
-    verdict: Verdict
+    verdict: Match
     detail: str = ""
 
     def __str__(self) -> str:
@@ -102,7 +102,7 @@ def _text(value: Any, digits: int) -> Any:
 
 def compare_tables(
     committed: Path, computed: Path, *, predicted: Collection[str] = (), name: str = ""
-) -> Comparison:
+) -> TableComparison:
     """Compare two tables, cell by cell.
 
     Parameters
@@ -128,13 +128,13 @@ def compare_tables(
     """
     called = name or computed.stem
     if not committed.is_file():
-        return Comparison(called, "differs", f"no {committed.name} is committed")
+        return TableComparison(called, "differs", f"no {committed.name} is committed")
     if committed.read_bytes() == computed.read_bytes():
-        return Comparison(called, "equal bit for bit")
+        return TableComparison(called, "equal bit for bit")
     theirs, ours = (_read(path) for path in (committed, computed))
     shapes = [(table[0], len(table)) for table in (theirs, ours)]
     if shapes[0] != shapes[1]:
-        return Comparison(called, "differs", _shapes(*shapes))
+        return TableComparison(called, "differs", _shapes(*shapes))
     near, far = (0.0, ""), []
     largest = {name: _largest(row[i] for row in theirs[1:]) for i, name in enumerate(theirs[0])}
     for place, rows in enumerate(zip(theirs, ours, strict=True)):
@@ -150,11 +150,11 @@ def compare_tables(
     if far:
         n_cells = len(theirs[0]) * (len(theirs) - 1)
         detail = f"in {len(far)} of {n_cells} cells, most in {max(far)[-1]}"
-        return Comparison(called, "differs", detail)
+        return TableComparison(called, "differs", detail)
     if near[1]:
         detail = f"largest relative difference {near[1]}"
-        return Comparison(called, "within tolerance", detail)
-    return Comparison(called, "differs", "in line ends or quotes")
+        return TableComparison(called, "within tolerance", detail)
+    return TableComparison(called, "differs", "in line ends or quotes")
 
 
 def _read(path: Path) -> list[list[str]]:

@@ -15,7 +15,7 @@ from moe_theory._validation import choice, reject
 from moe_theory._versions import versions
 from moe_theory.experiments.scripts import SCALES, draw_figure, load_script, simulations_of
 from moe_theory.experiments.store import difference
-from moe_theory.experiments.table_files import Comparison, compare_tables
+from moe_theory.experiments.table_files import TableComparison, compare_tables
 
 # Variables that choose code paths in the libraries, and so may change bits.
 CHOOSE_CODE = ("BLIS_", "GLIBC_", "MKL_", "MOE_THEORY_", "NPY_", "NUMBA_", "OPENBLAS_")
@@ -28,7 +28,7 @@ def verify_figures(
     out: str | Path = "results/verify",
     committed: str | Path | None = None,
     progress: bool = True,
-) -> Iterator[Comparison]:
+) -> Iterator[TableComparison]:
     """Draw figure files from nothing, and compare their tables with the committed ones.
 
     Each table is compared as soon as it is computed. No rows of earlier runs are used, unless a
@@ -50,7 +50,7 @@ def verify_figures(
 
     Yields
     ------
-    Comparison
+    TableComparison
         One per table, and one more where the configuration that made it differs.
 
     Raises
@@ -78,7 +78,7 @@ def verify_figures(
     marker.unlink()
 
 
-def compare_configurations(committed: Path, computed: Path) -> Iterator[Comparison]:
+def compare_configurations(committed: Path, computed: Path) -> Iterator[TableComparison]:
     """Yield a comparison if two tables were made by different settings; versions may differ.
 
     Examples
@@ -94,13 +94,13 @@ def compare_configurations(committed: Path, computed: Path) -> Iterator[Comparis
     """
     name = f"{computed.stem}, configuration"
     if not committed.is_file():
-        yield Comparison(name, "differs", f"no {committed.name} is committed")
+        yield TableComparison(name, "differs", f"no {committed.name} is committed")
         return
     theirs, ours = (
         _settings(json.loads(path.read_text(encoding="utf-8"))) for path in (committed, computed)
     )
     if theirs != ours:
-        yield Comparison(name, "differs", difference(theirs, ours))
+        yield TableComparison(name, "differs", difference(theirs, ours))
 
 
 def other_versions(
@@ -121,7 +121,7 @@ def other_versions(
     return list(found)
 
 
-def compare_folders(committed: Path, computed: Path) -> Iterator[Comparison]:
+def compare_folders(committed: Path, computed: Path) -> Iterator[TableComparison]:
     """Compare every file of the folder ``computed`` with that of the same name, byte by byte.
 
     Examples
@@ -137,9 +137,11 @@ def compare_folders(committed: Path, computed: Path) -> Iterator[Comparison]:
         known = committed / path.name
         name = f"{committed.name}/{path.name}"
         if known.is_file() and known.read_bytes() == path.read_bytes():
-            yield Comparison(name, "equal bit for bit")
+            yield TableComparison(name, "equal bit for bit")
         else:
-            yield Comparison(name, "differs", "in text" if known.is_file() else "not committed")
+            yield TableComparison(
+                name, "differs", "in text" if known.is_file() else "not committed"
+            )
 
 
 def _settings(made: dict[str, Any]) -> dict[str, Any]:

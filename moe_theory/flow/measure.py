@@ -36,7 +36,7 @@ def average_over(
     return CountAverage.of_rows(rows, n_patterns, inputs, scale, loss)
 
 
-def check_descent(model: Model, sgd: SGD) -> None:
+def check_followed(model: Model, sgd: SGD) -> None:
     """Raise ``ValueError`` unless the flow follows what ``sgd`` does with ReLUs."""
     if model.kernel in ("token", "sample"):
         raise reject("model", type(model).__name__, "a DenseCNN, a SeparateMoE or a JointMoE")

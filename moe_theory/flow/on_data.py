@@ -9,7 +9,7 @@ from moe_theory._blas import single_blas_thread
 from moe_theory._random import Seed, seed_sequence
 from moe_theory._validation import choice, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.flow.measure import Observer, average_over, check_descent
+from moe_theory.flow.measure import Observer, average_over, check_followed
 from moe_theory.flow.ode import (
     Correction,
     Departure,
@@ -171,7 +171,7 @@ def check_flow(
 ) -> None:
     """Raise an error unless network, data and settings fit together."""
     check_fit(model, data, sgd, test, router_data)
-    check_descent(model, sgd)
+    check_followed(model, sgd)
     check_dictionary(data.dictionary)
     if test is not None:
         check_same_dictionary("test", test, data.dictionary)

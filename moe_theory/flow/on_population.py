@@ -16,7 +16,7 @@ from moe_theory.data.patch_data import PatchData
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.flow.dense_population import LawAverage
 from moe_theory.flow.loss_averages import Average
-from moe_theory.flow.measure import Observer, average_over, check_descent
+from moe_theory.flow.measure import Observer, average_over, check_followed
 from moe_theory.flow.ode import (
     PatternFlow,
     Patterns,
@@ -101,7 +101,7 @@ def population_flow(
     if test is not None:
         check_samples(test, "test")
     model.patches_per_expert(patterns.n_patches)
-    check_descent(model, sgd)
+    check_followed(model, sgd)
     chosen = _method(method, model, patterns, sgd)
     choice("correction", correction, ("none", "step"))
     if sgd.n_steps is None:

@@ -6,10 +6,10 @@ from moe_theory.inference.contributions import Contributions, expert_contributio
 from moe_theory.inference.footprint import Footprint, footprint
 from moe_theory.inference.limits import Limit, compression_limit
 from moe_theory.inference.moments import received_moments
-from moe_theory.inference.noise import rounding_noise
 from moe_theory.inference.proficiency import router_proficiency
 from moe_theory.inference.pruning import Pruning, fine_tune, prune, working_experts
 from moe_theory.inference.quantization import Quantization, quantize
+from moe_theory.inference.quantization_noise import rounding_noise
 from moe_theory.inference.quantizer import QUANTIZERS, Quantizer
 from moe_theory.inference.received import received_gates
 from moe_theory.inference.released import (

@@ -12,7 +12,7 @@ from moe_theory._arguments import check_samples
 from moe_theory._random import Seed, seed_sequence
 from moe_theory._validation import integer, real, reject
 from moe_theory.data.patch_data import PatchData
-from moe_theory.inference.noise import rounding_noise
+from moe_theory.inference.quantization_noise import rounding_noise
 from moe_theory.inference.quantizer import MAX_BITS, Quantizer, grid_of, is_sequence
 from moe_theory.inference.received import check_run, expert_slices
 from moe_theory.inference.scores import SCORES, check_ranking, expert_scores

@@ -7,8 +7,9 @@ from typing import ClassVar, Literal
 
 from moe_theory import costs
 from moe_theory._validation import choice, integer, reject, set_fields
+from moe_theory.costs.options import PLAIN_STEP, StepParts
 from moe_theory.models.experts import ExpertNetwork, Outputs
-from moe_theory.models.network import PLAIN_STEP, UNIT, Kernel, StepParts
+from moe_theory.models.network import UNIT, Kernel
 
 Pooling = Literal["routed", "all"]
 CHOSEN = r"\frac{1}{POOLED}\sum_s \sum_r a_{rs} \sum_{j \in J_s}"

@@ -6,13 +6,14 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import fields
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moe_theory import costs
 from moe_theory._display import Latex, card
+from moe_theory.costs.options import PLAIN_STEP, StepParts
 from moe_theory.kernels.arguments import Rule
 from moe_theory.kernels.codes import CUBIC, LINEAR, RELU
 
@@ -31,22 +32,6 @@ _NAMES = {
     "router_init_std": "std of initial routers",
     "noise_scale": "size of the noise",
 }
-
-
-class StepParts(NamedTuple):
-    """What a step of training has besides the data loss and its gradient.
-
-    Whether experts step by gradients at unit length, whether there is a balance loss, a z-loss, and
-    a bias of the choice of experts.
-    """
-
-    normalize_experts: bool = False
-    balanced: bool = False
-    z_loss: bool = False
-    biased: bool = False
-
-
-PLAIN_STEP = StepParts()
 
 
 class Network(ABC):

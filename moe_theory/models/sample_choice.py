@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 from moe_theory import costs
 from moe_theory._random import Seed, stream
 from moe_theory._validation import choice, integer, set_fields
+from moe_theory.costs.options import PLAIN_STEP, StepParts
 from moe_theory.kernels.arguments import Rule
 from moe_theory.models.experts import ExpertNetwork
 from moe_theory.models.network import (
     ACTIVATIONS,
-    PLAIN_STEP,
     UNIT,
     Activation,
     Kernel,
-    StepParts,
 )
-from moe_theory.models.noise import Noise, NoisyScores
+from moe_theory.models.score_noise import Noise, NoisyScores
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,7 @@ class SampleMoE(NoisyScores, ExpertNetwork):
     ) -> int:
         """Return the operations of one step of experts and routers."""
         sizes = self._sizes(n_patches, patch_dim)
-        sizes |= {"normalize_experts": parts.normalize_experts, "balanced": parts.balanced}
-        sizes["noisy"] = self.noise != "none"
+        sizes |= {"noisy": self.noise != "none", "parts": parts}
         return int(costs.sample_step(batch_size=batch_size, loss=loss, **sizes))
 
     def _sizes(self, n_patches: int, patch_dim: int) -> dict[str, Any]:

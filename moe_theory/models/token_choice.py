@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Literal
 
 from moe_theory import costs
 from moe_theory._validation import CAME_LATER, boolean, choice, integer, reject, set_fields
+from moe_theory.costs.options import PLAIN_STEP, StepParts
 from moe_theory.kernels.arguments import Rule
 from moe_theory.kernels.codes import SIGMOID, SOFTMAX
 from moe_theory.models.experts import ExpertNetwork, Outputs
-from moe_theory.models.network import PLAIN_STEP, UNIT, Kernel, StepParts
-from moe_theory.models.noise import Noise, NoisyScores
+from moe_theory.models.network import UNIT, Kernel
+from moe_theory.models.score_noise import Noise, NoisyScores
 
 Priority = Literal["place", "score"]
 
@@ -226,9 +227,7 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
         expert are dropped while others have room.
         """
         sizes = self._sizes(n_patches, patch_dim)
-        sizes |= {"noisy": self.noise != "none", "balanced": parts.balanced}
-        sizes |= {"z_loss": parts.z_loss, "biased": parts.biased}
-        return int(costs.token_step(batch_size=batch_size, loss=loss, **sizes))
+        return int(costs.token_step(batch_size=batch_size, loss=loss, parts=parts, **sizes))
 
     def _sizes(self, n_patches: int, patch_dim: int) -> dict[str, Any]:
         return {
@@ -238,7 +237,7 @@ class TokenChoiceMoE(NoisyScores, ExpertNetwork):
             "n_experts": self.n_experts,
             "units_per_expert": self.units_per_expert,
             "patch_dim": patch_dim,
-            "n_shared": self.n_shared,
-            "gate": self.gate,
-            "renormalize": self.renormalize,
+            "options": costs.TokenOptions(
+                self.n_shared, self.gate, self.renormalize, self.noise != "none"
+            ),
         }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from moe_theory._arguments import check_network, check_samples, check_shapes, router_array
 from moe_theory._arithmetic import log, products
-from moe_theory._stopping import check
+from moe_theory._stopping import stop_if_asked
 from moe_theory._validation import finite, instance, read_only, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.models import Model, Weights
@@ -158,7 +158,7 @@ def expert_load(
     pairs, inputs, unserved = np.zeros(k, np.int64), np.zeros(k, np.int64), 0
     met = np.zeros((k, data.n_patterns), np.bool_)
     for first in range(0, data.n_samples, size):
-        check()
+        stop_if_asked()
         rows = data.indices[first : first + size]
         served, _ = served_pairs(model, scores, bias, rows)
         pairs += served.sum(axis=(0, 1))

@@ -1,4 +1,10 @@
-"""Training by SGD and its results."""
+"""Training by SGD and its results.
+
+From a network to the kernel that trains it: `train` (`one`) gives it to `raw` or `pattern`, on
+patches or in the space of patterns, whose ``TRAIN`` says which kernel belongs to ``model.kernel``.
+What kernels take is put together in `inputs` and `pattern`, as named in `kernels.arguments`: l,
+``n_routed``, is ``rule.n_kept`` there, or the length of the rows where routing is fixed.
+"""
 
 from typing import TYPE_CHECKING
 

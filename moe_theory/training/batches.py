@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from moe_theory._stopping import check
+from moe_theory._stopping import stop_if_asked
 from moe_theory.kernels.shuffle import shuffle_rows
 
 BLOCK_ENTRIES = 1 << 18
@@ -56,7 +56,7 @@ def blocks(n_samples: int, batch_size: int, n_steps: int, rng: Generator) -> Ite
     longest = max(1, BLOCK_ENTRIES // n_samples)
     everyone = np.arange(n_samples, dtype=np.int32)
     while n_steps > 0:
-        check()
+        stop_if_asked()
         n_epochs = min(longest, -(-n_steps // len(starts)))
         order = np.tile(everyone, (n_epochs, 1))
         if size < n_samples:

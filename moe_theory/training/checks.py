@@ -8,7 +8,7 @@ from moe_theory._arguments import check_network, check_samples
 from moe_theory._validation import finite, instance, reject
 from moe_theory.data.patch_data import PatchData
 from moe_theory.models import DenseCNN, Model, SampleMoE, TokenChoiceMoE, Weights
-from moe_theory.models.noise import NoisyScores
+from moe_theory.models.score_noise import NoisyScores
 from moe_theory.models.weights import NAMES
 from moe_theory.training.sgd import SGD
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from moe_theory import costs
 from moe_theory.data.patch_data import PatchData
 from moe_theory.models import Model
-from moe_theory.models.network import StepParts
 from moe_theory.training.batches import n_visits
 from moe_theory.training.sgd import SGD
 
@@ -17,7 +16,7 @@ def expert_flops(
 
     ``biased`` tells whether the choice of experts has a bias; by default if training moves it.
     """
-    parts = StepParts(
+    parts = costs.StepParts(
         normalize_experts=sgd.normalize_experts,
         balanced=sgd.balance_weight > 0,
         z_loss=sgd.z_weight > 0,

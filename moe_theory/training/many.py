@@ -15,7 +15,7 @@ from moe_theory._arguments import NETWORKS, is_law
 from moe_theory._cores import n_cores
 from moe_theory._progress import progress_bar
 from moe_theory._random import Seed, seed_sequence
-from moe_theory._stopping import check, heeding
+from moe_theory._stopping import heeding, stop_if_asked
 from moe_theory._validation import boolean, instance, integer, reject, wrong_object
 from moe_theory.data import DataModel, PatchData
 from moe_theory.models import Model
@@ -230,7 +230,7 @@ def _in_order(
 
     def one(replica: Replica) -> Any:
         with heeding(asked):
-            check()
+            stop_if_asked()
             return function(replica)
 
     with ThreadPoolExecutor(n_workers) as pool:

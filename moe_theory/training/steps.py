@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from moe_theory._progress import progress_bar
 from moe_theory._random import Seed, stream
-from moe_theory._stopping import check
+from moe_theory._stopping import stop_if_asked
 from moe_theory._validation import all_finite
 from moe_theory.data.patch_data import PatchData
 from moe_theory.kernels.state import DONE, FITTED, NEVER, REACHED, SCAN
 from moe_theory.models import Weights
-from moe_theory.models.noise import NoisyScores
+from moe_theory.models.score_noise import NoisyScores
 from moe_theory.training.batches import Block, blocks
 from moe_theory.training.history import History
 from moe_theory.training.recording import Trainee, history, is_finite, measure
@@ -48,11 +48,11 @@ def run_steps(
     finite = finite and is_finite(records[0], has_test=has_test)
     with progress_bar(due[-1], "step", shown=progress, delay=1.0) as bar:
         for part in _parts(trainee, due, seed, call) if finite else ():
-            check()
+            stop_if_asked()
             finite = _advance(trainee, part, call)
             bar.update(int(marks[DONE]) - bar.n)
             while marks[SCAN] != NEVER:
-                check()
+                stop_if_asked()
                 trainee.advance(part, call.n_samples)
             ended = marks[REACHED] != NEVER or (sgd.stop_at_zero_error and marks[FITTED] != NEVER)
             if finite and (ended or _is_due(due, int(marks[DONE]))):
@@ -129,7 +129,7 @@ def _advance(trainee: Trainee, part: Block, call: Call) -> bool:
         return True
     good, bad = 0, len(part.bounds) - 1
     while bad - good > 1:
-        check()
+        stop_if_asked()
         middle = (good + bad) // 2
         _restore(trainee, before)
         if trainee.advance(part.part(good, middle), call.n_samples):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from moe_theory._stopping import check
+from moe_theory._stopping import stop_if_asked
 from moe_theory.data.patch_data import PatchData
 from moe_theory.models import Model
 from moe_theory.training.flops import expert_flops
@@ -28,7 +28,7 @@ def pieces(n_things: int, work: float) -> Iterator[tuple[int, int]]:
     """
     size = max(1, int(CALL_WORK // work))
     for first in range(0, n_things, size):
-        check()
+        stop_if_asked()
         yield first, min(first + size, n_things)
 
 

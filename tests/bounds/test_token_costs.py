@@ -30,7 +30,9 @@ def test_one_input_with_the_pairs_that_there_were(draws, n, dim, biased):
     sizes = {
         "batch_size": 1, "n_patches": n, "n_chosen": model.n_chosen, "patch_dim": dim,
         "n_experts": model.n_experts, "units_per_expert": model.units_per_expert,
-        "n_shared": model.n_shared, "gate": model.gate, "renormalize": model.renormalize,
+        "options": costs.TokenOptions(
+            model.n_shared, model.gate, model.renormalize, noisy=noise is not None
+        ),
     }  # fmt: skip
 
     twin = CountingSGD(model, start, settings_of())
@@ -44,8 +46,10 @@ def test_one_input_with_the_pairs_that_there_were(draws, n, dim, biased):
     twin.c.count = 0
     twin.step(x, [1.0], noise)
     assert twin.c.count == costs.token_step(
-        **sizes, n_pairs=room.sum(), loss=sgd.loss, noisy=noise is not None,
-        balanced=sgd.balance_weight > 0, z_loss=sgd.z_weight > 0, biased=twin.bias is not None,
+        **sizes, n_pairs=room.sum(), loss=sgd.loss,
+        parts=costs.StepParts(
+            balanced=sgd.balance_weight > 0, z_loss=sgd.z_weight > 0, biased=twin.bias is not None
+        ),
     )  # fmt: skip
 
 
@@ -114,11 +118,23 @@ def test_finer_experts_take_the_same_operations():
         assert more[0] == more[1] > 0
 
 
-@pytest.mark.parametrize("function", [costs.token_forward, costs.token_step])
-def test_what_is_no_gate(function):
-    sizes = dict.fromkeys(SIZES, 2)
+def test_options_that_are_none():
     with pytest.raises(ValueError, match="gate must be one of 'softmax', 'sigmoid'; got 'relu'"):
-        function(**sizes, n_chosen=1, gate="relu")
-    for name in ("renormalize", "biased"):
-        with pytest.raises(ValueError, match=f"{name} must be True or False"):
-            function(**sizes, n_chosen=1, **{name: 1.5})
+        costs.TokenOptions(gate="relu")
+    with pytest.raises(ValueError, match="renormalize must be True or False"):
+        costs.TokenOptions(renormalize=1.5)
+    with pytest.raises(ValueError, match="n_shared must be a number >= 0"):
+        costs.TokenOptions(n_shared=-1)
+    with pytest.raises(ValueError, match="biased must be True or False"):
+        costs.StepParts(biased=1.5)
+    sizes = dict.fromkeys(SIZES, 2)
+    for kind in (np.int8, np.float64):
+        shared = costs.TokenOptions(n_shared=kind(100))
+        exact = costs.token_step(**sizes, n_chosen=1, options=costs.TokenOptions(n_shared=100))
+        assert costs.token_step(**sizes, n_chosen=1, options=shared) == exact
+    with pytest.raises(ValueError, match="biased must be True or False"):
+        costs.token_forward(**sizes, n_chosen=1, biased=1.5)
+    with pytest.raises(TypeError, match="options must be TokenOptions"):
+        costs.token_forward(**sizes, n_chosen=1, options={"gate": "sigmoid"})
+    with pytest.raises(TypeError, match="parts must be StepParts"):
+        costs.token_step(**sizes, n_chosen=1, parts=True)

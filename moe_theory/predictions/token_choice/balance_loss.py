@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._typed import typed
 from moe_theory._validation import integer, real
-from moe_theory.predictions.token_choice.arguments import expert_array, share_array
+from moe_theory.predictions.token_choice.checks import expert_array, share_array
 
 Array = NDArray[np.float64]
 # Beyond this lead a hyperbolic sine is infinite.

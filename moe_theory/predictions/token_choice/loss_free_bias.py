@@ -10,7 +10,7 @@ from scipy import optimize, sparse
 
 from moe_theory._typed import typed
 from moe_theory._validation import integer, read_only, real, reject
-from moe_theory.predictions.token_choice.arguments import affinity_array, share_array
+from moe_theory.predictions.token_choice.checks import affinity_array, share_array
 
 Array = NDArray[np.float64]
 # A fraction of a pattern that is further from 0 and 1 than this is split.

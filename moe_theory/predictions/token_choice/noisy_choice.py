@@ -11,7 +11,7 @@ from scipy import special
 
 from moe_theory._typed import typed
 from moe_theory._validation import choice, integer, read_only, real, reject
-from moe_theory.predictions.token_choice.arguments import expert_array
+from moe_theory.predictions.token_choice.checks import expert_array
 
 Array = NDArray[np.float64]
 # Nodes of a quadrature over Gaussian noise, and how many standard deviations it covers.
