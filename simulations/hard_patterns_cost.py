@@ -31,4 +31,4 @@ def experiment(scale: str) -> TrainingStudy:
         for setting in HARD.families(quick)
         if setting.labels["way"] != SKIPPED
     ]
-    return TrainingStudy(settings, HARD.EPSILON, n_draws=3 if quick else 10, n_test=300)
+    return TrainingStudy(settings, HARD.EPSILON, n_draws=3 if quick else 5, n_test=300)
