@@ -37,12 +37,15 @@ def draw(samples: Results, cost: Results) -> tuple[Figure, list[dict]]:
         for ax, way in zip(line, WAYS, strict=True):
             rows = [row for row in results.rows if row["way"] == way]
             table += [entry(quantity, row, rows) for row in rows]
-            draw_panel(ax, way, rows)
+            if rows:
+                draw_panel(ax, way, rows)
         line[0].set_ylabel(f"{QUANTITIES[quantity]} to {EPSILON:.0%}")
-    free = axes[1, -1]
-    for ax, label in zip([*axes[1, :-1], axes[0, -1]], WAYS.values(), strict=True):
-        ax.set_xlabel(label)
-    axes[0, -1].tick_params(labelbottom=True)
+    for upper, lower, (way, label) in zip(*axes, WAYS.items(), strict=True):
+        has_both = any(row["way"] == way for row in cost.rows)
+        (lower if has_both else upper).set_xlabel(label)
+        upper.tick_params(labelbottom=not has_both)
+        lower.set_visible(has_both)
+    free = figure.add_subplot(axes[1, -1].get_gridspec()[1, 2:])
     free.axis("off")
     for label, colour, marker in ARMS.values():
         free.plot([], [], color=colour, marker=marker, label=label)
