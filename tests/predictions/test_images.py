@@ -15,13 +15,13 @@ from moe_theory.predictions import (
 )
 from moe_theory.predictions.images.error import _learn, _measured
 from moe_theory.predictions.images.kernels import Learner, descend_outputs
-from moe_theory.predictions.images.patch_kernels import (
+from moe_theory.predictions.images.statistics import SignedSum, class_images
+from moe_theory.predictions.images.tangent_kernel import (
     Sent,
     between_inputs,
     drawn_units,
     many_units,
 )
-from moe_theory.predictions.images.statistics import SignedSum, class_images
 from moe_theory.predictions.routers.success import RouterSuccess
 from moe_theory.routing import routing_metrics
 

@@ -18,7 +18,7 @@ from moe_theory.kernels.losses import mean_loss
 from moe_theory.models import DenseCNN, JointMoE, SeparateMoE, Weights
 from moe_theory.predictions.assumptions import check_plain, check_router_training
 from moe_theory.predictions.images.kernels import Learner, descend_outputs
-from moe_theory.predictions.images.patch_kernels import (
+from moe_theory.predictions.images.tangent_kernel import (
     Sent,
     between_inputs,
     drawn_units,
