@@ -75,6 +75,7 @@ def test_classes_may_be_swapped():
         assert apart < 4 * math.hypot(one.standard_error, other.standard_error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [("separate", 4, 2), ("dense", 16, 1)])
 def test_simulated_networks_need_what_is_said(key):
     patterns = patterns_of(**RIVALS)
@@ -88,6 +89,7 @@ def test_simulated_networks_need_what_is_said(key):
         assert sign * (np.mean(errors) - 0.05) > -deviation
 
 
+@pytest.mark.slow
 def test_rivals_are_outvoted_by_few():
     """Routers of l far below l* = n need fewest samples, as few inputs hold many rivals."""
     patterns = patterns_of(**RIVALS)
