@@ -146,5 +146,5 @@ def test_weights_of_a_start_are_finite():
 def test_outputs_that_are_not_finite_are_no_predictions():
     huge = PatchData(1e38 * DATA.dictionary, DATA.indices, DATA.labels)
     run = train(DenseCNN(4, init_std=10.0), DATA, STEPS)
-    with pytest.raises(ValueError, match=r"outputs f\(x\) must be finite everywhere"):
+    with pytest.raises(ValueError, match=r"outputs f\(x\) on data must be finite everywhere"):
         run.error(huge)

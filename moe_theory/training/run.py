@@ -182,7 +182,7 @@ class TrainingRun:
             finite("weights.bias", self.weights.bias)
         inputs = prepare(self.model, self.weights, data)
         f = outputs(self.model, self.weights, inputs, noise_seed)
-        finite("outputs f(x)", f)
+        finite("outputs f(x) on data", f)
         return f
 
     def error(self, data: PatchData, noise_seed: Seed | None = None) -> float:
