@@ -65,7 +65,8 @@ def predicted_directly(
     # Large l take most time, and are begun with.
     left = [key for key in reversed(keys) if key not in answers]
     if left:
-        jobs = joblib.Parallel(n_workers or n_cores(), return_as="generator_unordered")(
+        workers = min(n_workers or n_cores(), len(left))
+        jobs = joblib.Parallel(workers, return_as="generator_unordered")(
             joblib.delayed(samples_of)(patterns, key, epsilon) for key in left
         )
         with progress_bar(len(left), "network", shown=progress, delay=1.0) as bar:

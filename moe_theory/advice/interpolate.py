@@ -81,8 +81,8 @@ def predicted_samples(patterns: PatchPatterns, epsilon: float) -> list[Predicted
     ('dense', True)
     """
     instance("patterns", patterns, PatchPatterns, "PatchPatterns")
-    _check_tabulated(patterns)
     epsilon = real("epsilon", epsilon, min(EPSILON), max(EPSILON))
+    _check_tabulated(patterns)
     n, p = patterns.n_patches, patterns.n_irrelevant
     place = max(index for index, known in enumerate(N_PATCHES[:-1]) if known <= n)
     found = []

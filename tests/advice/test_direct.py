@@ -92,8 +92,10 @@ def test_rivals_are_outvoted_by_few():
     """Routers of l far below l* = n need fewest samples, as few inputs hold many rivals."""
     patterns = patterns_of(**RIVALS)
     assert patterns.l_star == 16
-    few, half = (samples_of(patterns, ("separate", n_routed, 2), 0.05) for n_routed in (4, 8))
-    assert few.samples < 0.7 * half.samples
+    two, few, half = (
+        samples_of(patterns, ("separate", n_routed, 2), 0.05).samples for n_routed in (2, 4, 8)
+    )
+    assert few < 0.7 * min(two, half)
 
 
 def test_trainings_that_never_fit_are_no_prediction():
@@ -171,9 +173,10 @@ def test_out_of_reach(impatient):
     assert "dense" in named
     assert all(math.isnan(option.saving) for option in advice.options)
     assert "the dense network does not reach ε" in advice.reason
+    # From 4 on N is doubled once in any case.
     impatient(4)
     predicted_directly.cache_clear()
-    with pytest.raises(ValueError, match=r"nothing is predicted .* 4 samples leave an error of"):
+    with pytest.raises(ValueError, match=r"nothing is predicted .* 8 samples leave an error of"):
         found_for(0.05, n=12, p=48, delta_d=0.5)
 
 
