@@ -241,14 +241,15 @@ def _alternating(n_inputs: int, seed: int) -> Array:
 def _classes(s: JointSetting, seed: int) -> Array:
     """Return the classes of the training samples, 0 for y = +1; more samples extend them."""
     if not s.balanced:
-        drawn: Array = stream(seed, "joint labels").random(s.n_train) >= s.positive_fraction
-        return drawn.astype(np.int64)
+        drawn = stream(seed, "joint labels").random(s.n_train) >= s.positive_fraction
+        return np.where(drawn, 1, 0)
     if s.positive_fraction == 0.5:
         return _alternating(s.n_train, seed)
     # The number of positive ones is the nearest to its mean; a tie goes either way.
     tie = 0.5 if seed % 2 else 0.5 - 1e-9
     positive = np.floor(np.arange(s.n_train + 1) * s.positive_fraction + tie)
-    return 1 - np.diff(positive).astype(np.int64)
+    nearest: Array = 1 - np.diff(positive).astype(np.int64)
+    return nearest
 
 
 def _batches(s: JointSetting, seed: int) -> tuple[Array, Array]:
