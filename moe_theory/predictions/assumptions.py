@@ -155,15 +155,20 @@ def check_not_few(patterns: PatchPatterns) -> None:
         raise reject("n_patches", patterns.n_patches, ">= 2")
 
 
-def check_neutral_patterns(patterns: PatchPatterns) -> None:
-    """Raise ValueError unless patterns are orthonormal, δ_d = 0, balanced and not few."""
+def check_orthonormal(patterns: PatchPatterns) -> None:
+    """Raise ValueError unless patterns are orthonormal, δ_d = 0, and not few."""
     check_orthogonal(patterns)
     if patterns.delta_d != 0:
         raise reject("delta_d", patterns.delta_d, "0: patterns must learn apart from each other")
+    check_not_few(patterns)
+
+
+def check_neutral_patterns(patterns: PatchPatterns) -> None:
+    """Raise ValueError unless patterns are orthonormal, δ_d = 0, balanced and not few."""
+    check_orthonormal(patterns)
     if not patterns.balanced or patterns.positive_fraction != 0.5:
         given = (patterns.balanced, patterns.positive_fraction)
         raise reject("(balanced, positive_fraction)", given, "(True, 0.5)")
-    check_not_few(patterns)
 
 
 def check_small_loss(sgd: SGD) -> None:

@@ -10,6 +10,7 @@ from twins import softmax, top_l
 from moe_theory import SGD, JointMoE, PatchPatterns, SeparateMoE, train_many
 from moe_theory.predictions.joint.error import (
     JointError,
+    _classes,
     _draw_inputs,
     _draw_units,
     follow,
@@ -45,14 +46,14 @@ SLOW = [
 ACCURACY = 0.25
 
 
-def problem(n, p, n_routed, n_experts=8):
-    patterns = PatchPatterns(n_patches=n, n_irrelevant=p, patch_dim=p + 2)
+def problem(n, p, n_routed, n_experts=8, **classes):
+    patterns = PatchPatterns(n_patches=n, n_irrelevant=p, patch_dim=p + 2, **classes)
     sgd = SGD(0.2 * n_routed, batch_size=20, n_steps=20_000, stop_loss=0.03)
     return patterns, JointMoE(n_experts, 40, n_routed), sgd
 
 
-def check(n, p, n_routed, n_experts, n_train, n_seeds):
-    patterns, model, sgd = problem(n, p, n_routed, n_experts)
+def check(n, p, n_routed, n_experts, n_train, n_seeds, **classes):
+    patterns, model, sgd = problem(n, p, n_routed, n_experts, **classes)
     errors = train_many(
         model, patterns, sgd, range(3000, 3000 + n_seeds), n_train=n_train, n_test=300,
         reduce=lambda run: run.history.test_error[-1],
@@ -69,6 +70,43 @@ def check(n, p, n_routed, n_experts, n_train, n_seeds):
 def test_prediction_meets_the_simulator(setting):
     mean, tolerance = check(*setting, n_seeds=96)
     assert tolerance < mean, "a prediction of 0 would pass"
+
+
+@pytest.mark.parametrize(
+    ("classes", "setting"),
+    [
+        ({"positive_fraction": 0.3}, (16, 64, 4, 4, 10)),
+        ({"positive_fraction": 0.8}, (32, 128, 8, 8, 10)),
+        ({"balanced": False}, (32, 128, 8, 8, 10)),
+        ({"balanced": False, "positive_fraction": 0.25}, (16, 64, 4, 4, 10)),
+    ],
+)
+def test_unequal_classes_meet_the_simulator(classes, setting):
+    mean, tolerance = check(*setting, n_seeds=160, **classes)
+    assert tolerance < mean, "a prediction of 0 would pass"
+
+
+def test_classes_are_drawn_by_their_law():
+    patterns, model, sgd = problem(16, 64, 4, 4, positive_fraction=0.25)
+    few, many = (joint_setting(patterns, model, sgd, n) for n in (10, 30))
+    found = {seed: _classes(many, seed) for seed in range(8)}
+    assert {int((one == 0).sum()) for one in found.values()} == {7, 8}
+    for seed, classes in found.items():
+        assert (_classes(few, seed) == classes[:10]).all()
+    free = replace(many, balanced=False, n_train=4000)
+    assert abs((_classes(free, 0) == 0).mean() - 0.25) < 4 * math.sqrt(0.25 * 0.75 / 4000)
+    equal, _, _ = problem(16, 64, 4)
+    assert _classes(joint_setting(equal, model, sgd, 5), 1).tolist() == [1, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("fraction", [0.25, 0.8])
+def test_classes_weigh_as_often_as_they_come(fraction):
+    found = joint_error(*problem(16, 64, 4, 4, positive_fraction=fraction), 8, n_draws=32)
+    weighed = fraction * found.positive + (1 - fraction) * found.negative
+    assert found.error == pytest.approx(weighed)
+    rare, frequent = sorted((found.positive, found.negative), reverse=True)
+    assert (found.positive == rare) == (fraction < 0.5)
+    assert rare > 2 * frequent
 
 
 @pytest.mark.slow
@@ -231,8 +269,6 @@ def test_units_die_for_good():
         ({"spread": 0.1}, {}, {}, "spread must be 0"),
         ({"n_closer": (1, 0)}, {}, {}, "n_closer must be"),
         ({"delta_d": 0.5}, {}, {}, "delta_d must be 0"),
-        ({"balanced": False}, {}, {}, "balanced"),
-        ({"positive_fraction": 0.3}, {}, {}, "positive_fraction"),
         ({"n_irrelevant": 8}, {}, {}, "n_irrelevant must be >= 16"),
         ({"n_patches": 1}, {"n_routed": 1}, {}, "n_patches must be >= 2"),
         ({}, {"output_weights": "gaussian"}, {}, 'output_weights must be "signs"'),

@@ -95,7 +95,7 @@ def joint_error(
     Parameters
     ----------
     patterns : PatchPatterns
-        Without spread and closer patterns, δ_d = 0, balanced classes, p >= 16.
+        Without spread and closer patterns, δ_d = 0, p >= 16; any classes.
     model : JointMoE
         With ``output_weights="signs"`` and a small ``init_std``.
     sgd : SGD
@@ -161,7 +161,9 @@ def _average(setting: JointSetting, n_draws: int) -> JointError:
     with ThreadPoolExecutor(n_cores()) as pool:
         draws = np.array(list(pool.map(lambda seed: _train(setting, seed), range(n_draws))))
     wrong, special, loss, steps = draws[:, :2], draws[:, 2:4], draws[:, 4], draws[:, 5]
-    errors, lacking = wrong.mean(axis=1), (special == 0).any(axis=1)
+    fraction = setting.positive_fraction
+    errors = fraction * wrong[:, 0] + (1 - fraction) * wrong[:, 1]
+    lacking = (special == 0).any(axis=1)
     return JointError(
         error=float(errors.mean()),
         standard_error=float(errors.std(ddof=1) / math.sqrt(n_draws)),
@@ -196,8 +198,7 @@ def follow(s: JointSetting, seed: int) -> tuple[Experts, float, float]:
     experts = Experts(
         scores, weights, values, gains, np.zeros(shape), up, up_start, down, down_start
     )
-    # Alternating labels, so that more samples extend the set; an odd one out is of either class.
-    patterns, labels = _draw_inputs(s, s.n_train, seed, "joint samples")
+    patterns, labels = _draw_inputs(s, s.n_train, seed, "joint samples", _classes(s, seed))
     inputs = Inputs(np.repeat(patterns[None], s.n_experts, axis=0), labels, s.n_routed)
     order, bounds = _batches(s, seed)
     course = Course(
@@ -219,11 +220,36 @@ def _draw_units(s: JointSetting, seed: int) -> list[Array]:
     return drawn
 
 
-def _draw_inputs(s: JointSetting, n_inputs: int, seed: int, name: str) -> tuple[Array, Array]:
-    """Return the patterns of inputs, the discriminative one (0 or 1) first, and the labels."""
+def _draw_inputs(
+    s: JointSetting, n_inputs: int, seed: int, name: str, classes: Array | None = None
+) -> tuple[Array, Array]:
+    """Return the patterns of inputs, the discriminative one (0 or 1) first, and the labels.
+
+    Classes alternate unless they are given.
+    """
     inputs = stream(seed, name).integers(2, s.p + 2, (n_inputs, s.n))
-    inputs[:, 0] = (np.arange(n_inputs) + seed) % 2
+    inputs[:, 0] = _alternating(n_inputs, seed) if classes is None else classes
     return inputs, 1.0 - 2.0 * inputs[:, 0]
+
+
+def _alternating(n_inputs: int, seed: int) -> Array:
+    """Return 0 and 1 in turn; an odd one out is of either class."""
+    found: Array = (np.arange(n_inputs) + seed) % 2
+    return found
+
+
+def _classes(s: JointSetting, seed: int) -> Array:
+    """Return the classes of the training samples, 0 for y = +1; more samples extend them."""
+    if not s.balanced:
+        drawn = stream(seed, "joint labels").random(s.n_train) >= s.positive_fraction
+        return np.where(drawn, 1, 0)
+    if s.positive_fraction == 0.5:
+        return _alternating(s.n_train, seed)
+    # The number of positive ones is the nearest to its mean; a tie goes either way.
+    tie = 0.5 if seed % 2 else 0.5 - 1e-9
+    positive = np.floor(np.arange(s.n_train + 1) * s.positive_fraction + tie)
+    nearest: Array = 1 - np.diff(positive).astype(np.int64)
+    return nearest
 
 
 def _batches(s: JointSetting, seed: int) -> tuple[Array, Array]:

@@ -9,8 +9,8 @@ from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
 from moe_theory.models import JointMoE
 from moe_theory.predictions.assumptions import (
-    check_neutral_patterns,
     check_numbers_fit,
+    check_orthonormal,
     check_plain,
     check_small_loss,
 )
@@ -45,6 +45,10 @@ class JointSetting:
         B <= N and T.
     target : float
         The mean loss at which training stops.
+    positive_fraction : float
+        Fraction of positive labels.
+    balanced : bool
+        Whether their number is fixed.
     """
 
     n: int
@@ -61,6 +65,13 @@ class JointSetting:
     batch_size: int
     n_steps: int
     target: float
+    positive_fraction: float = 0.5
+    balanced: bool = True
+
+    @property
+    def smaller(self) -> float:
+        """The fraction of the smaller class."""
+        return min(self.positive_fraction, 1 - self.positive_fraction)
 
     @property
     def carriers(self) -> float:
@@ -82,8 +93,8 @@ class JointSetting:
         end = EXPLORING * self.init_std
         if self.batch_size < self.n_train:
             end = max(end, self.opening)
-        # Of o₁: half of the samples, slope ½ and gate 1/l.
-        per_step = self.rate * self.scale / (4 * self.n_routed)
+        # Of the pattern of the smaller class: its share of the samples, slope ½ and gate 1/l.
+        per_step = self.smaller * self.rate * self.scale / (2 * self.n_routed)
         return min(math.ceil(end / per_step), self.n_steps)
 
     @property
@@ -106,7 +117,7 @@ def joint_setting(patterns: PatchPatterns, model: JointMoE, sgd: SGD, n_train: i
         If an assumption fails; the message names it.
     """
     n_train = integer("n_train", n_train, FEWEST_SAMPLES)
-    check_neutral_patterns(patterns)
+    check_orthonormal(patterns)
     check_plain(model, sgd)
     check_small_loss(sgd)
     if model.output_weights != "signs":
@@ -130,6 +141,8 @@ def joint_setting(patterns: PatchPatterns, model: JointMoE, sgd: SGD, n_train: i
         batch_size=min(sgd.batch_size, n_train),
         n_steps=sgd.steps(n_train),
         target=sgd.stop_loss or 0.0,
+        positive_fraction=patterns.positive_fraction,
+        balanced=patterns.balanced,
     )
     if not 0 < model.init_std <= SMALL_START * setting.opening:
         allowed = f"positive and at most {SMALL_START * setting.opening:.2g}, where gates open"
