@@ -1,6 +1,8 @@
 """Trained networks: the predicted error against the simulator, and the domain of the prediction."""
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from moe_theory import SGD, DenseCNN, PatchPatterns, SeparateMoE, train_many
 from moe_theory.predictions import trained_error, trained_samples_to
 from moe_theory.predictions.trained.error import SYSTEMATIC
 
+ROOT = Path(__file__).parents[2]
+SUMMARY = "summary", "all"
 N_SEEDS = 240
 # (n, p, l or None for dense, N, stated accuracy in N*)
 FAST = [
@@ -132,6 +136,18 @@ def test_small_steps_are_gradient_flow():
     assert smaller.error == pytest.approx(small.error, rel=0.02)
     assert smaller.n_steps == pytest.approx(100 * small.n_steps, rel=0.01)
     assert smaller.deciding_steps == 1000
+
+
+def test_systematic_error_is_what_was_measured():
+    """At least the upper ends of bias and spread, and not far above them."""
+    with (ROOT / "figures" / "full" / "prediction_bias.csv").open(encoding="utf-8") as file:
+        (whole,) = (row for row in csv.DictReader(file) if (row["kind"], row["arm"]) == SUMMARY)
+    ends = (
+        float(whole["spread_high"]),
+        float(whole["ratio_high"]) - 1,
+        1 - float(whole["ratio_low"]),
+    )
+    assert max(ends) <= SYSTEMATIC < 3 * max(ends)
 
 
 def test_more_draws_mean_less_noise():
