@@ -92,7 +92,21 @@ def _is_installed(name: str, file: str | None) -> bool:
         return name != "__main__" and name.partition(".")[0] in sys.stdlib_module_names
     path = Path(file).absolute()
     folders = (PACKAGE, *(Path(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib")))
-    return any(part in INSTALLED for part in path.parts) or any(map(path.is_relative_to, folders))
+    if any(part in INSTALLED for part in path.parts) or any(map(path.is_relative_to, folders)):
+        return True
+    root = name.partition(".")[0]
+    inside = [folder.parent for folder in path.parents if folder.name == root]
+    return any(_is_recorded(root, folder) for folder in (*inside, path.parent))
+
+
+@functools.lru_cache(maxsize=256)
+def _is_recorded(root: str, folder: Path) -> bool:
+    """Whether an installer put ``root`` into a folder of another name (`pip install --target`)."""
+    return any(
+        line.startswith((f"{root}/", f"{root}."))
+        for record in folder.glob("*.dist-info/RECORD")
+        for line in record.read_text(encoding="utf-8", errors="replace").splitlines()
+    )
 
 
 def root_of(value: Any, name: str) -> str | None:

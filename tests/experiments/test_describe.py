@@ -30,7 +30,7 @@ from ways import (
 )
 
 from moe_theory import SGD, DenseCNN, PatchPatterns, Setting, Sweep
-from moe_theory.experiments import measurements
+from moe_theory.experiments import measurements, sources
 from moe_theory.experiments.describe import describe, describe_settings
 from moe_theory.experiments.training_curves import training_curve
 
@@ -89,6 +89,30 @@ def test_names_and_files_of_the_package_do_not_count():
         "DenseCNN": {"installed": "moe_theory.DenseCNN"},
     }
     assert list(describe(measurements)) == ["function", "sha256"]
+
+
+@pytest.mark.parametrize("shape", ["toy_library.py", "toy_library/__init__.py"])
+def test_packages_are_installed_where_an_installer_recorded_them(shape, tmp_path, monkeypatch):
+    """As by ``pip install --target``: such a folder, put on the path, may have any name."""
+    file, record = tmp_path / shape, tmp_path / "toy_library-1.dist-info/RECORD"
+    for each in (file, record):
+        each.parent.mkdir(exist_ok=True)
+        each.write_text("def f(): return 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def described():
+        sources._is_installed.cache_clear()
+        sources._is_recorded.cache_clear()
+        importlib.invalidate_caches()
+        monkeypatch.delitem(sys.modules, "toy_library", raising=False)
+        library = importlib.import_module("toy_library")
+        measure = of_source("def measure(*_):\n    return f()", f=library.f)
+        return describe(measure)["uses"]["f"]
+
+    record.write_text("another_library/__init__.py,,\n")
+    assert "sha256" in described()
+    record.write_text(f"{shape},,\n")
+    assert described() == {"installed": "toy_library.f"}
 
 
 SOURCE = """
