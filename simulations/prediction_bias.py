@@ -87,7 +87,7 @@ def measure(run, test, train):
 
 
 def measure_finely(run, test, train):
-    return measured(run, test, 2048)
+    return measured(run, test, 1024)
 
 
 def measured(run, test, n_draws: int) -> dict:
