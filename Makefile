@@ -119,7 +119,7 @@ $(MATHJAX):
 .PHONY: browser
 browser: install ## test the explorer in Chromium (of Debian, or named in CHROMIUM), in the site too if it is built
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[browser]"
-	$(BIN)/pytest tests/explore -m browser -rs -n auto --dist loadfile
+	$(BIN)/pytest tests/explore -m browser -rs $(if $(BROWSER),-k "$(BROWSER)")
 
 .PHONY: paper
 paper: install ## write the article, paper/main.pdf (needs TeX; DRAFT=1 lets stale results pass)
