@@ -4,14 +4,17 @@ Predictions average over as many training sets of their own as there are draws.
 """
 
 import os
+from dataclasses import replace
 from math import sqrt
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from moe_theory import SGD, DenseCNN, DigitPatches, JointMoE, Results, SeparateMoE
+from moe_theory import DigitPatches, Results
 from moe_theory.experiments import student_interval
+from moe_theory.experiments.scripts import load_script
 from moe_theory.plotting import (
     headline,
     legend_below,
@@ -27,7 +30,7 @@ PREDICTED = (
     "predicted", "predicted_low", "predicted_high", "gaussian", "drawn", "turned", "ratio",
     "ratio_low", "ratio_high",
 )  # fmt: skip
-ROUTED = (1, 2, 6)
+SIM = load_script(Path(__file__).parent / SIMULATION, ("ARMS", "ROUTED", "sgd_of"))
 NAMES = {
     "dense": "dense, $m$ = 40",
     "wide": "dense, $m$ = 320",
@@ -36,7 +39,7 @@ NAMES = {
 }
 # Pairs of routers behind a predicted success.
 N_ROUTERS = 128
-UNITS = {"dense": 40, "wide": 320}
+DENSE = ("dense", "wide")
 # Errors below which a count of test inputs says little.
 LEAST = 0.003
 
@@ -48,7 +51,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     table = [
         success_row(results, data, inputs, n_routed, n_train)
         for inputs in ("fresh", "training")
-        for n_routed in ROUTED
+        for n_routed in SIM.ROUTED
         for n_train in sizes
     ]
     table += [
@@ -58,12 +61,12 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     ]
     figure = Figure(figsize=(13.0, 5.8), layout="constrained")
     routers, dense, moe = figure.subplots(1, 3)
-    for place, l in enumerate(ROUTED):  # noqa: E741
+    for place, l in enumerate(SIM.ROUTED):  # noqa: E741
         draw_success(routers, [r for r in table if r["inputs"] == "fresh" and r["n_routed"] == l],
                      f"C{place + 3}", l)  # fmt: skip
     errors = [row for row in table if row["quantity"] == "error"]
-    draw_errors(dense, [row for row in errors if row["arm"] in UNITS])
-    draw_errors(moe, [row for row in errors if row["arm"] not in UNITS])
+    draw_errors(dense, [row for row in errors if row["arm"] in DENSE])
+    draw_errors(moe, [row for row in errors if row["arm"] not in DENSE])
     finish(routers, dense, moe, sizes)
     n = results.setting()["data"]["n_patches"]
     height, width = results.setting()["data"]["pools"]["image_shape"]
@@ -78,25 +81,12 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     return figure, table
 
 
-def network_of(arm: str, n_routed: int = 2) -> DenseCNN | SeparateMoE | JointMoE:
-    if arm == "separate":
-        return SeparateMoE(2, 40, n_routed, "all", output_weights="expert_signs")
-    if arm == "joint":
-        return JointMoE(8, 40, 6, "all", output_weights="gaussian")
-    start = 0.1 * sqrt(UNITS["dense"] / UNITS[arm])
-    return DenseCNN(UNITS[arm], output_weights="gaussian", init_std=start)
-
-
-def training_of(arm: str) -> SGD:
-    rate = 0.2 * UNITS["dense"] / UNITS.get(arm, 40)
-    return SGD(rate, batch_size=20, n_epochs=150, router_learning_rate=0.2, router_n_epochs=100)
-
-
 def success_row(
     results: Results, data: DigitPatches, inputs: str, n_routed: int, n_train: int
 ) -> dict:
     here = results.select(arm="separate", n_train=n_train)
-    model, sgd = network_of("separate", n_routed), training_of("separate")
+    model = replace(SIM.ARMS["separate"], n_routed=n_routed)
+    sgd = SIM.sgd_of("separate")
     known = router_success_on_images(data, model, sgd, n_train, inputs=inputs)
     row = {
         "quantity": "success", "arm": "separate", "inputs": inputs, "n_routed": n_routed,
@@ -112,14 +102,14 @@ def success_row(
 
 def error_row(results: Results, data: DigitPatches, arm: str, n_train: int) -> dict:
     here = results.select(arm=arm, n_train=n_train)
-    model, sgd, n_sets = network_of(arm), training_of(arm), n_draws(here)
+    model, sgd, n_sets = SIM.ARMS[arm], SIM.sgd_of(arm), n_draws(here)
     known = error_on_images(data, model, sgd, n_train, n_sets=n_sets)
     row = {
         "quantity": "error", "arm": arm, "inputs": "fresh", "n_routed": None, "n_train": n_train,
         **simulated(here, "test_error"), **interval_of(known.error, known.standard_error, n_sets),
         "gaussian": None, "drawn": None, "turned": known.turned,
     }  # fmt: skip
-    if arm in UNITS:
+    if arm in DENSE:
         drawn = error_on_images(data, model, sgd, n_train, n_sets=n_sets, units="drawn")
         row["drawn"] = drawn.error
     return {**row, **ratio_of(row)}

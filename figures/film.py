@@ -71,7 +71,9 @@ def words(arm: str) -> str:
 
 
 def details(results: Results) -> str:
-    return f"$n$ = 16, $p$ = 32, $N$ = {results.unique('n_train')[0]}"
+    data = results.setting()["data"]
+    n_train = results.unique("n_train")[0]
+    return f"$n$ = {data['n_patches']}, $p$ = {data['n_irrelevant']}, $N$ = {n_train}"
 
 
 def discriminative(inputs: list[list[int]]) -> list[int]:

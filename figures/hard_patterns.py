@@ -50,12 +50,14 @@ def draw(samples: Results, cost: Results) -> tuple[Figure, list[dict]]:
     for label, colour, marker in ARMS.values():
         free.plot([], [], color=colour, marker=marker, label=label)
     free.legend(loc="center", frameon=False, title="network")
+    data, n_train = samples.setting()["data"], cost.rows[0]["n_train"]
     headline(
         figure,
         "Joint training needs the fewest samples however hard the patterns; separate training "
         "saves none where $o_1$, $o_2$ are nearly alike or opposed",
-        f"$n$ = 32, $p$ = 128; mean error of both classes {EPSILON:.0%}; operations with 400 "
-        f"samples; 95 % intervals; hollow: not reached{open_ends(table)}",
+        f"$n$ = {data['n_patches']}, $p$ = {data['n_irrelevant']}; mean error of both classes "
+        f"{EPSILON:.0%}; operations with {n_train} samples; 95 % intervals; hollow: not reached"
+        f"{open_ends(table)}",
     )
     return figure, table
 

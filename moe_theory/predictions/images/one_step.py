@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from moe_theory._blas import single_blas_thread
-from moe_theory._random import normals, stream
+from moe_theory._random import stream
 from moe_theory._typed import typed
 from moe_theory._validation import integer, reject
 from moe_theory.data.digits import DigitPatches
@@ -19,7 +19,6 @@ from moe_theory.predictions.assumptions import (
     MOST_SAMPLES,
     SMALL_START,
     check_plain,
-    positive_counts,
 )
 from moe_theory.predictions.images.statistics import (
     ClassImages,
@@ -27,7 +26,8 @@ from moe_theory.predictions.images.statistics import (
     class_images,
     covariance,
     mean,
-    root,
+    mirrored,
+    spread_classes,
 )
 from moe_theory.predictions.predicted_error import PredictedError
 from moe_theory.training.sgd import SGD
@@ -128,15 +128,11 @@ def one_step_error_on_images(
 def _gradients(data: DigitPatches, train: ClassImages, n_train: int) -> Array:
     """Draw ĝ, each beside its mirror image; class sizes are spread evenly over their law."""
     law, rng = SignedSum(train, data.n_patches), stream(0, "image gradients")
-    counts, chances = positive_counts(data, n_train, negligible=1e-6)
-    places = (np.arange(N_PAIRS) + 0.5) / N_PAIRS
-    drawn = np.searchsorted(np.cumsum(chances / chances.sum()), places)
     found = []
-    for which in np.unique(drawn).tolist():
-        sizes = int(counts[which]), n_train - int(counts[which])
-        middle, spread = law.mean(*sizes), root(law.covariance(*sizes))
-        away = normals(rng, (int((drawn == which).sum()), len(middle))) @ spread
-        found.append(np.stack([middle + away, middle - away], axis=1).reshape(-1, len(middle)))
+    for n_positive, n_pairs in spread_classes(data, n_train, N_PAIRS):
+        sizes = n_positive, n_train - n_positive
+        pairs = mirrored(rng, law.mean(*sizes), law.covariance(*sizes), n_pairs)
+        found.append(pairs.reshape(2 * n_pairs, -1))
     return np.concatenate(found)
 
 

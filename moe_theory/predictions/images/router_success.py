@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from moe_theory._blas import single_blas_thread
-from moe_theory._random import normals, stream
+from moe_theory._random import stream
 from moe_theory._typed import typed
 from moe_theory._validation import choice, integer
 from moe_theory.data.digits import DigitPatches
@@ -19,7 +19,6 @@ from moe_theory.models import SeparateMoE
 from moe_theory.predictions.assumptions import (
     MOST_SAMPLES,
     check_router_training,
-    positive_counts,
 )
 from moe_theory.predictions.images.statistics import (
     ClassImages,
@@ -27,13 +26,15 @@ from moe_theory.predictions.images.statistics import (
     class_images,
     covariance,
     mean,
-    root,
+    mirrored,
+    spread_classes,
 )
 from moe_theory.predictions.routers.success import RoutedInputs, RouterSuccess
 from moe_theory.training.sgd import SGD
 
 Array = NDArray[Any]
 ScoreLaw = Literal["images", "gaussian"]
+Moments = tuple[Array, Array]  # a mean and a covariance
 
 # Routers drawn in pairs, mirrored at their mean; training inputs per router; nodes of an average
 # over a Gaussian.
@@ -160,41 +161,30 @@ def _routers(
     has the same law as that of −w₁.
     """
     law, rng = SignedSum(train, data.n_patches), stream(0, "image routers")
-    counts, chances = positive_counts(data, n_train, negligible=1e-6)
-    shares = chances / chances.sum()
-    drawn = np.bincount(
-        np.searchsorted(np.cumsum(shares), (np.arange(N_PAIRS) + 0.5) / N_PAIRS),
-        minlength=len(counts),
-    )
-    for count, n_pairs in zip(counts.tolist(), drawn.tolist(), strict=True):
-        if n_pairs:
-            sizes = np.array([[count, n_train - count]] * 2)
-            sizes -= 0 if fresh else np.eye(2, dtype=int)
-            pairs = []
-            for n_positive, n_negative in np.maximum(sizes, 0).tolist():
-                share = (n_positive + n_negative) / n_train
-                spread = share**2 * law.covariance(n_positive, n_negative)
-                spread = spread + noise**2 * np.eye(len(spread))
-                middle = share * law.mean(n_positive, n_negative)
-                away = normals(rng, (n_pairs, len(spread))) @ root(spread)
-                pairs.append(np.stack([middle + away, middle - away], axis=1))
-            yield np.stack(pairs, axis=1)
+    for n_positive, n_pairs in spread_classes(data, n_train, N_PAIRS):
+        sizes = np.array([[n_positive, n_train - n_positive]] * 2)
+        sizes -= 0 if fresh else np.eye(2, dtype=int)
+        pairs = []
+        for own in np.maximum(sizes, 0).tolist():
+            share = sum(own) / n_train
+            spread = share**2 * law.covariance(*own)
+            spread = spread + noise**2 * np.eye(len(spread))
+            pairs.append(mirrored(rng, share * law.mean(*own), spread, n_pairs))
+        yield np.stack(pairs, axis=1)
 
 
 def _fresh(test: ClassImages, routers: Array, n: int, n_routed: int, *, gaussian: bool) -> Array:
     """Return the shares kept, shape (pairs, classes, 2)."""
     kept = np.empty(routers.shape[:3])
-    moments = {}
+    others = _moments(test.irrelevant) if gaussian else None
     for place, (images, sign) in enumerate(zip(test.discriminative, (1, -1), strict=True)):
-        if gaussian:
-            moments = {
-                name: (mean(found), covariance(found))
-                for name, found in (("own", images), ("others", test.irrelevant))
-            }
+        own = _moments(images) if gaussian else None
         for at in np.ndindex(routers.shape[0], 2):
             w = sign * routers[at[0], place, at[1]]
-            ahead = _ahead_gaussian(w, moments) if gaussian else _ahead(w, images, test.irrelevant)
-            chances, weights = ahead
+            if own is None or others is None:
+                chances, weights = _ahead(w, images, test.irrelevant)
+            else:
+                chances, weights = _ahead_gaussian(w, own, others)
             kept[at[0], place, at[1]] = special.bdtr(n_routed - 1, n - 1, chances) @ weights
     return kept
 
@@ -206,11 +196,15 @@ def _ahead(w: Array, images: Array, others: Array) -> tuple[Array, Array]:
     return 1 - lower / len(scores), np.full(len(images), 1 / len(images))
 
 
-def _ahead_gaussian(w: Array, moments: dict[str, tuple[Array, Array]]) -> tuple[Array, Array]:
+def _moments(images: Array) -> Moments:
+    return mean(images), covariance(images)
+
+
+def _ahead_gaussian(w: Array, of_own: Moments, of_others: Moments) -> tuple[Array, Array]:
     nodes, weights = np.polynomial.hermite_e.hermegauss(N_NODES)
-    (own, own_spread), (other, other_spread) = moments["own"], moments["others"]
+    (own, own_spread), (other, other_spread) = of_own, of_others
     scores = w @ own + np.sqrt(w @ own_spread @ w) * nodes
-    ahead = stats.norm.sf((scores - w @ other) / np.sqrt(w @ other_spread @ w))
+    ahead = special.ndtr((w @ other - scores) / np.sqrt(w @ other_spread @ w))
     return ahead, weights / weights.sum()
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moe_theory._random import normals
 from moe_theory.data.digits import DigitPatches
+from moe_theory.predictions.assumptions import positive_counts
 
 Array = NDArray[Any]
 
@@ -90,3 +92,18 @@ def root(matrix: Array) -> Array:
     values, vectors = np.linalg.eigh(matrix)
     found: Array = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     return found
+
+
+def spread_classes(data: DigitPatches, n_train: int, n_draws: int) -> list[tuple[int, int]]:
+    """Return numbers of positive samples, and how many of the draws have them, by their law."""
+    counts, chances = positive_counts(data, n_train, negligible=1e-6)
+    places = (np.arange(n_draws) + 0.5) / n_draws
+    drawn = np.searchsorted(np.cumsum(chances / chances.sum()), places)
+    which, how_many = np.unique(drawn, return_counts=True)
+    return list(zip(counts[which].tolist(), how_many.tolist(), strict=True))
+
+
+def mirrored(rng: np.random.Generator, middle: Array, spread: Array, n_pairs: int) -> Array:
+    """Draw Gaussian vectors of covariance ``spread`` beside their mirror images, (pairs, 2, d)."""
+    away = normals(rng, (n_pairs, len(middle))) @ root(spread)
+    return np.stack([middle + away, middle - away], axis=1)
