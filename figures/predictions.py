@@ -173,8 +173,6 @@ def reason(row: dict) -> str:
         return "tail: few draws err"
     if size < 12:
         return "N so small that single ties decide"
-    if 2 * row["n_patches"] >= row["n_irrelevant"]:
-        return "inputs share most patterns: late deaths of units are not seen"
     return "not known"
 
 

@@ -2,6 +2,7 @@
 
 from moe_theory.experiments.agreement import Agreement, agreement, ratio_width
 from moe_theory.experiments.append_file import LockWarning, StoreError
+from moe_theory.experiments.bias import BiasAndSpread, bias_and_spread
 from moe_theory.experiments.crossing import crossing
 from moe_theory.experiments.mean_std import MeanStd, student_interval
 from moe_theory.experiments.paired import paired_ratio
@@ -20,6 +21,7 @@ from moe_theory.experiments.trial import gates_per_expert, measurements
 
 __all__ = [
     "Agreement",
+    "BiasAndSpread",
     "DivergenceWarning",
     "Evaluation",
     "LockWarning",
@@ -36,6 +38,7 @@ __all__ = [
     "Threshold",
     "TrainingStudy",
     "agreement",
+    "bias_and_spread",
     "crossing",
     "gates_per_expert",
     "grid",

@@ -6,9 +6,9 @@ predicts the test error at N, ``<thing>_samples_to`` the N at which it falls to 
 ``<thing>_setting`` checks what is assumed.
 
 Routers, their success without spread, token choice and the error after one step are exact; a few
-steps follow from the cavity method; networks trained to a small loss from reduced equations,
-averaged over training sets. Their accuracy is stated in docs/theory. How finely a solver works is
-said by constants at the top of its file: `trained/final_state.py`, `joint/error.py`,
+steps follow from the cavity method; networks trained to a small loss from random trainings that are
+followed by reduced equations. Their accuracy is stated in docs/theory. How finely a solver works is
+said by constants at the top of its file: `trained/kernels.py`, `joint/error.py`,
 `few_steps/error.py`, `one_step/irrelevant_sum.py`; of a flow, by its argument ``tolerances``.
 """
 

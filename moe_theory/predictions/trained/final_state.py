@@ -1,4 +1,4 @@
-"""The state in which samples and patterns of a training set agree at the loss of the stop."""
+"""A training followed from its first step to the loss of the stop: what the network learns."""
 
 from __future__ import annotations
 
@@ -9,20 +9,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_theory.predictions.trained.kernels import Paths, follow_paths
-from moe_theory.predictions.trained.own_response import FewPatterns, FewSamples, faster
+from moe_theory.predictions.trained.coupled_patterns import (
+    coupled_columns,
+    coupled_gram,
+    coupled_normals,
+)
+from moe_theory.predictions.trained.kernels import (
+    Coupling,
+    Ending,
+    Inputs,
+    Steps,
+    Units,
+    flow_to_loss,
+    play_epoch,
+)
+from moe_theory.predictions.trained.setting import TrainedSetting
 from moe_theory.predictions.trained.training_set import (
     TrainingSet,
     draw_patches,
+    draw_training_set,
     routed_patterns,
 )
 
 Array = NDArray[Any]
 
-N_PARTS = 24
-MAX_ITERATIONS, PATIENCE, TOLERANCE = 60, 15, 0.003
-# No iteration changes the weights by more than this factor, or the mean pull by this share.
-LARGEST_FACTOR, LARGEST_STEP = 1.3, 0.3
+# The mean margin of both classes at which signs are decided. Where it takes more epochs, steps are
+# so small that they are gradient flow.
+DECIDED, MOST_EPOCHS = 1.0, 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,21 +45,32 @@ class FinalState:
     Attributes
     ----------
     data : TrainingSet
+    z : array, shape (experts, p + 2, units)
+        Pre-activations of all units on all patterns, positive units first.
     values : array, shape (experts, p + 2)
         h of every pattern: what a patch of it adds to f/scale.
-    margins : array, shape (N,)
-        y f of the training samples.
+    deciding_steps : int
+        Steps of SGD that were followed one by one.
     n_steps : float
-        Steps of SGD that the path to this state takes.
-    converged : bool
-        Whether the equations are solved.
+        All steps.
+    reached : bool
+        Whether they lead to the loss.
     """
 
     data: TrainingSet
+    z: Array
     values: Array
-    margins: Array
+    deciding_steps: int
     n_steps: float
-    converged: bool
+    reached: bool
+
+    @property
+    def margins(self) -> Array:
+        """The margins y f of the training samples, shape (N,)."""
+        heights = np.append(self.values.ravel(), 0.0)
+        fields = heights[self.data.held].sum(axis=1)
+        margins: Array = self.data.setting.scale * self.data.labels * fields
+        return margins
 
     def fresh_margins(self, rng: np.random.Generator, n_inputs: int) -> Array:
         """Return y f/scale of fresh inputs, shape (2, n_inputs): y = +1 first, then y = −1."""
@@ -61,12 +85,18 @@ class FinalState:
         return found
 
 
-def final_state(data: TrainingSet) -> FinalState:
-    """Solve for the pulls α of the samples at which the mean training loss is ``stop_loss``.
+def final_state(
+    setting: TrainedSetting, rng: np.random.Generator, carriers: tuple[float, float]
+) -> FinalState:
+    """Draw a training set and initial weights, and follow them to the loss of the stop.
 
     Parameters
     ----------
-    data : TrainingSet
+    setting : TrainedSetting
+    rng : Generator
+    carriers : (float, float)
+        How many positive units of the first expert start with z > 0 on o₁, and how many negative
+        ones of the last expert on o₂.
 
     Returns
     -------
@@ -74,90 +104,65 @@ def final_state(data: TrainingSet) -> FinalState:
 
     Notes
     -----
-    Newton's method on α = Φ(F − Vα), with α rescaled to the loss in between: fields F are
-    homogeneous in α while no unit changes its sign. Some four iterations suffice.
-
     Source: derived in docs/theory/trained.md.
 
     Examples
     --------
-    >>> from moe_theory.predictions.trained.training_set import draw_training_set
-    >>> from moe_theory.predictions.trained.setting import TrainedSetting
-    >>> setting = TrainedSetting(16, 64, 20, 10, 1, 16, (20, 20), 0.01, 1 / 16, 0.2, 20, 0.03)
-    >>> state = final_state(draw_training_set(setting, np.random.default_rng(0), (10, 10)))
-    >>> state.converged, bool(abs(np.log1p(np.exp(-state.margins)).mean() - 0.03) < 0.001)
+    >>> from moe_theory import PatchPatterns
+    >>> setting = TrainedSetting(PatchPatterns(16, 64, 66), 20, 1, 16, (20, 20), 0.01, 1 / 16,
+    ...                          0.2, 20, 0.03)
+    >>> state = final_state(setting, np.random.default_rng(0), (10, 10))
+    >>> state.reached, bool(0.027 < np.log1p(np.exp(-state.margins)).mean() < 0.0301)
     (True, True)
     """
-    s = data.setting
-    signed = data.counts * data.labels[:, None]
-    compact = [faster(one) for one in signed]
-    pulls = np.full(s.n_train, 3 / s.scale)
-    pulls /= s.carriers * (s.n_train / 2 + s.n_experts * s.n_routed)
-    softness, inverse_slopes = pulls * s.scale, np.full(N_PARTS, 6.0)
-    converged = False
-    for iteration in range(MAX_ITERATIONS):
-        asked = np.einsum("ein,i->en", signed, pulls)
-        active = np.where(asked > 0, data.ups, data.downs)
-        fields = np.einsum("ein,en->i", signed, active * asked)
-        factor = _factor_to_loss(fields * s.scale, s.target)
-        pulls, fields, asked = factor * pulls, factor * fields, factor * asked
-        kernel = _kernel(signed, compact, active)
-        try:
-            own = kernel.own_effects(softness)
-            reached, softness, inverse_slopes = _paths(
-                fields - own * pulls, own, s.scale, pulls.mean(), inverse_slopes
-            )
-            change = kernel.newton_step(softness, own, reached - pulls)
-        except np.linalg.LinAlgError:
-            # Samples of unlike labels that share all they receive: no pulls tell them apart, they
-            # grow without end, and the response to them becomes singular.
-            break
-        size = np.abs(change).mean() / pulls.mean()
-        if size < TOLERANCE and abs(factor - 1) < TOLERANCE:
-            converged = True
-            break
-        # Where units switch to and fro, whole steps would go on for ever.
-        whole = 1 if iteration < PATIENCE else 0.3
-        pulls = np.clip(pulls + min(whole, LARGEST_STEP / size) * change, pulls / 10, 10 * pulls)
+    s = setting
+    data = draw_training_set(s, rng)
+    inputs = Inputs(data.held, data.labels)
+    z = initial_units(s, rng, carriers).reshape(s.n_experts * (s.p + 2), -1)
+    outputs = np.repeat([1.0, -1.0], s.units)
+    units = Units(z, outputs, (np.maximum(z, 0) * outputs).sum(axis=1), np.zeros(len(z)))
+    places = coupled_columns(s.patterns) + (s.p + 2) * np.arange(s.n_experts)[:, None]
+    alone = np.setdiff1d(np.arange(len(z)), places)
+    coupling = Coupling(coupled_gram(s.patterns), places, alone)
+    n_batches = math.ceil(s.n_train / s.batch_size)
+    deciding = n_batches * _decide(s, rng, inputs, units, coupling)
+    # A step of SGD pulls at slope 1 by the rate, shared among the samples.
+    per_step = s.rate / s.n_train
+    ending = Ending(s.target, n_batches * per_step, s.scale)
+    time, reached = flow_to_loss(inputs, units, coupling, ending)
+    shape = s.n_experts, s.p + 2
     return FinalState(
-        data, active * asked, fields * s.scale,
-        float(pulls.mean() * s.n_train / s.rate * inverse_slopes.mean()), converged,
+        data, z.reshape(*shape, -1), units.heights.reshape(shape), deciding,
+        deciding + time / per_step, reached,
     )  # fmt: skip
 
 
-def _kernel(signed: Array, compact: list[Any], active: Array) -> FewSamples | FewPatterns:
-    """Return K = Σ_e S_e diag(units) S_eᵀ, by how much pulls move fields, in its cheaper form."""
-    if signed.shape[1] > (active > 0).sum():
-        return FewPatterns.of(compact, active)
-    return FewSamples(
-        sum((one * units) @ one.T for one, units in zip(signed, active, strict=True))
-    )  # fmt: skip
+def initial_units(
+    s: TrainedSetting, rng: np.random.Generator, carriers: tuple[float, float]
+) -> Array:
+    """Return initial pre-activations, shape (experts, p + 2, units), positive units first."""
+    gram, columns = coupled_gram(s.patterns), coupled_columns(s.patterns)
+    normals = rng.standard_normal((s.n_experts, sum(s.units), s.p + 2))
+    z = np.ascontiguousarray(coupled_normals(s.patterns, normals).swapaxes(1, 2))
+    for expert, side, units in (
+        (0, -2, np.arange(s.units[0])),
+        (-1, -1, s.units[0] + np.arange(s.units[1])),
+    ):
+        # What is independent of z on the discriminative pattern stays.
+        own = z[expert, s.p + 2 + side, units]
+        known = np.where(np.arange(len(units)) < carriers[side], 1.0, -1.0) * np.abs(own)
+        z[expert][np.ix_(columns, units)] += gram[:, side, None] * (known - own)
+    z *= s.init_std
+    return z
 
 
-def _paths(
-    others: Array, own: Array, scale: float, mean_pull: float, inverse_slopes: Array
-) -> tuple[Array, Array, Array]:
-    """Return pulls and softness at the ends of the paths, and 1/E σ(−m) along them."""
-    pulls, softness = np.empty((2, len(others)))
-    slopes = np.empty(N_PARTS)
-    for _ in range(3):
-        paths = Paths(others, own, scale, mean_pull, inverse_slopes)
-        follow_paths(paths, pulls, softness, slopes)
-        inverse_slopes = len(others) / np.maximum(slopes, 1e-12)
-    return pulls, softness, inverse_slopes
-
-
-def _factor_to_loss(margins: Array, target: float) -> float:
-    """Return the factor, within limits, by which margins give a mean logistic loss of target."""
-    low, high = 1 / LARGEST_FACTOR, LARGEST_FACTOR
-
-    def excess(factor: float) -> float:
-        return float(np.logaddexp(0, -factor * margins).mean()) - target
-
-    at_low, at_high = excess(low), excess(high)
-    if at_low * at_high > 0:
-        return low if abs(at_low) < abs(at_high) else high
-    while high / low > 1 + TOLERANCE / 5:
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if excess(middle) * at_low > 0 else (low, middle)
-    return math.sqrt(low * high)
+def _decide(
+    s: TrainedSetting, rng: np.random.Generator, inputs: Inputs, units: Units, coupling: Coupling
+) -> int:
+    """Train until both classes have a mean margin of 1, and return the epochs."""
+    n_epochs, margins = 0, (0.0, 0.0)
+    while min(margins) < DECIDED and n_epochs < MOST_EPOCHS:
+        steps = Steps(rng.permutation(s.n_train), s.batch_size, s.rate, s.scale)
+        margins = play_epoch(inputs, units, coupling, steps)
+        n_epochs += 1
+    return n_epochs

@@ -35,10 +35,10 @@ class TrainedSetting:
 
     Attributes
     ----------
-    n, p, n_train : int
-        Patches of an input, irrelevant patterns and samples N.
-    n_positive : int
-        N₊, the number of positive samples.
+    patterns : PatchPatterns
+        The data, without what does not matter.
+    n_train : int
+        N.
     n_experts, n_routed : int
         1 and n for the dense network, 2 and l for separate training.
     units : (int, int)
@@ -57,14 +57,10 @@ class TrainedSetting:
         ν = σ_r N/(η_r T_r), the initial router in units of one patch.
     own_routers : bool
         Whether the routers were trained on the same samples as the experts.
-    patterns : PatchPatterns, optional
-        Where patterns are coupled, or classes are not balanced; ``n_positive`` is then drawn.
     """
 
-    n: int
-    p: int
+    patterns: PatchPatterns
     n_train: int
-    n_positive: int
     n_experts: int
     n_routed: int
     units: tuple[int, int]
@@ -75,12 +71,16 @@ class TrainedSetting:
     target: float
     router_noise: float = 0.0
     own_routers: bool = True
-    patterns: PatchPatterns | None = None
 
     @property
-    def carriers(self) -> float:
-        """κ̄, the mean number of units that carry a discriminative pattern in its expert."""
-        return sum(self.units) / 4
+    def n(self) -> int:
+        """Patches of an input."""
+        return self.patterns.n_patches
+
+    @property
+    def p(self) -> int:
+        """Irrelevant patterns."""
+        return self.patterns.n_irrelevant
 
 
 def trained_setting(
@@ -118,10 +118,8 @@ def trained_setting(
         reach = sgd.router_rate * sgd.router_steps(n_train)
         noise = model.router_init_std * n_train / reach
     setting = TrainedSetting(
-        n=patterns.n_patches,
-        p=patterns.n_irrelevant,
+        patterns=_what_matters(patterns),
         n_train=n_train,
-        n_positive=n_train // 2,
         n_experts=min(n_experts, 2),
         n_routed=n_routed,
         units=units,
@@ -132,9 +130,10 @@ def trained_setting(
         target=target,
         router_noise=noise,
         own_routers=sgd.router_samples == "train",
-        patterns=_beyond_neutral(patterns),
     )
-    _check_sizes(setting, model.n_hidden, sgd.learning_rate)
+    wide = max(setting.n, setting.p) + 2
+    check_numbers_fit("n_train", n_train, setting.n_experts * n_train * wide)
+    check_numbers_fit("n_hidden", model.n_hidden, setting.n_experts * setting.p * sum(units))
     return setting
 
 
@@ -168,21 +167,10 @@ def _check_patterns(patterns: PatchPatterns, n_train: int) -> None:
     check_not_few(patterns)
 
 
-def _beyond_neutral(patterns: PatchPatterns) -> PatchPatterns | None:
-    """Return the patterns without what does not matter; None where they learn apart, balanced."""
+def _what_matters(patterns: PatchPatterns) -> PatchPatterns:
+    """Return the patterns without what does not change the prediction."""
     same = replace(patterns, patch_dim=patterns.n_irrelevant + 2, dictionary_seed=0)
-    plain = PatchPatterns(same.n_patches, same.n_irrelevant, same.patch_dim)
-    apart = replace(same, closeness=1.0, max_closer=None) if not any(same.n_closer) else same
-    return None if apart == plain else apart
-
-
-def _check_sizes(s: TrainedSetting, n_hidden: int, learning_rate: float) -> None:
-    """Raise ``ValueError`` if what is drawn for a training set does not fit into memory."""
-    check_numbers_fit("n_train", s.n_train, s.n_experts * s.n_train * (max(s.p, s.n) + 2))
-    check_numbers_fit("n_hidden", n_hidden, s.p * sum(s.units))
-    # Units die in about so many steps, of B samples each.
-    n_steps = 4 / (s.rate * s.scale * s.carriers)
-    check_numbers_fit("learning_rate", learning_rate, n_steps * s.batch_size, at_least=True)
+    return same if any(same.n_closer) else replace(same, closeness=1.0, max_closer=None)
 
 
 def _check_training(sgd: SGD) -> None:

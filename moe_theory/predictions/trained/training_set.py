@@ -1,8 +1,7 @@
-"""Random training sets as the theory of trained networks sees them: who holds, and who is left."""
+"""Random training sets as the theory of trained networks sees them: who holds what."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +13,13 @@ from moe_theory.predictions.trained.coupled_patterns import (
     coupled_normals,
     coupled_sums,
 )
-from moe_theory.predictions.trained.kernels import Occurrences, Walk, surviving_units
-from moe_theory.predictions.trained.setting import TrainedSetting
+from moe_theory.predictions.trained.setting import TrainedSetting, both_classes
 
 Array = NDArray[Any]
+
+# What a router sends to one expert: irrelevant patterns (inputs, kept), −1 for none, whether the
+# discriminative patch is sent, and whether that is o₁.
+Sent = tuple[Array, Array, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +40,7 @@ class DrawnRouters:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """One drawn training set, routed, with the units that are left once signs are decided.
-
-    Patterns are the p irrelevant ones, then o₁ and o₂.
+    """One drawn training set, routed.
 
     Attributes
     ----------
@@ -48,76 +48,60 @@ class TrainingSet:
         What it was drawn for.
     labels : array, shape (N,)
     routers : DrawnRouters
-    counts : array, shape (experts, N, p + 2)
-        How often each sample sends each pattern to each expert.
-    ups, downs : array, shape (experts, p + 2)
-        Active units of positive and of negative output weight.
-    deciding_steps : int
-        Steps in which the signs were decided.
+    held : array, shape (N, width)
+        The places of the patterns that each sample sends, −1 for none. Places are the patterns of
+        one expert after the other's: the p irrelevant ones, then o₁ and o₂.
     """
 
     setting: TrainedSetting
     labels: Array
     routers: DrawnRouters
-    counts: Array
-    ups: Array
-    downs: Array
-    deciding_steps: int
+    held: Array
 
 
-def draw_training_set(
-    setting: TrainedSetting, rng: np.random.Generator, carriers: tuple[float, float]
-) -> TrainingSet:
-    """Draw samples, routers, initial weights and batches.
-
-    Parameters
-    ----------
-    setting : TrainedSetting
-    rng : Generator
-    carriers : (float, float)
-        κ₁ and κ₂, the units that carry o₁ in the first expert and o₂ in the last; in the other
-        expert, which hardly ever receives them, it is their mean.
-
-    Returns
-    -------
-    TrainingSet
-
-    Notes
-    -----
-    Source: derived in docs/theory/trained.md.
+def draw_training_set(setting: TrainedSetting, rng: np.random.Generator) -> TrainingSet:
+    """Draw samples and routers.
 
     Examples
     --------
-    >>> setting = TrainedSetting(16, 64, 20, 10, 1, 16, (20, 20), 0.01, 1 / 16, 0.2, 20, 0.03)
-    >>> drawn = draw_training_set(setting, np.random.default_rng(0), (10, 10))
-    >>> drawn.counts.shape, int(drawn.counts.sum()), drawn.deciding_steps
-    ((1, 20, 66), 320, 13)
+    >>> from moe_theory import PatchPatterns
+    >>> setting = TrainedSetting(PatchPatterns(16, 64, 66), 20, 1, 16, (20, 20), 0.01, 1 / 16,
+    ...                          0.2, 20, 0.03)
+    >>> drawn = draw_training_set(setting, np.random.default_rng(0))
+    >>> drawn.held.shape, sorted(set(drawn.held[:, -1].tolist()))
+    ((20, 16), [64, 65])
     """
     s = setting
-    labels = np.where(np.arange(s.n_train) < s.n_positive, 1.0, -1.0)
+    possible, chances = both_classes(s.patterns, s.n_train)
+    n_positive = int(rng.choice(possible, p=chances / chances.sum()))
+    labels = np.where(np.arange(s.n_train) < n_positive, 1.0, -1.0)
     patches = draw_patches(s, rng, s.n_train)
     routers = draw_routers(s, rng, labels, patches)
-    counts = np.stack([
-        counts_of(s, *sent) for sent in routed_patterns(s, routers, rng, patches, labels > 0)
-    ])  # fmt: skip
-    n_steps = _deciding_steps(s, labels, counts)
-    ups, downs = np.zeros((2, s.n_experts, s.p + 2))
-    walk = Walk(*_batches(s, rng, n_steps), s.rate / 2, n_steps)
-    for e in range(s.n_experts):
-        occurrences = Occurrences(*occurrences_of(counts[e, :, : s.p]), labels)
-        first = s.init_std * rng.standard_normal((s.p, sum(s.units)))
-        surviving_units(occurrences, walk, first, s.units[0], ups[e], downs[e])
-    ups[:, s.p], downs[:, s.p + 1] = s.carriers, s.carriers
-    ups[0, s.p], downs[-1, s.p + 1] = carriers
-    return TrainingSet(s, labels, routers, counts, ups, downs, n_steps)
+    sent = routed_patterns(s, routers, rng, patches, labels > 0)
+    return TrainingSet(s, labels, routers, held_places(s, sent))
 
 
 def draw_patches(s: TrainedSetting, rng: np.random.Generator, n_inputs: int) -> Array:
     """Return the irrelevant patterns of inputs, shape (inputs, n − 1)."""
     patches = rng.integers(0, s.p, (n_inputs, s.n - 1))
-    if s.patterns is not None and s.patterns.has_surplus:
+    if s.patterns.has_surplus:
         redraw_surplus(s.patterns, patches, 0, rng)
     return patches
+
+
+def draw_routers(
+    s: TrainedSetting, rng: np.random.Generator, labels: Array, patches: Array
+) -> DrawnRouters:
+    """Return A_p = Σ ±1 over the patches that trained the routers, with the initial router."""
+    if not s.own_routers:
+        patches = draw_patches(s, rng, len(patches))
+    net = np.bincount(patches.ravel(), np.repeat(labels, s.n - 1), s.p)
+    signs = np.array([1.0, -1.0])[: s.n_experts, None]
+    n_positive = int((labels > 0).sum())
+    known = signs * np.append(net, [n_positive, n_positive - s.n_train])
+    noise = max(s.router_noise, 1e-6) * rng.standard_normal((s.n_experts, s.p + 2))
+    scores = coupled_sums(s.patterns, known) + coupled_normals(s.patterns, noise)
+    return DrawnRouters(scores[:, : s.p], scores[:, s.p :].T)
 
 
 def routed_patterns(
@@ -126,8 +110,8 @@ def routed_patterns(
     rng: np.random.Generator,
     patches: Array,
     positive: Array,
-) -> list[tuple[Array, Array, Array]]:
-    """Return for each expert the irrelevant patterns sent, −1 for none, and whether o₁ or o₂ is.
+) -> list[Sent]:
+    """Return what is sent to each expert.
 
     ``patches`` (inputs, n − 1) are irrelevant patterns, and ``positive`` (inputs,) says whether
     o₁ or o₂ is with them.
@@ -146,53 +130,12 @@ def routed_patterns(
     return sent
 
 
-def draw_routers(
-    s: TrainedSetting, rng: np.random.Generator, labels: Array, patches: Array
-) -> DrawnRouters:
-    """Return A_p = Σ ±1 over the patches that trained the routers, with the initial router."""
-    if not s.own_routers:
-        patches = draw_patches(s, rng, len(patches))
-    net = np.bincount(patches.ravel(), np.repeat(labels, s.n - 1), s.p)
-    signs = np.array([1.0, -1.0])[: s.n_experts, None]
-    noise = max(s.router_noise, 1e-6) * rng.standard_normal((s.n_experts, s.p + 2))
-    known = signs * np.append(net, [s.n_positive, s.n_positive - s.n_train])
-    if s.patterns is not None:
-        noise = coupled_normals(s.patterns, noise)
-        known = coupled_sums(s.patterns, known)
-    known = known + noise
-    return DrawnRouters(known[:, : s.p], known[:, s.p :].T)
-
-
-def counts_of(s: TrainedSetting, patterns: Array, kept: Array, positive: Array) -> Array:
-    """Return how often each input sends each pattern, shape (inputs, p + 2)."""
-    n_inputs = len(patterns)
-    rows, places = np.nonzero(patterns >= 0)
-    at = rows * (s.p + 2) + patterns[rows, places]
-    counts = np.bincount(at, minlength=n_inputs * (s.p + 2)).reshape(n_inputs, s.p + 2)
-    counts = counts.astype(np.float64)
-    counts[np.arange(n_inputs), np.where(positive, s.p, s.p + 1)] = kept
-    return counts
-
-
-def _batches(s: TrainedSetting, rng: np.random.Generator, n_steps: int) -> tuple[Array, Array]:
-    """Return the batch of each sample in each epoch, (epochs, N), and the batch sizes."""
-    places = np.arange(s.n_train) // s.batch_size
-    sizes = np.bincount(places).astype(float)
-    n_epochs = math.ceil(n_steps / len(sizes))
-    return rng.permuted(np.tile(places, (n_epochs, 1)), axis=1), sizes
-
-
-def occurrences_of(counts: Array) -> tuple[Array, Array]:
-    """Return the samples that hold each pattern, repeated, and where each pattern's begin."""
-    patterns, samples = np.nonzero(counts.T)
-    times = counts.T[patterns, samples].astype(np.int64)
-    owner = np.repeat(patterns, times)
-    start: Array = np.searchsorted(owner, np.arange(counts.shape[1] + 1))
-    return start, np.repeat(samples, times)
-
-
-def _deciding_steps(s: TrainedSetting, labels: Array, counts: Array) -> int:
-    """Return the steps after which the mean margin, at slopes of ½ and all units, would be 1."""
-    gain = s.carriers * float(((labels @ counts) ** 2).sum())
-    per_step = s.rate / 2 * s.scale * gain / s.n_train**2
-    return max(1, math.ceil(1 / max(per_step, 1e-9)))
+def held_places(s: TrainedSetting, sent: list[Sent]) -> Array:
+    """Return the places of the patterns that each sample sends, shape (N, width)."""
+    parts = []
+    for expert, (patterns, kept, positive) in enumerate(sent):
+        first = expert * (s.p + 2)
+        own = first + np.where(positive, s.p, s.p + 1)
+        parts.append(np.where(patterns >= 0, first + patterns, -1))
+        parts.append(np.where(kept > 0, own, -1)[:, None])
+    return np.concatenate(parts, axis=1)
