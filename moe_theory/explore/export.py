@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from moe_theory._version import __version__
+from moe_theory.advice.accuracy import FLOPS, SAMPLES
 from moe_theory.advice.conventions import (
     BATCH_SIZE,
     EPSILON,
@@ -18,7 +19,7 @@ from moe_theory.advice.conventions import (
 from moe_theory.advice.interpolate import CurvePoint, predicted_curve
 from moe_theory.explore.film import film
 from moe_theory.explore.formulas import bound_functions, bound_texts, cost_functions
-from moe_theory.explore.tables import off_by, simulated_points
+from moe_theory.explore.tables import simulated_points
 
 GLOBAL = "window.moeTheory = window.moeTheory || {};\n"
 
@@ -33,7 +34,7 @@ def data_script() -> str:
         "batchSize": BATCH_SIZE,
         "nHidden": N_HIDDEN,
         "routerEpochs": ROUTER_EPOCHS,
-        "offBy": off_by(),
+        "offBy": {"samples": SAMPLES, "flops": FLOPS},
         "networks": {n: networks(n) for n in N_PATCHES[:-1]},
         "curves": _curves(),
         "simulated": simulated_points(),

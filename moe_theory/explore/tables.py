@@ -15,7 +15,7 @@ COPIES = Path(__file__).with_name("tables")
 DRAWN = Path(__file__).parents[2] / "figures" / "full"
 # Its table leaves out what is the same in all rows.
 N_IRRELEVANT = {"sample_complexity": 256}
-ARMS, GOALS = ("dense", "separate", "joint"), ("samples", "flops")
+ARMS = ("dense", "separate", "joint")
 Row = dict[str, str]
 
 
@@ -58,34 +58,6 @@ def simulated_points() -> list[dict[str, Any]]:
         if point is not None and _key(point) in found:
             found[_key(point)]["flops"] = point["samples"]
     return list(found.values())
-
-
-def off_by() -> dict[str, dict[str, float]]:
-    """Return how far predictions were off simulation: |log ratio| of 95 % of the networks.
-
-    Of samples in the tables `predictions` and `advice`, of flops in `advice`; noise of simulation
-    is in it.
-
-    Examples
-    --------
-    >>> found = off_by()
-    >>> all(0.02 < found[goal][arm] < 1 for goal in found for arm in found[goal])
-    True
-    """
-    found: dict[str, dict[str, list[float]]] = {goal: {arm: [] for arm in ARMS} for goal in GOALS}
-    for row in read_table("advice"):
-        if not row["censored"] and float(row["simulated"]) < math.inf:
-            ratio = float(row["predicted"]) / float(row["simulated"])
-            found[row["goal"]][row["arm"]].append(abs(math.log(ratio)))
-    for row in read_table("predictions"):
-        if row["quantity"] == "samples" and row["arm"] in ARMS:
-            found["samples"][row["arm"]].append(abs(math.log(float(row["ratio"]))))
-    return {goal: {arm: _most(own) for arm, own in of.items()} for goal, of in found.items()}
-
-
-def _most(values: list[float]) -> float:
-    """Return the least number that 95 % of the values do not exceed."""
-    return round(sorted(values)[math.ceil(0.95 * len(values)) - 1], 4)
 
 
 def _point(table: str, row: Row) -> dict[str, Any] | None:
