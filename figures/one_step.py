@@ -19,9 +19,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     figure = Figure(figsize=(10.5, 5.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     table = []
-    for place, (n, p) in enumerate(
-        dict.fromkeys((r["n_patches"], r["n_irrelevant"]) for r in results.rows)
-    ):
+    colours = {n: f"C{place}" for place, n in enumerate(sorted(results.unique("n_patches")))}
+    for n, p in dict.fromkeys((r["n_patches"], r["n_irrelevant"]) for r in results.rows):
         here = results.select(n_patches=n, n_irrelevant=p)
         rows = []
         for n_train in sorted(here.unique("n_train")):
@@ -36,7 +35,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
                  "asymptotic": limit}
             )  # fmt: skip
         table += rows
-        colour = f"C{place}"
+        colour = colours[n]
         if p == SHOWN:
             draw_errors(left, rows, colour, f"simulated, $n$ = {n}")
         shown = [r for r in rows if r["simulated"] > 0.01]
@@ -67,7 +66,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     right.set_xscale("log")
     right.set_xlabel("predicted test error")
     right.set_ylabel("simulated / predicted − 1")
-    right.set_title("all $n$ and $p$, where errors are above 0.01; colours: $n$, $p$", fontsize=9)
+    right.set_title("all $n$ (same colours) and $p$, where errors are above 0.01", fontsize=9)
     legend_below(right, ncols=2)
     draws = len(results.unique("draw"))
     headline(
