@@ -20,7 +20,7 @@ from moe_theory.predictions import trained_samples_to
 SIMULATION = ("../simulations/hard_patterns.py", "../simulations/hard_patterns_cost.py")
 SIM = load_script(Path(__file__).parent / SIMULATION[0], ("families",))
 EPSILON = 0.05
-PREDICTED = ("predicted",)
+PREDICTED = ("predicted", "ratio")
 MOST_STEPS = 40_000
 # Predictions know no spread, and what they predict counts the larger class more.
 PREDICTED_ARMS, PREDICTED_WAYS = ("dense", "separate"), ("delta_d", "closer patches", "closeness")
@@ -133,5 +133,6 @@ def entry(quantity: str, row: dict, rows: list[dict]) -> dict:
         "quantity": quantity, "epsilon": EPSILON,
         **{name: row[name] for name in ("value", "low", "high", "censored", "n_runs")},
         "predicted": row["predicted"],
+        "ratio": row["predicted"] and row["predicted"] / row["value"],
         "saving": saved.value, "saving_low": saved.low, "saving_high": saved.high,
     }  # fmt: skip
