@@ -50,7 +50,8 @@ def draw(samples: Results, cost: Results) -> tuple[Figure, list[dict]]:
         for ax, way in zip(line, WAYS, strict=True):
             rows = [
                 {**row, "predicted": known.get(place_of(row)) if results is samples else None}
-                for row in results.rows if row["way"] == way
+                for row in results.rows
+                if row["way"] == way
             ]
             table += [entry(quantity, row, rows) for row in rows]
             if rows:

@@ -107,6 +107,7 @@ EXAMPLES = {
 # Examples of single functions.
 OWN = {
     "SGD.n_steps": 2,
+    "advise.patterns": PatchPatterns(n_patches=16, n_irrelevant=64, patch_dim=66),  # of the table
     "TaskPatterns.patch_dim": 40,
     "pack_idx.labels": "/proc/none/e",
     "size_thresholds.labels": ["arm"],

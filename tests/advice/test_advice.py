@@ -19,7 +19,7 @@ def patterns_of(n, p, **changes):
     return PatchPatterns(**{"n_patches": n, "n_irrelevant": p, "patch_dim": p + 2} | changes)
 
 
-KEYS = [("dense", 16, 2, 16, 1), ("separate", 16, 8, 2, 2), ("joint", 16, 4, 8, 8)]
+KEYS = [("dense", 16, 2, 16, 1), ("separate", 16, 2, 2, 2), ("joint", 16, 4, 8, 8)]
 # With l = 1 samples of unlike labels may share all they receive, which no network tells apart.
 KEYS += [("separate", n, 2, 1, 2) for n in (16, 32)]
 

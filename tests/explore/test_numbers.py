@@ -1,6 +1,5 @@
 """What the page computes in the browser is what Python computes."""
 
-
 import pytest
 from watched import GOALS, name, patterns_of, queries
 

@@ -18,13 +18,13 @@ from moe_theory.predictions import (
     one_step_samples_asymptotic,
 )
 
-N_SEEDS = 300
+N_SEEDS = 150
 RANDOM = {"balanced": False}
 # n, p, N, m, law of the labels: p < n and p > n, few and many units, odd N, random labels.
 GRID = [
     (16, 64, 20, 40, {}),
     (32, 256, 30, 40, {}),
-    (64, 1024, 40, 40, {}),
+    (64, 640, 40, 40, {}),
     (64, 256, 60, 40, {}),
     (128, 256, 100, 40, {}),
     (16, 64, 20, 400, {}),

@@ -267,7 +267,7 @@ def check_scores(cases, seeds):
 
 
 def test_trained_success_against_simulation():
-    check_scores(SIMULATED, range(250))
+    check_scores(SIMULATED, range(150))
 
 
 @pytest.mark.slow
