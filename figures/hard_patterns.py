@@ -33,42 +33,34 @@ ARMS = {
 WAYS = {
     "delta_d": "$δ_d$, likeness of $o_1$ and $o_2$",
     "closer patches": "closer patches in an input, $l^*$ − 1",
-    "closeness": "closeness of closer patterns",
     "spread": "spread $σ$ of every coordinate",
+    "closeness": "closeness of closer patterns",
     "positive fraction": "share of the smaller class",
 }
-QUANTITIES = {"samples": "samples $N^*$", "operations": "operations of training"}
+DRAWN = {"samples": "samples $N^*$", "operations": "operations of training"}
 
 
 def draw(samples: Results, cost: Results) -> tuple[Figure, list[dict]]:
-    found = {"samples": samples, "operations": cost.select(quantity="flops")}
+    known = predicted_samples(samples)
+    found = {
+        "samples": [{**row, "predicted": known.get(place_of(row))} for row in samples.rows],
+        "operations": cost.select(quantity="flops").rows,
+        "steps": cost.select(quantity="n_steps").rows,
+    }
+    table = [entry(quantity, row, rows) for quantity, rows in found.items() for row in rows]
     figure = Figure(figsize=(14, 6.6), layout="constrained")
     axes = figure.subplots(2, len(WAYS), sharey="row", sharex="col")
-    table = []
-    known = predicted_samples(samples)
-    for line, (quantity, results) in zip(axes, found.items(), strict=True):
+    for line, (quantity, label) in zip(axes, DRAWN.items(), strict=True):
         for ax, way in zip(line, WAYS, strict=True):
-            rows = [
-                {**row, "predicted": known.get(place_of(row)) if results is samples else None}
-                for row in results.rows
-                if row["way"] == way
-            ]
-            table += [entry(quantity, row, rows) for row in rows]
-            if rows:
+            if rows := [row for row in found[quantity] if row["way"] == way]:
                 draw_panel(ax, way, rows)
-        line[0].set_ylabel(f"{QUANTITIES[quantity]} to {EPSILON:.0%}")
+        line[0].set_ylabel(f"{label} to {EPSILON:.0%}")
     for upper, lower, (way, label) in zip(*axes, WAYS.items(), strict=True):
         has_both = any(row["way"] == way for row in cost.rows)
         (lower if has_both else upper).set_xlabel(label)
         upper.tick_params(labelbottom=not has_both)
         lower.set_visible(has_both)
-    free = figure.add_subplot(axes[1, -1].get_gridspec()[1, 2:])
-    free.axis("off")
-    for label, colour, marker in ARMS.values():
-        free.plot([], [], color=colour, marker=marker, linestyle="none", label=label)
-    free.plot([], [], color="k", lw=1, label="simulated")
-    free.plot([], [], "k--", lw=1.5, label="predicted, nothing fitted (dense, separate)")
-    free.legend(loc="center", frameon=False, title="network")
+    add_legend(figure.add_subplot(axes[1, -1].get_gridspec()[1, 3:]))
     data, n_train = samples.setting()["data"], cost.rows[0]["n_train"]
     headline(
         figure,
@@ -79,6 +71,15 @@ def draw(samples: Results, cost: Results) -> tuple[Figure, list[dict]]:
         f"{open_ends(table)}",
     )
     return figure, table
+
+
+def add_legend(free: Axes) -> None:
+    free.axis("off")
+    for label, colour, marker in ARMS.values():
+        free.plot([], [], color=colour, marker=marker, linestyle="none", label=label)
+    free.plot([], [], color="k", lw=1, label="simulated")
+    free.plot([], [], "k--", lw=1.5, label="predicted, nothing fitted (dense, separate)")
+    free.legend(loc="center", frameon=False, title="network")
 
 
 def place_of(row: dict) -> tuple[str, float, str]:
@@ -117,7 +118,7 @@ def draw_panel(ax: Axes, way: str, rows: list[dict]) -> None:
         plot_intervals(points, ax, x="place", label="", colour=colour, marker=marker)
         known = [row for row in points if np.isfinite(row["value"])]
         ax.plot([r["place"] for r in known], [r["value"] for r in known], color=colour, lw=1)
-        theory = [row for row in points if row["predicted"] is not None]
+        theory = [row for row in points if row.get("predicted") is not None]
         ax.plot([r["place"] for r in theory], [r["predicted"] for r in theory], color=colour,
                 lw=1.5, linestyle="--", zorder=5)  # fmt: skip
     ax.set_xticks(list(places.values()), [f"{value:g}" for value in places], fontsize=8)
@@ -133,7 +134,7 @@ def entry(quantity: str, row: dict, rows: list[dict]) -> dict:
         "way": row["way"].replace(" ", "_"), "hardness": row["hardness"], "arm": row["arm"],
         "quantity": quantity, "epsilon": EPSILON,
         **{name: row[name] for name in ("value", "low", "high", "censored", "n_runs")},
-        "predicted": row["predicted"],
-        "ratio": row["predicted"] and row["predicted"] / row["value"],
+        "predicted": (known := row.get("predicted")),
+        "ratio": known and known / row["value"],
         "saving": saved.value, "saving_low": saved.low, "saving_high": saved.high,
     }  # fmt: skip
