@@ -38,6 +38,7 @@ LINE = re.compile(r"^ *(\S.*?) = (.*(?:\n +\S.*)*)$", re.MULTILINE)
 PIPES = re.compile(r"^(?: *\|.*\|\n?)+", re.MULTILINE)
 OTHER_TABLES = {
     "mnist": MNIST / "digit_accuracy.csv",
+    "mnist_predictions": MNIST / "digit_predictions.csv",
     "speed": SPEED,
     "costs": ROOT / "figures" / "theory" / "costs.csv",
 }

@@ -137,16 +137,26 @@ def test_a_written_page_is_the_same(tmp_path, capsys):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to whole consoles")
 def test_ctrl_c_stops_it():
-    command = [sys.executable, "-m", "moe_theory", "explore", "--no-browser"]
+    """Also where the tests run in the background of a shell, which ignores Ctrl-C."""
+    served = (
+        "import signal, sys\n"
+        "from moe_theory.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.exit(main(['explore', '--no-browser']))\n"
+    )
+    command = [sys.executable, "-c", served]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
-        said = server.stdout.readline()
-        address = re.match(r"http://127\.0\.0\.1:\d+/", said)
-        assert address, said
-        with urllib.request.urlopen(address[0]) as answer:
-            assert answer.status == 200
-        time.sleep(0.2)
-        server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=10) == 0
+        try:
+            said = server.stdout.readline()
+            address = re.match(r"http://127\.0\.0\.1:\d+/", said)
+            assert address, said
+            with urllib.request.urlopen(address[0]) as answer:
+                assert answer.status == 200
+            time.sleep(0.2)
+            server.send_signal(signal.SIGINT)
+            assert server.wait(timeout=10) == 0
+        finally:
+            server.kill()
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(address, capsys):
