@@ -11,6 +11,7 @@ from typing import Any
 
 from moe_theory._arguments import check_network
 from moe_theory._display import table
+from moe_theory._paths import PathLike, expanded
 from moe_theory._validation import instance, integer, reject
 from moe_theory.bounds.bound import ARCHITECTURES, TITLES
 from moe_theory.bounds.clusters import cluster_bounds
@@ -272,7 +273,7 @@ TABLES = {
 }
 
 
-def write_tables(folder: str | Path) -> list[Path]:
+def write_tables(folder: PathLike) -> list[Path]:
     """Write every table as Markdown, LaTeX and CSV; return the files.
 
     Examples
@@ -281,8 +282,7 @@ def write_tables(folder: str | Path) -> list[Path]:
     >>> sorted(path.name for path in write_tables(tempfile.mkdtemp()))[:3]
     ['clusters.csv', 'clusters.md', 'clusters.tex']
     """
-    instance("folder", folder, (str, Path), "a path")
-    target = Path(folder)
+    target = expanded(folder, "folder")
     target.mkdir(parents=True, exist_ok=True)
     written = []
     for name, make in TABLES.items():

@@ -15,6 +15,7 @@ from moe_theory._random import stream
 from moe_theory._validation import integer, real, real_array, reject, wrong_object
 
 Array = NDArray[np.float64]
+MOST_RESAMPLES = 10**6
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,7 @@ def crossing(
         drawn,
         real("epsilon", epsilon),
         confidence=real("confidence", confidence, 0, 1, open_low=True, open_high=True),
-        n_resamples=integer("n_resamples", n_resamples, 1),
+        n_resamples=integer("n_resamples", n_resamples, 1, MOST_RESAMPLES),
         rng=stream(seed, "bootstrap"),
     )
 

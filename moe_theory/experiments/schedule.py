@@ -108,6 +108,8 @@ def run_jobs(
 def _run_all(
     trial: Trial, jobs: list[Job], n_workers: int | None, batch_size: int | None
 ) -> Generator[Batch, None, None]:
+    if n_workers is not None:  # joblib takes no billion
+        n_workers = min(integer("n_workers", n_workers, 1), 1 + len(jobs))
     n_jobs = count_workers(n_workers)
     how: dict[str, Any] = {"n_jobs": n_jobs, "prefer": "threads", "batch_size": 1}
     backend, _ = get_active_backend(prefer="threads")

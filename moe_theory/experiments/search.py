@@ -10,9 +10,11 @@ from typing import Literal
 import numpy as np
 
 from moe_theory._arithmetic import exp, log
+from moe_theory._memory import check_fits
 from moe_theory._random import stream
 from moe_theory._validation import integer, real, reject, set_fields
-from moe_theory.experiments.crossing import Array, Crossing, sample_crossing
+from moe_theory.experiments.crossing import MOST_RESAMPLES, Array, Crossing, sample_crossing
+from moe_theory.experiments.store import ROW_BYTES
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Search:
                 raise reject(name, value, "even")
         n_draws = integer("n_draws", self.n_draws, 2)
         min_draws = integer("min_draws", self.min_draws, n_draws)
+        for name, value in (("n_draws", n_draws), ("min_draws", min_draws)):
+            check_fits(name, value, value * ROW_BYTES, "a table of them")
         set_fields(
             self,
             n_min=n_min,
@@ -84,7 +88,7 @@ class Search:
             max_runs=integer("max_runs", self.max_runs, n_draws),
             precision=real("precision", self.precision, 0, 1, open_low=True),
             confidence=real("confidence", self.confidence, 0, 1, open_low=True, open_high=True),
-            n_resamples=integer("n_resamples", self.n_resamples, 100),
+            n_resamples=integer("n_resamples", self.n_resamples, 100, MOST_RESAMPLES),
         )
 
     def sizes(self) -> list[int]:

@@ -19,6 +19,8 @@ from moe_theory.experiments.lines import Lines, encode, is_foreign, read_lines
 __all__ = ["Row", "RowStore", "Salvage", "StoreError", "difference", "read_store", "salvage"]
 
 Row = dict[str, Any]
+# Bytes of a row in memory, and of its job.
+ROW_BYTES = 1000
 # Fields of a line that are not of its row.
 OWN = ("_store", "_made", "_crc32")
 NOTHING = object()

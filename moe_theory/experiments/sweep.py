@@ -14,10 +14,8 @@ from moe_theory.experiments.describe import describe_settings
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.runner import Runner, label_names, level, row_key
 from moe_theory.experiments.settings import Setting, settings_of
+from moe_theory.experiments.store import ROW_BYTES
 from moe_theory.experiments.trial import Measure, Trial, measurements
-
-# Bytes of a row and of its job.
-ROW = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +65,7 @@ class Sweep:
         if not settings:
             raise reject("settings", settings, "at least one")
         n_draws = integer("n_draws", self.n_draws, 1)
-        check_fits("n_draws", n_draws, n_draws * len(settings) * ROW, "the table")
+        check_fits("n_draws", n_draws, n_draws * len(settings) * ROW_BYTES, "the table")
         set_fields(self, settings=settings, n_draws=n_draws)
         self.trial()
         key, seen = row_key(label_names(settings)), set()

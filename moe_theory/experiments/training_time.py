@@ -13,7 +13,12 @@ import numpy as np
 from moe_theory._random import stream
 from moe_theory._validation import integer, real, reject, set_fields
 from moe_theory.data import DataModel
-from moe_theory.experiments.crossing import Array, expanded_interval, resampled_means
+from moe_theory.experiments.crossing import (
+    MOST_RESAMPLES,
+    Array,
+    expanded_interval,
+    resampled_means,
+)
 from moe_theory.experiments.describe import describe
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.runner import level
@@ -91,7 +96,7 @@ class TrainingStudy:
             epsilon=_levels(self.epsilon),
             n_draws=integer("n_draws", self.n_draws, 2),
             confidence=real("confidence", self.confidence, 0, 1, open_low=True, open_high=True),
-            n_resamples=integer("n_resamples", self.n_resamples, 100),
+            n_resamples=integer("n_resamples", self.n_resamples, 100, MOST_RESAMPLES),
         )
         for setting in self.sweep().settings:
             if setting.sgd.record is None:

@@ -104,5 +104,7 @@ def cell_places(values: list[Any], at: NDArray[np.float64]) -> NDArray[np.float6
         raise reject("values", float(known.min()), "positive everywhere")
     if not isinstance(at, np.ndarray) or at.dtype.kind not in "iuf":
         raise wrong_object("at", at, "an array of numbers")
+    if (wrong := at[at <= 0]).size:
+        raise reject("at", float(wrong[0]), "positive, infinite or NaN everywhere")
     places: NDArray[np.float64] = np.interp(np.log(at), np.log(known), np.arange(len(known)))
     return places

@@ -13,6 +13,7 @@ import numpy as np
 
 from moe_theory._arguments import NETWORKS, is_law
 from moe_theory._cores import n_cores
+from moe_theory._memory import check_fits
 from moe_theory._progress import progress_bar
 from moe_theory._random import Seed, seed_sequence
 from moe_theory._stopping import heeding, stop_if_asked
@@ -25,6 +26,8 @@ from moe_theory.training.sgd import SGD
 
 T = TypeVar("T")
 Replica = tuple[Model, SGD, Seed]
+# Bytes of a seed, and of a replica and its result, at least.
+SEED_BYTES = 1000
 
 
 class TrainOptions(TypedDict, total=False):
@@ -136,7 +139,8 @@ def train_many(
     >>> len(errors)
     20
     """
-    settings, own_seeds = _pair(model, sgd), _seeds(seeds)
+    settings = _pair(model, sgd)
+    own_seeds = _seeds(seeds, len(settings))
     if reduce is not None and not callable(reduce):
         raise wrong_object("reduce", reduce, "a function of a TrainingRun, or None")
     draw = _sampler(data, n_train, n_test, test)
@@ -182,7 +186,7 @@ def _listed(argument: str, given: Any, kind: Any, wanted: str) -> list[Any]:
     return list(given)
 
 
-def _seeds(seeds: Iterable[Seed]) -> list[Seed]:
+def _seeds(seeds: Iterable[Seed], n_settings: int) -> list[Seed]:
     """Return the seeds as a list, since a generator gives them but once."""
     flat = not isinstance(seeds, np.ndarray) or seeds.ndim == 1
     if (
@@ -191,6 +195,9 @@ def _seeds(seeds: Iterable[Seed]) -> list[Seed]:
         or not flat
     ):
         raise wrong_object("seeds", seeds, "a sequence of seeds, such as range(5)")
+    if isinstance(seeds, range):  # its length may be too large for `len`
+        count = max(0, -((seeds.start - seeds.stop) // seeds.step))
+        check_fits("seeds", seeds, count * n_settings * SEED_BYTES, "a list of the replicas")
     listed = list(seeds)
     for place, seed in enumerate(listed):
         try:

@@ -267,5 +267,8 @@ def _record(value: object) -> int | tuple[int, ...] | None:
     if value is None:
         return None
     if isinstance(value, list | tuple | range) or (isinstance(value, np.ndarray) and value.ndim):
+        # The length of a range may be too large for `len`.
+        if len(value[: MOST_RECORDS + 1]) > MOST_RECORDS:
+            raise ValueError(f"record must be at most {MOST_RECORDS} steps; got more")
         return tuple(sorted({integer("record", step, 0) for step in value}))
     return integer("record", value, 1)

@@ -131,6 +131,15 @@ def test_shapes_and_arrays_of_other_libraries(images, options):
     np.testing.assert_array_equal(model.sample(20, 0).patches(), plain.patches())
 
 
+def test_data_frames():
+    """As OpenML and csv files give them: one row for each image, one column for each pixel."""
+    pandas = pytest.importorskip("pandas")
+    frame, labels = pandas.DataFrame(BYTES.reshape(40, 12)), pandas.Series(LABELS)
+    model = DigitPatches.from_arrays(frame, labels, image_shape=(3, 4))
+    plain = DigitPatches.from_arrays(BYTES, LABELS).sample(20, 0)
+    np.testing.assert_array_equal(model.sample(20, 0).patches(), plain.patches())
+
+
 @pytest.mark.parametrize(
     ("images", "image_shape", "message"),
     [

@@ -75,7 +75,7 @@ def test_rows_do_not_depend_on_the_other_settings():
     assert len(some.rows) == 2 * len(whole.settings[::-3])
 
 
-@pytest.mark.parametrize("n_workers", [1, 2, 4])
+@pytest.mark.parametrize("n_workers", [1, 2, 4, 10**9])
 @pytest.mark.parametrize("batch_size", [None, 1, 7, 1000])
 def test_workers_and_batches_leave_no_trace(n_workers, batch_size):
     rows = tiny_sweep(4).run(progress=False, n_workers=n_workers, batch_size=batch_size).rows

@@ -176,6 +176,11 @@ def test_operations_to_what_the_dense_network_reaches():
         ({"confidence": 1.0}, "confidence must be"),
         ({"n_draws": 1}, "n_draws must be an integer >= 2"),
         ({"n_draws": 50, "min_draws": 40}, "min_draws must be an integer >= 50"),
+        *(
+            (dict.fromkeys((*names, "max_draws", "max_runs"), 10**9), f"{names[0]} must be .* fits")
+            for names in (("n_draws", "min_draws"), ("min_draws",))
+        ),
+        ({"n_resamples": 10**9}, "n_resamples must be an integer in"),
     ],
 )
 def test_bad_searches(changes, message):

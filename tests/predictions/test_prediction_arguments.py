@@ -62,6 +62,20 @@ def test_more_samples_than_fit_are_refused_at_once(name, n_train):
     assert time.process_time() - started < 0.5
 
 
+@pytest.mark.parametrize(
+    "model", [DenseCNN(40, init_std=0.01), SEPARATE], ids=["dense", "separate"]
+)
+def test_a_thousand_samples_of_trained_networks_take_seconds(model):
+    """They took 85 s, and four times as many sixteen times as long."""
+    seconds = {}
+    for n_train in (500, 1000, 4000):
+        started = time.process_time()
+        p.trained_error(PATTERNS, model, LONG, n_train)
+        seconds[n_train] = time.process_time() - started
+    assert seconds[1000] < 10
+    assert seconds[4000] < 8 * seconds[1000]
+
+
 def test_a_million_samples_of_trained_networks_are_refused_at_once():
     """They were drawn for a minute, and then did not fit."""
     for n, size in ((64, 256), (16, 64)):
@@ -95,6 +109,7 @@ def test_a_million_samples_of_trained_networks_are_refused_at_once():
             "n_train must be at most",
         ),
         (lambda: p.ranked_success(10**9, 10**8, 0.1, 0.1), "n_patches must be at most"),
+        (lambda: p.place_success(10**9, 2, 0.1), "n_patches must be at most"),
     ],
 )
 def test_other_sizes_that_do_not_fit(ask, message):

@@ -71,6 +71,9 @@ def test_bad_input():
         train_many(MODELS, PATTERNS, sgd, [0], n_train=5, n_test=5, test=data)
     with pytest.raises(ValueError, match="n_workers must be an integer >= 1; got -1"):
         train_many(MODELS, data, sgd, [0], n_workers=-1)
+    for seeds in (range(10**9), range(0, -(10**25), -3)):
+        with pytest.raises(ValueError, match="seeds must be such that a list of the replicas fits"):
+            train_many(MODELS, data, sgd, seeds)
     with pytest.raises(ValueError, match="n_routed must be at most"):
         train_many(JointMoE(2, 4, 9), data, sgd, range(50))
 

@@ -76,6 +76,7 @@ def trained_routers(model: SeparateMoE, data: PatchData, sgd: SGD, initial: Weig
 
 
 @typed
+@single_blas_thread()
 def expected_router_gradient(patterns: PatchPatterns, n_train: int) -> Array:
     """Return the mean over samples of ĝ = (1/N) Σ_i y_i Σ_j x_i⁽ʲ⁾.
 

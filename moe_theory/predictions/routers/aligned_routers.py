@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from moe_theory._blas import single_blas_thread
 from moe_theory._typed import typed
 from moe_theory._validation import integer, real
 from moe_theory.data.patterns import PatchPatterns
@@ -35,6 +36,7 @@ class AlignedSuccess:
 
 
 @typed
+@single_blas_thread()
 def aligned_success(patterns: PatchPatterns, n_routed: int) -> AlignedSuccess:
     """Return how often a router along o₁ − o₂ (o₂ − o₁) has o₁ (o₂) among its top l.
 
@@ -77,6 +79,7 @@ def aligned_success(patterns: PatchPatterns, n_routed: int) -> AlignedSuccess:
 
 
 @typed
+@single_blas_thread()
 def certain_n_routed(patterns: PatchPatterns, certainty: float) -> int:
     """Return the least l at which the worst success of both classes is at least ``certainty``.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from moe_theory._blas import single_blas_thread
 from moe_theory._typed import typed
 from moe_theory._validation import integer, real
 from moe_theory.predictions.token_choice.checks import expert_array, share_array
@@ -31,6 +32,7 @@ class ScoreForces(NamedTuple):
 
 
 @typed
+@single_blas_thread()
 def score_forces(gates: ArrayLike, values: ArrayLike, load: ArrayLike, slope: float) -> ScoreForces:
     """Return how data loss and balance loss move the scores of a pattern at every expert.
 
@@ -81,6 +83,7 @@ def score_forces(gates: ArrayLike, values: ArrayLike, load: ArrayLike, slope: fl
 
 
 @typed
+@single_blas_thread()
 def balance_threshold(
     gates: ArrayLike, values: ArrayLike, load: ArrayLike, slope: float, expert: int
 ) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, sparse
 
+from moe_theory._blas import single_blas_thread
 from moe_theory._typed import typed
 from moe_theory._validation import integer, read_only, real, reject
 from moe_theory.predictions.token_choice.checks import affinity_array, share_array
@@ -141,6 +142,7 @@ class BiasCycle:
 
 
 @typed
+@single_blas_thread()
 def bias_cycle(affinities: ArrayLike, shares: ArrayLike, bias_rate: float) -> BiasCycle:
     """Return how the loss-free bias of two experts ends, and after how many steps.
 

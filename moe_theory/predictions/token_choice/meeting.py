@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from moe_theory._blas import single_blas_thread
 from moe_theory._typed import typed
 from moe_theory._validation import integer, real
 from moe_theory.predictions.token_choice.noisy_choice import normal_nodes
@@ -55,6 +56,7 @@ def meeting_chance(n_experts: int, n_chosen: int = 1) -> float:
 
 
 @typed
+@single_blas_thread()
 def shared_experts(n_experts: int, n_chosen: int = 1, correlation: float = 0.0) -> float:
     """Return how many experts are chosen in the mean by both of two patterns or visits.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from moe_theory._blas import single_blas_thread
 from moe_theory._typed import typed
 from moe_theory._validation import choice, integer, read_only, real, reject
 from moe_theory.predictions.token_choice.checks import expert_array
@@ -21,6 +22,7 @@ FARTHEST_APART = 1e12
 
 
 @typed
+@single_blas_thread()
 def choice_chances(
     scores: ArrayLike,
     noise: Literal["gaussian", "uniform"],

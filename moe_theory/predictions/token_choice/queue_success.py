@@ -48,7 +48,10 @@ def place_success(n_patches: int, capacity: int, q: float) -> float:
     0.4959
     """
     n, capacity, q = _checked(n_patches, capacity, q)
-    return float(stats.binom.cdf(capacity - 1, np.arange(n), q).mean()) if capacity < n else 1.0
+    if capacity >= n:
+        return 1.0
+    check_numbers_fit("n_patches", n, n)
+    return float(stats.binom.cdf(capacity - 1, np.arange(n), q).mean())
 
 
 @typed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from moe_theory._blas import single_blas_thread
 from moe_theory._typed import typed
 from moe_theory._validation import integer, reject
 from moe_theory.data.patterns import PatchPatterns
@@ -14,6 +15,7 @@ from moe_theory.predictions.token_choice.queue_success import place_success, ran
 
 
 @typed
+@single_blas_thread()
 def untrained_token_success(patterns: PatchPatterns, model: TokenChoiceMoE) -> float:
     """Return the mean over Gaussian routers of the success at an expert that the patch chooses.
 
@@ -67,6 +69,7 @@ def untrained_token_success(patterns: PatchPatterns, model: TokenChoiceMoE) -> f
 
 
 @typed
+@single_blas_thread()
 def untrained_expert_success(patterns: PatchPatterns, n_experts: int, n_routed: int) -> float:
     """Return the mean over Gaussian routers of the success at the best of k experts that choose.
 
