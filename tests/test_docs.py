@@ -81,7 +81,10 @@ def test_the_gallery_has_every_figure_with_sentence_target_and_table(tmp_path):
         assert "shown on [" in part, f"no page shows {name}"
         for ending in ("png", "csv", "json"):
             assert f"../figures/full/{name}.{ending}" in part
-    assert sum("on MNIST" in part for part in parts) == 2
+    on_mnist = [path.stem for path in (ROOT / "figures" / "mnist" / "quick").glob("*.png")]
+    assert [n for n, part in zip(names, parts, strict=True) if "on MNIST" in part] == sorted(
+        on_mnist
+    )
 
 
 def test_every_finding_of_the_results_names_a_figure():
