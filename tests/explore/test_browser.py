@@ -145,6 +145,44 @@ def test_simulated_points_stand_where_tables_have_them(watched):
     assert "operations" in watched.text("answer")
 
 
+LABELS = """(svg) => {
+  const { width, height } = svg.viewBox.baseVal;
+  const texts = [...svg.querySelectorAll(".axes text:not(.label)")];
+  const inside = texts.every((text) => {
+    const { x, y, width: wide, height: tall } = text.getBBox();
+    return x >= 0 && y >= 0 && x + wide <= width && y + tall <= height;
+  });
+  return [inside, texts.map((text) => text.textContent)];
+}"""
+
+
+@pytest.mark.parametrize("chosen", ["n=128&p=256", "n=117&p=900", "n=16&p=32&epsilon=0.2&k=any"])
+def test_labels_of_axes_are_whole_and_differ(watched, chosen):
+    watched.page.evaluate("(hash) => { window.location.hash = hash; }", chosen)
+    watched.wait_for('[data-shown="n"]', chosen[2:].partition("&")[0])
+    watched.settle()
+    for part in ("samples", "flops"):
+        inside, labels = watched.page.locator(f'[data-part="{part}"] svg').evaluate(LABELS)
+        assert inside
+        upright = labels[: labels.index("1")]  # those of y come first; l begins with 1
+        assert len(set(upright)) == len(upright) > 1
+
+
+def test_the_reason_says_what_the_numbers_do(watched):
+    """A larger l than the chosen one may need more samples, or fewer."""
+    watched.page.select_option('[data-choice="l"]', "8")
+    watched.settle()
+    said = watched.text("answer")
+    assert re.search(r"^Best at l = 8: joint training", said)
+    values = re.search(r"N\* is (\d+) at l = 2 and (\d+) at l = 8; it is (\d+) at l = 32", said)
+    assert values, said
+    few, _, many = map(int, values.groups())
+    options = advise(patterns_of(64, 256), 0.05).options
+    for l, shown in ((2, few), (32, many)):
+        (known,) = [o for o in options if (o.arm, o.n_routed, o.n_experts) == ("joint", l, 8)]
+        assert shown == pytest.approx(known.samples, rel=0.06)
+
+
 def test_a_click_on_the_map_moves_the_choice(watched):
     watched.page.locator('[data-part="map-settings"] .cell').first.click()
     watched.settle()

@@ -116,7 +116,7 @@
       role: "img",
       "aria-label": summary(goal, state, shown, best),
     });
-    const x = logScale(0.9, state.n * 1.1, 62, WIDTH - 12);
+    const x = logScale(0.9, state.n * 1.1, 62, WIDTH - 24);
     const y = logScale(...range(shown, points, goal), HEIGHT - 48, 14);
     const ticks = [1, 2, 4, 8, 16, 32, 64, 128].filter((l) => l < state.n / 1.3);
     const inside = axes(svg, x, y, {

@@ -66,10 +66,11 @@
     return (Math.abs(text) >= 1000 ? text.toLocaleString("en") : String(text)).replace("-", "−");
   }
 
-  const tickText = (tick) =>
-    tick >= 1e5 || tick < 1e-3
-      ? `10${raised(Math.round(Math.log10(tick)))}`
-      : String(Number(tick.toPrecision(2)));
+  function tickText(tick) {
+    if (tick < 1e5 && tick >= 1e-3) return String(Number(tick.toPrecision(2)));
+    const [mantissa, power] = tick.toExponential(0).split("e");
+    return `${mantissa === "1" ? "" : `${mantissa}·`}10${raised(Number(power))}`;
+  }
 
   // The frame of a panel with ticks, grid and titles; returns the group to draw in.
   function axes(svg, x, y, { xTicks, yTicks, xLabel, yLabel, xText = String, yText = tickText }) {

@@ -78,7 +78,12 @@
     part("simulated-note").textContent = note();
     part("bounds").replaceChildren(...moe.words.bounds(state, all));
     part("table").replaceChildren(
-      moe.words.table(state, all, best, "All networks, best first: predicted [interval]"),
+      moe.words.table(
+        state,
+        all,
+        best,
+        "All networks that are predicted to reach ε, best first: predicted [interval]; bold: the best that you allow; ratios are of numbers before rounding",
+      ),
     );
     part("map-samples").replaceChildren(moe.maps.overSamples(state));
     part("map-samples-legend").replaceChildren(moe.maps.samplesLegend());
@@ -93,10 +98,10 @@
     const ratio = state.p / state.n;
     const tabulated = data.sizes.includes(state.n) && data.ratios.includes(ratio);
     const how = tabulated
-      ? "Predictions of this setting are tabulated; N* is read off between the N of the table."
-      : "Predictions are interpolated, in logarithms, between the settings of the table around this one.";
+      ? "Predictions of this setting are tabulated; N* is read off between the N of the table, so that it need not be whole."
+      : "Predictions are interpolated, in logarithms, between the settings of the table around this one, so that N* need not be whole.";
     const seen = points.length
-      ? `${points.length} networks were simulated at exactly this setting${points.some((one) => one.flops) ? "" : "; their operations at N* were not kept"}.`
+      ? `${points.length === 1 ? "One network was" : `${points.length} networks were`} simulated at exactly this setting${points.some((one) => one.flops) ? "" : "; operations at N* were not kept"}.`
       : "No network was simulated at exactly this setting.";
     return `${how} ${seen}`;
   }
@@ -108,7 +113,7 @@
     control("epsilon").value = 100 * state.epsilon;
     root.querySelector('[data-shown="n"]').textContent = state.n;
     root.querySelector('[data-shown="p"]').textContent =
-      `${state.p} (p/n = ${number(state.p / state.n, 3)})`;
+      `${state.p} (p/n = ${number(state.p / state.n, 3)} in [${LOW}, ${HIGH}])`;
     root.querySelector('[data-shown="epsilon"]').textContent = `${number(100 * state.epsilon)} %`;
     control("epsilon").setAttribute("aria-valuetext", `${number(100 * state.epsilon)} percent`);
     const preset = control("preset");

@@ -19,11 +19,13 @@
   const times = (ratio) =>
     ratio >= 1 ? `${number(ratio)} times fewer` : `${number(1 / ratio)} times more`;
 
+  const chosenAt = ({ l }) => (l === "best" ? "" : unbroken(` at l = ${l}`));
+
   function answer(state, considered, all) {
     const [best] = considered;
     const dense = all.find(({ arm }) => arm === "dense");
     const { goal } = state;
-    const lead = html("p", { class: "answer" }, html("strong", {}, `Best: ${called(best)}.`));
+    const lead = html("p", { class: "answer" }, html("strong", {}, `Best${chosenAt(state)}: ${called(best)}.`));
     const amount = `${interval(...best[goal])} ${WHAT[goal]}`;
     if (best === dense) {
       lead.append(` It needs ${amount}; no MoE that you allow needs fewer.`);
@@ -57,9 +59,9 @@
       const worse = last.l > best.l ? `: N* is ${at(best)}, and ${at(last)}` : "";
       return `Why: an expert sees only ${best.l} of ${state.n} patches, so that few accidents of irrelevant patterns are left to learn. Frozen routers that let more through let those accidents through, too${worse}.`;
     }
-    const falls = first.l < best.l ? `: N* falls from ${at(first)} to ${at(best)}` : "";
-    const rises = last.l > best.l ? `, then rises to ${at(last)}` : "";
-    return `Why: gates weigh the patches that an expert receives, so that a large l costs no samples, and spares those that routers waste which start at random${falls}${rises}.`;
+    const along = first.l < best.l ? `: N* is ${at(first)} and ${at(best)}` : "";
+    const further = last.l > best.l ? `; it is ${at(last)}` : ", the largest l that is tabulated";
+    return `Why: gates give patches that tell nothing little weight, so that a large l costs no samples; and the larger l, the fewer routers, which start at random, miss the patch that tells the label${along}${further}.`;
   }
 
   function whyOperations(state, best, dense) {
@@ -80,13 +82,14 @@
     const more = close.length > 3 ? `, and ${close.length - 3} more` : "";
     const width = Math.round(100 * (Math.exp(moe.data.offBy[goal][best.arm]) - 1));
     const claim = `Of predictions for ${TITLES[best.arm]}, 95 % were within ${width} % of simulation.`;
-    if (!close.length) return `${claim} No other network comes that close.`;
+    if (!close.length) return `${claim} No other network that you allow comes that close.`;
     return `${claim} As good, as far as predictions tell: ${names.join("; ")}${more}.`;
   }
 
   function bounds(state, all) {
     const { goal } = state;
-    const list = html("ul");
+    const dense = `Dense: of the order of ${moe.data.boundTexts[goal].dense} suffice.`;
+    const list = html("ul", {}, html("li", {}, dense));
     for (const { name, own } of families(all)) {
       const [first] = own;
       if (
@@ -107,7 +110,7 @@
       );
     }
     const chosen = [...all].sort((a, b) => bound(state, a) - bound(state, b))[0];
-    const text = `By the bounds alone one would take ${called(chosen)}, with ${number(promised(state, chosen))} times fewer ${WHAT[goal]} than the dense network; predicted are ${times(chosen.saving)}. Bounds are amounts that suffice, up to constants that are not published: they give no N, only growth, and needing less contradicts nothing.`;
+    const text = `By the bounds alone, were their constants equal, one would take ${called(chosen)}, with ${number(promised(state, chosen))} times fewer ${WHAT[goal]} than the dense network; predicted are ${times(chosen.saving)}. Bounds are amounts that suffice, up to constants that are not published: they give no N, only growth, and needing less contradicts nothing.`;
     return [list, html("p", {}, text)];
   }
 
