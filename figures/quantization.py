@@ -64,8 +64,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
     legend_below(figure, ncols=3, size=9)
     headline(
         figure,
-        "Where experts choose, more bits for experts whose routers changed least cost most; P26's "
-        "lift, which turns this order round, mends it",
+        "Bits to the smallest change of routers cost most where experts choose; P26's lift, which "
+        "turns this order round, mends it",
         f"digits, rare features with $\\alpha$ = {alpha:g}; 16 experts of 3 or 1 bits by GPTQ; "
         f"mean and 95 % interval over {n_draws(results)} draws; $\\Delta_s$: change of a router's "
         "norm; P26: Chowdhury et al. (2026)",
