@@ -4,6 +4,8 @@ No prediction has a free parameter, and no setting that was drawn is left out. T
 errors at given N, too.
 """
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,9 +14,11 @@ from matplotlib.patches import Patch
 
 from moe_theory import Results
 from moe_theory.experiments import agreement, ratio_width, size_thresholds, student_interval
+from moe_theory.experiments.scripts import load_script
 from moe_theory.plotting import headline, number_ticks
 
 SIMULATION = "../simulations/gram_predictions.py"
+SIM = load_script(Path(__file__).parent / SIMULATION, ("MOST_STEPS",))
 PREDICTED = ("predicted", "ratio", "wide", "steps_ratio", "ratio_low", "ratio_high")
 LABELS = (
     "number", "domain", "arm", "target", "n_patches", "n_irrelevant", "n_routed", "n_hidden",
@@ -29,8 +33,6 @@ TITLES = {
 }
 MARKERS = {"dense": "o", "separate": "s"}
 ACCURACY = 0.15
-# Steps that a training is given.
-MOST_STEPS = 40_000
 # Random training sets come in so many groups, from which the spread of a prediction is taken.
 N_GROUPS = 8
 VERDICTS = {
@@ -60,19 +62,18 @@ def error_rows(results: Results) -> list[dict]:
     rows = []
     for n_train in sorted({row["n_train"] for row in results.rows}):
         here = results.select(n_train=n_train).rows
-        errors = np.array([row["test_error"] for row in here])
-        simulated, se = float(errors.mean()), float(errors.std(ddof=1)) / len(errors) ** 0.5
-        low, high = map(float, student_interval(simulated, se, len(errors)))
+        simulated, std, count = results.mean_std("test_error", n_train=n_train)
+        low, high = map(float, student_interval(simulated, std / count**0.5, count))
         known = here[0]["predicted"]
         wide = np.hypot(high - simulated, here[0]["predicted_high"] - known)
         steps = float(np.mean([row["steps"] for row in here]))
         rows.append(judged({
             **{name: here[0][name] for name in LABELS}, "quantity": "error", "n_train": n_train,
-            "n_draws": len(errors), "simulated": simulated, "simulated_low": low,
+            "n_draws": count, "simulated": simulated, "simulated_low": low,
             "simulated_high": high, "predicted": known, "ratio": known / max(simulated, 1e-9),
             "wide": float(wide) / max(simulated, 1e-9),
             "steps_ratio": here[0]["predicted_steps"] / steps,
-            "stuck": sum(row["steps"] >= MOST_STEPS for row in here),
+            "stuck": sum(row["steps"] >= SIM.MOST_STEPS for row in here),
         }))  # fmt: skip
     return rows
 

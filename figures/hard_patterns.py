@@ -11,15 +11,15 @@ from joblib import Parallel, delayed
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from moe_theory import Results, Setting
+from moe_theory import SGD, DenseCNN, PatchPatterns, Results, SeparateMoE
 from moe_theory.experiments import ratio
 from moe_theory.experiments.scripts import load_script
 from moe_theory.plotting import headline, open_ends, plot_intervals
 from moe_theory.predictions import trained_samples_to
 
 SIMULATION = ("../simulations/hard_patterns.py", "../simulations/hard_patterns_cost.py")
-SIM = load_script(Path(__file__).parent / SIMULATION[0], ("families",))
-EPSILON = 0.05
+SIM = load_script(Path(__file__).parent / SIMULATION[0], ("EPSILON", "families"))
+EPSILON = SIM.EPSILON
 PREDICTED = ("predicted", "ratio")
 MOST_STEPS = 40_000
 # Predictions know no spread, and what they predict counts the larger class more.
@@ -89,22 +89,25 @@ def place_of(row: dict) -> tuple[str, float, str]:
 def predicted_samples(samples: Results) -> dict[tuple[str, float, str], float]:
     """Return the predicted N* of what was simulated and reached, where predictions hold."""
     reached = {place_of(row) for row in samples.rows if not row["censored"]}
-    settings = {place_of(setting.labels): setting for setting in SIM.families(quick=False)}
-    asked = [
-        at for at in settings
-        if at in reached and at[0] in PREDICTED_WAYS and at[2] in PREDICTED_ARMS
-    ]  # fmt: skip
-    known = Parallel(n_jobs=-1)(delayed(predict)(settings[at]) for at in asked)
-    return dict(zip(asked, known, strict=True))
+    asked = {}
+    for setting in SIM.families(quick=False):
+        at = place_of(setting.labels)
+        if at in reached and at[0] in PREDICTED_WAYS and at[2] in PREDICTED_ARMS:
+            # They may take all steps that they need.
+            sgd = replace(setting.sgd, n_steps=MOST_STEPS)
+            asked[at] = setting.data, setting.model, sgd
+    # Ways meet where patterns are the same.
+    different = list(dict.fromkeys(asked.values()))
+    known = Parallel(n_jobs=-1)(delayed(predict)(*one) for one in different)
+    found = dict(zip(different, known, strict=True))
+    return {at: found[one] for at, one in asked.items()}
 
 
-def predict(setting: Setting) -> float:
-    """Return N* of trainings that may take all steps that they need."""
-    sgd = replace(setting.sgd, n_steps=MOST_STEPS)
+def predict(data: PatchPatterns, model: DenseCNN | SeparateMoE, sgd: SGD) -> float:
     with warnings.catch_warnings():
         # Where o₁ and o₂ are nearly alike, some trainings never end: shown, not hidden.
         warnings.simplefilter("ignore", UserWarning)
-        return trained_samples_to(setting.data, setting.model, sgd, EPSILON)
+        return trained_samples_to(data, model, sgd, EPSILON)
 
 
 def draw_panel(ax: Axes, way: str, rows: list[dict]) -> None:

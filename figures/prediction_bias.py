@@ -1,22 +1,24 @@
 """Predicted over simulated error of trained networks: bias and spread over settings, apart."""
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from moe_theory import Results
 from moe_theory.experiments import bias_and_spread, student_interval
+from moe_theory.experiments.scripts import load_script
 from moe_theory.plotting import headline
 
 SIMULATION = "../simulations/prediction_bias.py"
+SIM = load_script(Path(__file__).parent / SIMULATION, ("MOST_STEPS",))
 PREDICTED = ("predicted", "predicted_se", "ratio", "ratio_low", "ratio_high", "ratio_se",
              "steps_ratio", "spread", "spread_low", "spread_high")  # fmt: skip
 LABELS = ("arm", "data", "n_patches", "n_irrelevant", "n_routed", "n_hidden", "rate", "batch_size",
           "stop_loss", "n_train")  # fmt: skip
 ARMS = ("dense", "separate")
 KINDS = {"δ_d": "$δ_d$ = 0.5", "classes": "unequal classes", "closer": "closer patterns"}
-# Steps that a training is given; few use them up, as they never reach the loss.
-MOST_STEPS = 40_000
 
 
 def draw(results: Results) -> tuple[Figure, list[dict]]:
@@ -30,19 +32,19 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
 
 def setting_row(here: Results) -> dict:
     """Return both errors of one setting, and the interval of their ratio."""
-    errors, at = np.array([row["test_error"] for row in here.rows]), here.rows[0]
-    simulated, se = float(errors.mean()), float(errors.std(ddof=1)) / len(errors) ** 0.5
+    at, (simulated, std, count) = here.rows[0], here.mean_std("test_error")
+    se = std / count**0.5
     ratio = at["predicted"] / simulated
     noise = float(np.hypot(se / simulated, at["predicted_se"] / at["predicted"]))
-    low, high = np.exp(student_interval(np.log(ratio), noise, len(errors)))
-    steps = [row["steps"] for row in here.rows if row["steps"] < MOST_STEPS]
+    low, high = np.exp(student_interval(np.log(ratio), noise, count))
+    steps = [row["steps"] for row in here.rows if row["steps"] < SIM.MOST_STEPS]
     return {
-        "kind": "setting", **{name: at[name] for name in LABELS}, "n_draws": len(errors),
+        "kind": "setting", **{name: at[name] for name in LABELS}, "n_draws": count,
         "simulated": simulated, "simulated_se": se, "predicted": at["predicted"],
         "predicted_se": at["predicted_se"], "ratio": ratio, "ratio_low": float(low),
         "ratio_high": float(high), "ratio_se": noise,
         "steps_ratio": at["predicted_steps"] / float(np.mean(steps)),
-        "stuck": len(errors) - len(steps),
+        "stuck": count - len(steps),
         "spread": None, "spread_low": None, "spread_high": None,
     }  # fmt: skip
 

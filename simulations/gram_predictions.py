@@ -22,6 +22,7 @@ PILOT = (
     32, 60, 42, 145, 72, 33, 18, 38, 45, 37, 17, 23, 26, 166, 34, 28,
 )  # fmt: skip
 FACTORS = (1 / math.sqrt(2), 1.0, math.sqrt(2))
+MOST_STEPS = 40_000
 QUICK = (0, 8, 16, 24, 32, 40, 48, 56)
 
 
@@ -76,7 +77,7 @@ def drawn_setting(rng, number: int, domain: str, arm: str):
         DenseCNN(m, init_std=0.01) if arm == "dense" else SeparateMoE(2, m, n_routed, init_std=0.01)
     )
     sgd = SGD(
-        rate * pooled, batch_size=batch, n_steps=40_000, router_n_epochs=100, stop_loss=stop
+        rate * pooled, batch_size=batch, n_steps=MOST_STEPS, router_n_epochs=100, stop_loss=stop
     )  # fmt: skip
     labels = {
         "number": number, "domain": domain, "arm": arm, "target": epsilon, "n_patches": n,
