@@ -9,6 +9,8 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+# Of a bootstrap: far more than an interval needs, and few enough to fit.
+MOST_RESAMPLES = 10**6
 # Limits of a container: control groups, version 2 and version 1.
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 

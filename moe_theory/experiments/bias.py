@@ -95,19 +95,24 @@ def bias_and_spread(
     spread = _spread(logs, noise, free)
     tails = (1 + confidence) / 2, (1 - confidence) / 2
     low, high = (_spread(logs, noise, float(stats.chi2.ppf(tail, free))) for tail in tails)
-    weights = 1 / (noise**2 + spread**2)
-    mean, error = (weights * logs).sum() / weights.sum(), 1 / math.sqrt(weights.sum())
+    weights, mean = _weighted(logs, noise, spread)
+    error = 1 / math.sqrt(weights.sum())
     ends = student_interval(mean, error, len(logs), confidence)
     bias, bias_low, bias_high = (float(exp(x)) for x in (mean, *ends))
     return BiasAndSpread(bias, bias_low, bias_high, spread, low, high)
+
+
+def _weighted(logs: Array, noise: Array, spread: float) -> tuple[Array, float]:
+    """Return the weights of the ratios where their spread is known, and their mean."""
+    weights = 1 / (noise**2 + spread**2)
+    return weights, float((weights * logs).sum() / weights.sum())
 
 
 def _spread(logs: Array, noise: Array, squares: float) -> float:
     """Return the τ at which the weighted sum of squares is ``squares``, or 0 if it never is."""
 
     def excess(spread: float) -> float:
-        weights = 1 / (noise**2 + spread**2)
-        mean = (weights * logs).sum() / weights.sum()
+        weights, mean = _weighted(logs, noise, spread)
         return float((weights * (logs - mean) ** 2).sum()) - squares
 
     if excess(0.0) <= 0:

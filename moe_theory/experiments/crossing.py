@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
 from moe_theory._arithmetic import combine, exp, log, rounded
+from moe_theory._memory import MOST_RESAMPLES
 from moe_theory._random import stream
 from moe_theory._validation import integer, real, real_array, reject, wrong_object
 
 Array = NDArray[np.float64]
-MOST_RESAMPLES = 10**6
 
 
 @dataclass(frozen=True)

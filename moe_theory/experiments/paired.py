@@ -9,14 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._arithmetic import exp, log
+from moe_theory._memory import MOST_RESAMPLES
 from moe_theory._random import Seed, stream
 from moe_theory._validation import integer, real, real_array, reject, wrong_object
-from moe_theory.experiments.crossing import (
-    MOST_RESAMPLES,
-    cross,
-    expanded_interval,
-    resampled_means,
-)
+from moe_theory.experiments.crossing import cross, expanded_interval, resampled_means
 from moe_theory.experiments.ratios import Ratio
 
 

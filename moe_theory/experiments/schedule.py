@@ -15,6 +15,7 @@ import joblib
 from joblib.parallel import get_active_backend
 
 from moe_theory._blas import single_blas_thread
+from moe_theory._cores import n_cores
 from moe_theory._stopping import Stopped, heeding, stop_if_asked
 from moe_theory._validation import integer
 from moe_theory.experiments.settings import Setting
@@ -108,9 +109,10 @@ def run_jobs(
 def _run_all(
     trial: Trial, jobs: list[Job], n_workers: int | None, batch_size: int | None
 ) -> Generator[Batch, None, None]:
-    if n_workers is not None:  # joblib takes no billion
-        n_workers = min(integer("n_workers", n_workers, 1), 1 + len(jobs))
     n_jobs = count_workers(n_workers)
+    if n_workers is not None:
+        # joblib takes no billion. Up to the cores, pools keep their size whatever the jobs left.
+        n_jobs = min(n_jobs, max(n_cores(), 1 + len(jobs)))
     how: dict[str, Any] = {"n_jobs": n_jobs, "prefer": "threads", "batch_size": 1}
     backend, _ = get_active_backend(prefer="threads")
     plan = Plan(trial, list({id(setting): setting for setting, _ in jobs}.values()))

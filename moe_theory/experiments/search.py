@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 
 from moe_theory._arithmetic import exp, log
-from moe_theory._memory import check_fits
+from moe_theory._memory import MOST_RESAMPLES, check_fits
 from moe_theory._random import stream
 from moe_theory._validation import integer, real, reject, set_fields
-from moe_theory.experiments.crossing import MOST_RESAMPLES, Array, Crossing, sample_crossing
+from moe_theory.experiments.crossing import Array, Crossing, sample_crossing
 from moe_theory.experiments.store import ROW_BYTES
 
 

@@ -10,15 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from moe_theory._memory import MOST_RESAMPLES
 from moe_theory._random import stream
 from moe_theory._validation import integer, real, reject, set_fields
 from moe_theory.data import DataModel
-from moe_theory.experiments.crossing import (
-    MOST_RESAMPLES,
-    Array,
-    expanded_interval,
-    resampled_means,
-)
+from moe_theory.experiments.crossing import Array, expanded_interval, resampled_means
 from moe_theory.experiments.describe import describe
 from moe_theory.experiments.results import Results
 from moe_theory.experiments.runner import level

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moe_theory._arithmetic import combine
+from moe_theory._memory import MOST_RESAMPLES
 from moe_theory._random import Seed, stream
 from moe_theory._validation import integer, real, real_array, reject
-from moe_theory.inference.limits import MOST_RESAMPLES
 
 Array = NDArray[Any]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from moe_theory._memory import MOST_RESAMPLES
 from moe_theory._random import Seed, stream
 from moe_theory._validation import finite, integer, real, real_array, reject
 
 Array = NDArray[np.float64]
-MOST_RESAMPLES = 1_000_000
 
 
 @dataclass(frozen=True)
