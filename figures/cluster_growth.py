@@ -46,7 +46,8 @@ def draw(experts: Results, samples: Results) -> tuple[Figure, list[dict]]:
         grown = np.array([bound.evaluate(**(at | {x: float(place)})) for place in grid])
         middle = rows[len(rows) // 2]
         scale = middle["value"] / bound.evaluate(**(at | {x: middle[x]}))
-        ax.plot(grid, scale * grown, "k--", linewidth=1, label=f"growth of the bound, {bound}")
+        growth = f"growth of the bound, ${bound.latex()}$"
+        ax.plot(grid, scale * grown, "k--", linewidth=1, label=growth)
         number_ticks(ax, xs)
         number_ticks(ax, ticks, "y")
         ax.set_xlabel(symbol)

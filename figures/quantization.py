@@ -13,7 +13,13 @@ SIMULATION = "../simulations/quantization.py"
 
 BITS = (2.5, 2.25, 2.0, 1.75, 1.5)
 TABLED = (2.5, 2.0, 1.5)
-QUANTIZERS = {"gptq": "GPTQ", "hqq": "HQQ", "range": "nearest point of the range"}
+QUANTIZERS = {
+    "gptq": "GPTQ",
+    "gptq_released": "P26's GPTQ",
+    "hqq": "HQQ",
+    "range": "nearest point of the range",
+}
+SHOWN = "gptq_released"
 LEVELS = {"two": "3 or 1 bits", "three": "3, 2 or 1 bits"}
 UNIFORM = (1, 2, 3)
 PUBLISHED = (
@@ -53,7 +59,7 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         here = results.select(alpha=alpha, routing=routing)
         for ax, part in zip(row, PARTS, strict=True):
             for way in DRAWN:
-                plot_compression(ax, BITS, losses(here, "gptq", "two", way, part), way)
+                plot_compression(ax, BITS, losses(here, SHOWN, "two", way, part), way)
             ax.set_title(f"{routing}, {part} inputs", fontsize=10)
             ax.set_xlim(2.55, 1.45)
             ax.set_xticks(BITS)
@@ -66,7 +72,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         figure,
         "Bits to the smallest change of routers cost most where experts choose; P26's lift, which "
         "turns this order round, mends it",
-        f"digits, rare features with $\\alpha$ = {alpha:g}; 16 experts of 3 or 1 bits by GPTQ; "
+        f"digits, rare features with $\\alpha$ = {alpha:g}; 16 experts of 3 or 1 bits by "
+        f"{QUANTIZERS[SHOWN]}; "
         f"mean and 95 % interval over {n_draws(results)} draws; $\\Delta_s$: change of a router's "
         "norm; P26: Chowdhury et al. (2026)",
     )

@@ -34,7 +34,7 @@ from moe_theory.inference import (
 LAW = DigitTasks(DigitPatches(), frequencies=(0.5, 0.5))
 ALPHAS = (0.5, 0.1, 0.02)
 ROUTING = ("expert choice", "token choice")
-QUANTIZERS = ("gptq", "hqq", "range")
+QUANTIZERS = ("gptq", "gptq_released", "hqq", "range")
 LEVELS = {"two": (3, 1), "three": (3, 2, 1)}
 BITS = (2.5, 2.25, 2.0, 1.75, 1.5)
 UNIFORM = (1, 2, 3)

@@ -29,8 +29,9 @@ Array = NDArray[Any]
 N_DRAWS, N_FRESH = 64, 60
 # An error is known to three digits by then, after an hour.
 MOST_DRAWS = 10**6
-# Steps grow to a twentieth of the time gone by; scores move by at most ½, the loss falls by half.
-GROWTH, LARGEST = 0.05, 0.5
+# The solver's accuracy: steps grow to a twentieth of the time gone by, and in none of them does a
+# score move by more than ½ or the loss fall by more than half.
+STEP_GROWTH, LARGEST_MOVE = 0.05, 0.5
 # A gate that makes its expert a specialist, and how many trainings may end above the loss.
 SPECIAL, FEW_UNFINISHED = 0.5, 0.2
 
@@ -201,8 +202,9 @@ def follow(s: JointSetting, seed: int) -> tuple[Experts, float, float]:
     patterns, labels = _draw_inputs(s, s.n_train, seed, "joint samples", _classes(s, seed))
     inputs = Inputs(np.repeat(patterns[None], s.n_experts, axis=0), labels, s.n_routed)
     order, bounds = _batches(s, seed)
+    longest = s.n_steps * s.rate
     course = Course(
-        order, bounds, s.rate, s.rate_ratio, s.scale, s.target, s.n_steps * s.rate, GROWTH, LARGEST
+        order, bounds, s.rate, s.rate_ratio, s.scale, s.target, longest, STEP_GROWTH, LARGEST_MOVE
     )
     time, loss = follow_flow(inputs, experts, course)
     return experts, time, loss
