@@ -22,8 +22,9 @@ SIM = load_script(Path(__file__).parent / SIMULATION[0], ("EPSILON", "families")
 EPSILON = SIM.EPSILON
 PREDICTED = ("predicted", "ratio")
 MOST_STEPS = 40_000
-# Predictions know no spread, and what they predict counts the larger class more.
-PREDICTED_ARMS, PREDICTED_WAYS = ("dense", "separate"), ("delta_d", "closer patches", "closeness")
+# Predictions know no spread.
+PREDICTED_ARMS = ("dense", "separate")
+PREDICTED_WAYS = ("delta_d", "closer patches", "closeness", "positive fraction")
 ARMS = {
     "dense": ("dense", "0.4", "s"),
     "separate": ("separate, $k$ = 2, $l$ = 4", "C1", "^"),
@@ -107,7 +108,7 @@ def predict(data: PatchPatterns, model: DenseCNN | SeparateMoE, sgd: SGD) -> flo
     with warnings.catch_warnings():
         # Where o₁ and o₂ are nearly alike, some trainings never end: shown, not hidden.
         warnings.simplefilter("ignore", UserWarning)
-        return trained_samples_to(data, model, sgd, EPSILON)
+        return trained_samples_to(data, model, sgd, EPSILON, balanced=True)
 
 
 def draw_panel(ax: Axes, way: str, rows: list[dict]) -> None:

@@ -46,4 +46,4 @@ def experiment(scale: str) -> Sweep:
         axes={"model.n_routed": (1, 2, 4, 8) if quick else (1, 2, 4, 8, 12, 16)},
         labels={"data": "digits", "n_patches": 16, "target": 0.1},
     )  # fmt: skip
-    return Sweep([*patterns, *digits], n_test=500, n_draws=20, measure=measure)
+    return Sweep([*patterns, *digits], n_test=500, n_draws=10 if quick else 20, measure=measure)

@@ -54,7 +54,7 @@ def experiment(scale: str) -> Sweep:
         # P24's loss is the hinge; the other one is tried where experts choose.
         if loss == "hinge" or (routing == ROUTING[0] and not quick)
     ]
-    return Sweep(settings, n_test=200, n_draws=8 if quick else 200, measure=measure)
+    return Sweep(settings, n_test=200, n_draws=4 if quick else 200, measure=measure)
 
 
 def setting(name: str, routing: str, seen: str, loss: str) -> Setting:

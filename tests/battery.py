@@ -1,7 +1,8 @@
 """Digests of what this package computes, which are the same on every processor.
 
 `python tests/battery.py > tests/battery.json` writes them, `python tests/battery.py
-tests/battery.json` compares them with those written.
+tests/battery.json` compares them with those written, part after part. With words after the file,
+such as `token float32`, only the parts whose names have all of them are made.
 
 Every digest is that of the bytes of a result: data, weights, losses, outputs, routing, scores,
 compressed networks, thresholds and fits. Predictions are not among them: they go through SciPy and
@@ -14,6 +15,7 @@ import hashlib
 import json
 import sys
 from dataclasses import fields, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -93,36 +95,46 @@ OTHER_DATA = {
 }
 
 
-def battery():
-    """Return all digests by name."""
-    found = {}
-    for name, data in {**DATA, **OTHER_DATA}.items():
-        drawn = data.sample(30, 1)
-        found[f"data {name}"] = digest(drawn.dictionary, drawn.indices, drawn.labels)
-    for part in (trainings, routings, compressions, thresholds, fits):
-        print(f"battery: {part.__name__}", file=sys.stderr)
-        found |= part()
-    return found
+def battery(words=()):
+    """Yield the names of all parts that have these words, and the digests of each by name."""
+    kinds = [*MODELS, *PRACTISED]
+    made = {"data": samples}
+    made |= {" ".join(at): partial(trainings, *at) for at in product(kinds, LOSSES, TYPES)}
+    made["routings"] = routings
+    smaller = product(("joint", "token", "sample"), TYPES)
+    made |= {f"compressions {' '.join(at)}": partial(compressions, *at) for at in smaller}
+    made |= {"thresholds": thresholds, "fits": fits}
+    for part, make in made.items():
+        if set(words) <= set(part.split()):
+            yield part, make()
 
 
-def trainings():
-    """Networks × losses × precisions × engines, on all data that an engine takes."""
+def samples():
+    """Data of every kind."""
+    drawn = {name: data.sample(30, 1) for name, data in {**DATA, **OTHER_DATA}.items()}
+    return {
+        f"data {name}": digest(own.dictionary, own.indices, own.labels)
+        for name, own in drawn.items()
+    }
+
+
+def trainings(kind, loss, dtype):
+    """A network trained by both engines, on all data that an engine takes."""
     found = {}
-    for (kind, model), loss, dtype in product({**MODELS, **PRACTISED}.items(), LOSSES, TYPES):
-        print(f"battery: {kind}, {loss}, {dtype}", file=sys.stderr)
-        for name, engine in (("closer", "raw"), ("closer", "pattern"), ("digits", "raw"),
-                             ("spread", "raw"), ("orthonormal", "pattern")):  # fmt: skip
-            if loss == "hinge" and name in ("spread", "orthonormal"):
-                continue
-            if kind in PRACTISED and (loss, name) != ("logistic", "closer"):
-                continue
-            run, test = trained(model, DATA[name], loss, dtype, engine)
-            where = f"{kind} {loss} {dtype} {name} {engine}"
-            found[f"weights {where}"] = digest(*parts(run.weights))
-            found[f"history {where}"] = digest(*parts(run.history))
-            found[f"outputs {where}"] = digest(run.predict(test))
-            if model.has_routers:
-                found[f"routing {where}"] = digest(*parts(run.routing(test)), run.router_norm)
+    model = {**MODELS, **PRACTISED}[kind]
+    for name, engine in (("closer", "raw"), ("closer", "pattern"), ("digits", "raw"),
+                         ("spread", "raw"), ("orthonormal", "pattern")):  # fmt: skip
+        if loss == "hinge" and name in ("spread", "orthonormal"):
+            continue
+        if kind in PRACTISED and (loss, name) != ("logistic", "closer"):
+            continue
+        run, test = trained(model, DATA[name], loss, dtype, engine)
+        where = f"{kind} {loss} {dtype} {name} {engine}"
+        found[f"weights {where}"] = digest(*parts(run.weights))
+        found[f"history {where}"] = digest(*parts(run.history))
+        found[f"outputs {where}"] = digest(run.predict(test))
+        if model.has_routers:
+            found[f"routing {where}"] = digest(*parts(run.routing(test)), run.router_norm)
     return found
 
 
@@ -159,24 +171,22 @@ def routings():
     return found
 
 
-def compressions():
+def compressions(kind, dtype):
     """Scores, and networks that were pruned, tuned again and quantized."""
     found = {}
-    for kind, dtype in product(("joint", "token", "sample"), TYPES):
-        run, test = trained(MODELS[kind], OTHER_DATA["tasks"], dtype=dtype)
-        where = f"{kind} {dtype}"
-        for score in SCORES:
-            found[f"score {score} {where}"] = digest(expert_scores(run, score, data=test))
-        kept = fine_tune(prune(run, 0.34, keep_routers=False), test, run.sgd, 6)
-        found[f"prune {where}"] = digest(*parts(kept.weights), kept.predict(test))
-        for bits, quantizer in ((3, None), (2, Quantizer(symmetric=False))):
-            small = quantize(run, bits, quantizer=quantizer)
-            outputs = small.predict(test), noise(run, bits, test, quantizer)
-            found[f"quantize {bits} {where}"] = digest(small.weights.experts, *outputs)
-        mixed = quantize(run, 2, allocation="rounding_noise", levels=(3, 2, 1), data=test)
-        found[f"allocate {where}"] = digest(mixed.weights.experts)
-        found |= released(run, test, where)
-    return found
+    run, test = trained(MODELS[kind], OTHER_DATA["tasks"], dtype=dtype)
+    where = f"{kind} {dtype}"
+    for score in SCORES:
+        found[f"score {score} {where}"] = digest(expert_scores(run, score, data=test))
+    kept = fine_tune(prune(run, 0.34, keep_routers=False), test, run.sgd, 6)
+    found[f"prune {where}"] = digest(*parts(kept.weights), kept.predict(test))
+    for bits, quantizer in ((3, None), (2, Quantizer(symmetric=False))):
+        small = quantize(run, bits, quantizer=quantizer)
+        outputs = small.predict(test), noise(run, bits, test, quantizer)
+        found[f"quantize {bits} {where}"] = digest(small.weights.experts, *outputs)
+    mixed = quantize(run, 2, allocation="rounding_noise", levels=(3, 2, 1), data=test)
+    found[f"allocate {where}"] = digest(mixed.weights.experts)
+    return found | released(run, test, where)
 
 
 def released(run, test, where):
@@ -248,11 +258,20 @@ def differences(committed, found):
     return [name for name in {**committed, **found} if committed.get(name) != found.get(name)]
 
 
-def against(path):
+def against(path, words=()):
     """Compare with the digests in a file, say which differ, and return the exit status."""
     committed = json.loads(Path(path).read_text())
-    found = battery()
-    wrong = differences(committed["digests"], found)
+    found, expected = {}, committed["digests"]
+    for part, digests in battery(words):
+        wrong = differences({name: expected.get(name) for name in digests}, digests)
+        print(f"{part}: {len(wrong)} of {len(digests)} differ", file=sys.stderr)
+        found |= digests
+    if not found:
+        print(f"no part of the battery has all of the words {words}")
+        return 2
+    if words:
+        expected = {name: value for name, value in expected.items() if name in found}
+    wrong = differences(expected, found)
     print(f"{len(wrong)} of {len(found)} digests differ", *wrong, sep="\n  ")
     if wrong and committed["versions"] != versions():
         print(f"committed ones were made with {committed['versions']}, these with {versions()}")
@@ -261,6 +280,7 @@ def against(path):
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        sys.exit(against(sys.argv[1]))
-    json.dump({"versions": versions(), "digests": battery()}, sys.stdout, indent=1)
+        sys.exit(against(sys.argv[1], sys.argv[2:]))
+    digests = {name: value for _, part in battery() for name, value in part.items()}
+    json.dump({"versions": versions(), "digests": digests}, sys.stdout, indent=1)
     print()

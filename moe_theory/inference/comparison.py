@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 ROUNDING = 1e-12
 # What a table shows of each way.
-SHOWN = ("mean", "low", "high", "behind", "behind_low", "may_be_best")
+SHOWN = ("mean", "low", "high", "behind", "behind_low", "behind_high", "may_be_best")
 
 
 @dataclass(frozen=True, eq=False)

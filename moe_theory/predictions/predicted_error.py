@@ -24,13 +24,19 @@ class PredictedError:
 
     Examples
     --------
-    >>> round(PredictedError(error=0.05, positive=0.04, negative=0.06).z, 3)
-    1.645
+    >>> found = PredictedError(error=0.05, positive=0.04, negative=0.09)
+    >>> round(found.z, 3), round(found.balanced, 3)
+    (1.645, 0.065)
     """
 
     error: float
     positive: float
     negative: float
+
+    @property
+    def balanced(self) -> float:
+        """The balanced error, the mean over the classes with equal weights."""
+        return (self.positive + self.negative) / 2
 
     @property
     def z(self) -> float:

@@ -247,3 +247,19 @@ def test_trainings_that_never_reach_the_loss_warn():
     with pytest.warns(UserWarning, match="% of the trainings never reach stop_loss 0.03"):
         found = trained_error(patterns, model, sgd, 20)
     assert 0.1 < found.failures < 1
+
+
+def test_the_balanced_error_counts_both_classes_alike():
+    """A network errs more on the class it has fewer samples of, and has to see more of it."""
+    patterns = PatchPatterns(16, 64, 66, positive_fraction=0.2)
+    model, sgd = DenseCNN(40, init_std=0.01), SGD(3.2, 20, n_steps=20_000, stop_loss=0.03)
+    plain, balanced = (
+        trained_samples_to(patterns, model, sgd, 0.1, balanced=which) for which in (False, True)
+    )
+    assert balanced > 1.2 * plain
+    around = [2 * round(factor * balanced / 2) for factor in (0.85, 1.2)]
+    few, many = (trained_error(patterns, model, sgd, n_train).balanced for n_train in around)
+    assert many < 0.1 < few
+    alike = replace(patterns, positive_fraction=0.5)
+    same = {trained_samples_to(alike, model, sgd, 0.1, balanced=which) for which in (False, True)}
+    assert len(same) == 1

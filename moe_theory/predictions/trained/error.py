@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -156,6 +156,8 @@ def trained_samples_to(
     sgd: SGD,
     epsilon: float,
     n_draws: int = 128,
+    *,
+    balanced: bool = False,
 ) -> float:
     """Return N*(ε), the number of samples at which `trained_error` falls to ε.
 
@@ -165,6 +167,8 @@ def trained_samples_to(
         As for `trained_error`.
     epsilon : float
         ε, in [0.002, 0.4].
+    balanced : bool
+        Whether ε is the balanced error, the mean over both classes whatever their fractions.
 
     Returns
     -------
@@ -194,9 +198,13 @@ def trained_samples_to(
     True
     """
     epsilon = real("epsilon", epsilon, 0.002, 0.4)
+
+    def predict(n_train: int) -> TrainedError:
+        found = trained_error(patterns, model, sgd, n_train, n_draws)
+        return replace(found, error=found.balanced) if balanced else found
+
     few, many, found = bracket(
-        lambda n_train: trained_error(patterns, model, sgd, n_train, n_draws),
-        epsilon, fewest_samples(patterns), LARGEST_N, resolution=0.1,
+        predict, epsilon, fewest_samples(patterns), LARGEST_N, resolution=0.1,
     )  # fmt: skip
     if few == many:
         return float(few)
