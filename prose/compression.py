@@ -100,7 +100,7 @@ def may_be_best(found: Table) -> str:
     return f"{verdicts.count('True')} of {len(verdicts)}"
 
 
-def within(found: Table) -> str:
+def behind_at_most(found: Table) -> str:
     """Return by how many points these rows are behind the best rule at most, in any comparison."""
     names = [name for name in found.columns if name.startswith("behind_high_at_")]
     return f"{max(float(row[name]) for row in found for name in names if row[name]):.2g}"

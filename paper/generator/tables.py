@@ -224,7 +224,7 @@ def pruning_table() -> str:
 
 def bits_table() -> str:
     """Return the loss at two bits on average, by who gets most of them, on digits."""
-    body = [[symbols(name), *cells] for name, *cells in bits_cells(2, "gptq", "all")]
+    body = [[symbols(name), *cells] for name, *cells in bits_cells(2, "gptq_released", "all")]
     n = len(places()) // 2
     above = (
         rf" & \multicolumn{{{n}}}{{c}}{{experts choose}}"
