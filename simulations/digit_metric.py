@@ -59,7 +59,7 @@ def experiment(scale: str) -> Sweep:
         for inputs, law in (("fresh", data), ("one subset", OneSubset(data)))
         for arm, model in arms.items()
     ]
-    few = 10 if file else 5
+    few = 10 if file else 3
     return Sweep(settings, n_test=1000, n_draws=few if quick else 20, measure=measure)
 
 

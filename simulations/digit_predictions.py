@@ -32,8 +32,7 @@ def experiment(scale: str) -> Sweep:
         for arm, model in ARMS.items()
         if arm != "wide" or n_train == sizes[-1] or not (quick or file)
     ]
-    few = 4 if file else 8
-    return Sweep(settings, n_test=1000, n_draws=few if quick or file else 6, measure=measure)
+    return Sweep(settings, n_test=1000, n_draws=4 if quick or file else 6, measure=measure)
 
 
 def sgd_of(arm: str) -> SGD:

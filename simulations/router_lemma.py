@@ -43,7 +43,7 @@ def experiment(scale: str) -> Sweep:
         for factor in FACTORS.get(at["line"], USUAL)[:: 2 if quick else 1]:
             made = setting(at, max(1, round(factor * expected(**at))))
             settings[str(made.labels)] = made
-    return Sweep(list(settings.values()), n_test=400, n_draws=30 if quick else 160, measure=measure)
+    return Sweep(list(settings.values()), n_test=400, n_draws=16 if quick else 160, measure=measure)
 
 
 def points(quick: bool) -> Iterator[dict]:
