@@ -73,9 +73,8 @@ def draw(results: Results) -> tuple[Figure, list[dict]]:
         "Bits to the smallest change of routers cost most where experts choose; P26's lift, which "
         "turns this order round, mends it",
         f"digits, rare features with $\\alpha$ = {alpha:g}; 16 experts of 3 or 1 bits by "
-        f"{QUANTIZERS[SHOWN]}; "
-        f"mean and 95 % interval over {n_draws(results)} draws; $\\Delta_s$: change of a router's "
-        "norm; P26: Chowdhury et al. (2026)",
+        f"{QUANTIZERS[SHOWN]}; mean and 95 % interval over {n_draws(results)} draws; "
+        "$\\Delta_s$: change of a router's norm; P26: Chowdhury et al. (2026)",
     )
     return figure, rows(results)
 

@@ -89,18 +89,18 @@ def gap(at: At, n_train: int) -> str:
     return interval(middle, middle - wide, middle + wide)
 
 
+def compared(found: Table, column: str) -> list[str]:
+    """Return this column of every comparison of these rows."""
+    names = [name for name in found.columns if name.startswith(f"{column}_at_")]
+    return [row[name] for row in found for name in names if row[name]]
+
+
 def may_be_best(found: Table) -> str:
     """Return in how many comparisons of these rows no other rule is surely better, and of all."""
-    verdicts = [
-        row[name]
-        for row in found
-        for name in found.columns
-        if name.startswith("may_be_best_at_") and row[name]
-    ]
+    verdicts = compared(found, "may_be_best")
     return f"{verdicts.count('True')} of {len(verdicts)}"
 
 
 def behind_at_most(found: Table) -> str:
     """Return by how many points these rows are behind the best rule at most, in any comparison."""
-    names = [name for name in found.columns if name.startswith("behind_high_at_")]
-    return f"{max(float(row[name]) for row in found for name in names if row[name]):.2g}"
+    return f"{max(map(float, compared(found, 'behind_high'))):.2g}"

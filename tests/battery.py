@@ -253,26 +253,21 @@ def digest(*values):
     return whole.hexdigest()[:16]
 
 
-def differences(committed, found):
-    """Return the names whose digests differ, or that only one of both has."""
-    return [name for name in {**committed, **found} if committed.get(name) != found.get(name)]
-
-
 def against(path, words=()):
     """Compare with the digests in a file, say which differ, and return the exit status."""
     committed = json.loads(Path(path).read_text())
-    found, expected = {}, committed["digests"]
+    left, n_found, wrong = dict(committed["digests"]), 0, []
     for part, digests in battery(words):
-        wrong = differences({name: expected.get(name) for name in digests}, digests)
-        print(f"{part}: {len(wrong)} of {len(digests)} differ", file=sys.stderr)
-        found |= digests
-    if not found:
+        differing = [name for name, value in digests.items() if left.pop(name, None) != value]
+        print(f"{part}: {len(differing)} of {len(digests)} differ", file=sys.stderr)
+        n_found += len(digests)
+        wrong += differing
+    if not n_found:
         print(f"no part of the battery has all of the words {words}")
         return 2
-    if words:
-        expected = {name: value for name, value in expected.items() if name in found}
-    wrong = differences(expected, found)
-    print(f"{len(wrong)} of {len(found)} digests differ", *wrong, sep="\n  ")
+    if not words:
+        wrong += left
+    print(f"{len(wrong)} of {n_found} digests differ", *wrong, sep="\n  ")
     if wrong and committed["versions"] != versions():
         print(f"committed ones were made with {committed['versions']}, these with {versions()}")
     return int(bool(wrong))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prose.compression import fitted
+from prose.compression import compared, fitted
 from prose.tables import Row, row, table
 
 
@@ -35,8 +35,7 @@ def _joint_operations(column: str, n_over_l: float) -> float:
 def _best(way: str, routing: str) -> list[bool]:
     """Return where bits by this order may be best, on all inputs and fitted grids."""
     found = fitted(way, routing=routing, part="all")
-    names = [name for name in found.columns if name.startswith("may_be_best_at_")]
-    return [r[name] == "True" for r in found for name in names if r[name]]
+    return [verdict == "True" for verdict in compared(found, "may_be_best")]
 
 
 def _share(way: str, routing: str) -> float:

@@ -2,7 +2,7 @@
 
 import pytest
 from draws import values
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from moe_theory.bounds import (
@@ -73,7 +73,6 @@ def test_regions_refuse_bad_values_and_other_quantities():
         wins(step_flops("dense"), step_flops("joint"))
 
 
-@settings(max_examples=50)
 @given(values(largest=400), architectures)
 def test_dominant_terms_bound_the_whole_step(point, architecture):
     """Every other monomial divides a dominant one: the whole is at most Σ|coefficients| times."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from draws import values
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from moe_theory.bounds import (
@@ -105,7 +105,6 @@ def test_ratios_agree_with_values(point, quantity):
                 assert ratio.exponent(over.name) == a.exponent(over.name) - b.exponent(over.name)
 
 
-@settings(max_examples=50)
 @given(formulas, values(), st.data())
 def test_monotone_as_claimed(formula, point, data):
     """Whatever direction is claimed, larger values of the parameter do not go against it."""

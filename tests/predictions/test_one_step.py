@@ -18,7 +18,7 @@ from moe_theory.predictions import (
     one_step_samples_asymptotic,
 )
 
-N_SEEDS = 100
+N_SEEDS = 150
 RANDOM = {"balanced": False}
 # n, p, N, m, law of the labels: p < n and p > n, few and many units, odd N, random labels.
 GRID = [
