@@ -45,7 +45,7 @@ def experiment(scale: str) -> Sweep:
     quick = scale == "quick"
     alphas = (0.1,) if quick else ALPHAS
     settings = [setting(alpha, routing) for alpha, routing in product(alphas, ROUTING)]
-    return Sweep(settings, n_test=200, n_draws=4 if quick else 200, measure=measure)
+    return Sweep(settings, n_test=200, n_draws=8 if quick else 200, measure=measure)
 
 
 def setting(alpha: float, routing: str) -> Setting:
